@@ -1,0 +1,118 @@
+# Rookery: one Makefile for everything.
+#
+#   make            build every program into bin/
+#   make deps       install what building and testing need (Debian packages)
+#   make run        build, make a demo instance, send a message through it, keep it up until Ctrl-C
+#   make test       build and run all tests; SANITIZE=address,undefined runs them on a sanitizer build
+#   make bench      measure against Postfix and Dovecot, side by side
+#   make fuzz       run every fuzz target for FUZZ_SECONDS
+#   make lint       clang-format, clang-tidy, cppcheck
+#   make install    DESTDIR= PREFIX=/usr/local
+#
+# A program is a directory with the sources of that program alone; lib/ and store/ make one library, of
+# which the linker takes what a program uses.
+
+CC	= gcc
+PREFIX	= /usr/local
+DESTDIR	=
+SANITIZE =
+FUZZ_SECONDS = 10
+
+ifeq ($(SANITIZE),)
+BUILD	= build/$(CC)
+BIN	= bin
+OPT	= -O2 -D_FORTIFY_SOURCE=2
+else
+BUILD	= build/$(CC)-$(subst $(comma),-,$(SANITIZE))
+BIN	= $(BUILD)/bin
+OPT	= -O1 -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer
+endif
+comma	= ,
+
+WARN	= -Wall -Wextra -Werror -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 \
+	  -Wvla -Wpointer-arith -Wcast-qual -Wundef -Wwrite-strings
+CFLAGS	= -g $(OPT)
+ALL_CFLAGS = -std=gnu17 -D_GNU_SOURCE -I. -Ilib -I$(BUILD)/gen $(WARN) -fstack-protector-strong -fPIE \
+	  $(CFLAGS)
+ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(OPT) $(LDFLAGS)
+LIBS	= -lssl -lcrypto -lsqlite3 -lunbound -lseccomp -lsodium -lcrypt -lpcre2-8 -lidn2 -lz -lm
+
+# program name = directory
+PROGRAMS = master:master smtpd:smtpd queue:queue filterd:filterd mimed:mimed authd:authd \
+	   proxyd:proxyd imapd:imapd pop3d:pop3d \
+	   deliver-local:deliver/local deliver-smtp:deliver/smtp dsn:deliver/dsn rookery:ctl
+
+# A program whose directory has no source yet is left out.
+have	 = $(foreach p,$(PROGRAMS),$(if $(wildcard $(call dir_of,$(p))/*.c),$(p)))
+name_of	 = $(word 1,$(subst :, ,$(1)))
+dir_of	 = $(word 2,$(subst :, ,$(1)))
+objs_of	 = $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard $(1)/*.c)))
+
+LIB_SRC	 := $(sort $(wildcard lib/*/*.c) $(wildcard store/*.c))
+LIB_OBJ	 := $(LIB_SRC:%.c=$(BUILD)/%.o)
+LIB	 = $(BUILD)/librookery.a
+UNIT_SRC := $(sort $(wildcard t/unit-*.c))
+UNITS	 := $(UNIT_SRC:%.c=$(BUILD)/%)
+FUZZ_SRC := $(sort $(wildcard fuzz/*.c))
+BINS	 := $(foreach p,$(have),$(BIN)/$(call name_of,$(p)))
+
+all: $(BINS) $(if $(filter rookery:ctl,$(have)),$(BIN)/sendmail)
+
+define program
+$(BIN)/$(call name_of,$(1)): $(call objs_of,$(call dir_of,$(1))) $(LIB)
+	@mkdir -p $$(@D)
+	$$(CC) $$(ALL_LDFLAGS) -o $$@ $$^ $$(LIBS)
+endef
+$(foreach p,$(have),$(eval $(call program,$(p))))
+
+$(BIN)/sendmail: $(BIN)/rookery
+	ln -sf rookery $@
+
+$(LIB): $(LIB_OBJ)
+	@rm -f $@
+	ar rcs $@ $^
+
+$(BUILD)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/t/unit-%: t/unit-%.c $(LIB)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -MMD -MP -MF $@.d $(ALL_LDFLAGS) -o $@ $< $(LIB) $(LIBS)
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+
+units: $(UNITS)
+
+unit-test: $(UNITS)
+	prove --exec '' $(UNITS)
+
+test: deps
+	$(MAKE) all units
+	BIN=$(abspath $(BIN)) prove -j2 --exec '' $(UNITS) $(sort $(wildcard t/*.t))
+
+clean:
+	rm -rf build bin
+
+.PHONY: all units unit-test test clean
+
+# Debian 12's packages. Building needs the first list, the tests the second as well.
+BUILD_PKGS = gcc make libc6-dev libssl-dev libsqlite3-dev libsodium-dev libseccomp-dev libunbound-dev \
+	     libidn2-dev libpcre2-dev zlib1g-dev libcrypt-dev
+TEST_PKGS  = perl python3 curl swaks libnet-ssleay-perl libio-socket-ssl-perl isync mutt openssl sqlite3 \
+	     strace procps iproute2 util-linux
+
+# Installs what is missing, and says what it would need when it may not.
+deps:
+	@missing=$$(dpkg-query -W -f='$${db:Status-Abbrev} $${Package}\n' $(BUILD_PKGS) $(TEST_PKGS) 2>/dev/null | \
+	  awk -v want="$(BUILD_PKGS) $(TEST_PKGS)" '$$1=="ii"{have[$$NF]=1} \
+	  END{n=split(want,w," "); for(i=1;i<=n;i++) if(!(w[i] in have)) printf "%s ", w[i]}'); \
+	if [ -n "$$missing" ]; then \
+	  sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
+	  command -v sudo >/dev/null || [ -z "$$sudo" ] || { echo "as root: apt-get install $$missing"; exit 1; }; \
+	  echo "installing: $$missing"; \
+	  $$sudo apt-get update -qq && \
+	  $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $$missing; \
+	fi
+
+.PHONY: deps
