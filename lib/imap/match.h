@@ -1,0 +1,24 @@
+/* match.h - the wildcards of LIST (RFC 3501, 6.3.8). */
+#ifndef IMAP_MATCH_H
+#define IMAP_MATCH_H
+
+#include "base/base.h"
+
+enum imap_match {
+	IMAP_MATCH_NO,
+	IMAP_MATCH_PARENT,	/* the name does not match, but a longer name below it could: for CHILDREN and for
+				   parents that do not exist themselves */
+	IMAP_MATCH_YES,
+};
+
+/*
+ * Match a mailbox name, levels separated by '/', against a pattern where * stands for any octets and % for
+ * any without a '/'. A first level that is INBOX in any case, in name and in pattern, is the same INBOX.
+ * Time is O(pattern * name) at worst, without recursion or allocation.
+ */
+bool	imap_match(struct span pattern, struct span name);
+
+/* The same, telling also whether the pattern reaches below `name`. */
+enum imap_match imap_match_below(struct span pattern, struct span name);
+
+#endif

@@ -1,0 +1,118 @@
+/*
+ * structure.h - all that is known about a message without reading it again.
+ *
+ * A message is parsed once, when it enters, by structure_build(). The record it gives is stored with the
+ * message and answers ENVELOPE, BODY, BODYSTRUCTURE, the usual header fields, part offsets and the keys of
+ * SORT and THREAD, the first three already formatted as they go on the wire (RFC 3501, 7.4.2).
+ *
+ * The record speaks of the octets that were given to structure_build(). A store that keeps further header
+ * fields in front of them (a prefix) adds its size to the offsets itself; those fields are read with
+ * header_select().
+ *
+ * Format, version 1, numbers little-endian, 4 octets unless said. All that is read is checked against the
+ * record's length, so a damaged record is ERR_TEMP and never worse (t/unit-structure.c, fuzz/structure.c).
+ *
+ *     0  magic "RkS" and the version as one octet
+ *     4  size of the record
+ *     8  size of the message             12  size of its header, empty line included
+ *    16  lines of the message            20  lines of its body
+ *    24  STRUCTURE_* flags               28  number of parts
+ *    32  8 octets: sent date, seconds since 1970 UTC, and 40: its zone in minutes; see STRUCTURE_DATED
+ *    44  six sections, each the offset of its end; the first starts at 68, each next where the last ended:
+ *        ENVELOPE, BODY, BODYSTRUCTURE, header fields, parts, keys
+ *   header fields: for each: size, then the raw field with its line end
+ *   parts: for each, in preorder, 32 octets: header at, header size, body at, body size, body lines, index
+ *        of the part behind its last descendant, kind (1 octet), encoding (1), size of the charset name (2),
+ *        offset of the charset name in this section; the names stand behind the last part
+ *   keys: for each of base subject, from, to, cc, message id, references: size, then the octets
+ */
+#ifndef IMAP_STRUCTURE_H
+#define IMAP_STRUCTURE_H
+
+#include "base/base.h"
+#include "mail/date.h"
+#include "mail/mime.h"
+
+enum {
+	STRUCTURE_VERSION = 1,
+	STRUCTURE_MAX = 8 << 20,	/* a message whose record would be larger gets the opaque one */
+	STRUCTURE_FIELDS_MAX = 64 << 10 /* of header fields kept; past it STRUCTURE_FIELDS_CUT */
+};
+
+enum {
+	STRUCTURE_OPAQUE = 1,		/* structure_opaque() made it */
+	STRUCTURE_FIELDS_CUT = 2,	/* not all usual header fields are kept: read the message for any */
+	STRUCTURE_DATED = 4,		/* the message has a Date that could be read */
+	STRUCTURE_REPLY = 8,		/* the base subject was reached by removing Re:, Fwd: or such (RFC 5256, 2.1) */
+	STRUCTURE_8BIT = 16		/* some octet of the header is above 127 */
+};
+
+/*
+ * Append the record of a message. Any octets have one: what goes past a limit of mime.h or STRUCTURE_MAX is
+ * stored as opaque. -1 only if `out` cannot hold it (ERR_PEER) or the message is 4 GiB or more
+ * (ERR_PERM). Linear. A program that is to read the subjects of East Asia calls charset_preload() first.
+ */
+int	structure_build(struct span message, struct buf *out, struct err *e);
+
+/*
+ * The record of a message that could not be parsed (its parser died): one part of text/plain, an empty
+ * envelope. The sizes are facts that need no parser: header_size may be 0, lines are line feeds.
+ */
+int	structure_opaque(uint32_t size, uint32_t header_size, uint32_t lines, struct buf *out, struct err *e);
+
+/* A record, checked. Spans point into it. */
+struct structure {
+	uint32_t size, header_size, lines, body_lines;
+	uint32_t flags;
+	uint32_t parts;
+	struct date sent;		/* if STRUCTURE_DATED */
+	struct span envelope, body, bodystructure;	/* "(...)", ready to send behind the item's name */
+	struct span fields, part_table;			/* for the functions below */
+
+	/* Keys of SORT and THREAD (RFC 5256), UTF-8, case as in the message. */
+	struct span subject;		/* base subject, decoded */
+	struct span from, to, cc;	/* addr-mailbox of the first address */
+	struct span message_id;		/* normalised, without the angle brackets; empty: none that is valid */
+	struct span references;		/* the same of References, else In-Reply-To; each followed by a NUL; span_cut() */
+};
+
+/* 0, or -1 with ERR_TEMP when the record is damaged or of a version that is not known. */
+int	structure_open(struct span record, struct structure *s, struct err *e);
+
+/*
+ * Append the header fields with one of these names, raw, in the order of the message, without an empty line
+ * behind them. *complete tells whether these are all: true if each name is of the usual fields (which are
+ * kept when they are there); when false nothing was appended, and the message must be read.
+ */
+int	structure_header_fields(const struct structure *s, const struct span *names, size_t n, struct buf *out,
+	    bool *complete, struct err *e);
+
+/* True if this field is one that is kept in a record. */
+bool	structure_keeps(struct span name);
+
+/* Where a part is. Offsets and sizes in octets from the start of the message. */
+struct structure_part {
+	uint32_t header_at, header_size;	/* its MIME header, empty line included: BODY[n.MIME] */
+	uint32_t body_at, body_size;		/* BODY[n] */
+	uint32_t lines;
+	enum mime_kind kind;
+	enum mime_encoding encoding;
+	struct span charset;			/* of MIME_TEXT, else empty */
+	uint32_t index;				/* in the table: 0 is the message */
+
+	/* Of MIME_MESSAGE, and for the section "": BODY[n.HEADER] and BODY[n.TEXT]; else zero. */
+	bool message;
+	uint32_t message_header_at, message_header_size;
+	uint32_t message_body_at, message_body_size;
+};
+
+/*
+ * The part that a section names: "1.2" (RFC 3501, 6.4.5), or "" for the message itself. Gives 1, 0 if there
+ * is no such part, -1 if the record is damaged or (ERR_PEER) the section is no list of numbers.
+ */
+int	structure_part(const struct structure *s, struct span section, struct structure_part *p, struct err *e);
+
+/* The part with this index, 0 <= index < s->parts, in the order in which they stand. */
+int	structure_part_at(const struct structure *s, uint32_t index, struct structure_part *p, struct err *e);
+
+#endif

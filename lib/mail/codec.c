@@ -1,0 +1,285 @@
+#include "mail/codec.h"
+
+static const char digits[64] = { 'A', 'B', 'C', 'D', 'E', 'F', 'G', 'H', 'I', 'J', 'K', 'L', 'M', 'N', 'O',
+	'P', 'Q', 'R', 'S', 'T', 'U', 'V', 'W', 'X', 'Y', 'Z', 'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j', 'k',
+	'l', 'm', 'n', 'o', 'p', 'q', 'r', 's', 't', 'u', 'v', 'w', 'x', 'y', 'z', '0', '1', '2', '3', '4', '5',
+	'6', '7', '8', '9', '+', '/' };
+
+/* The value of each digit plus one; 0 for all other octets. */
+static const uint8_t values[256] = {
+	['A'] = 1, ['B'] = 2, ['C'] = 3, ['D'] = 4, ['E'] = 5, ['F'] = 6, ['G'] = 7, ['H'] = 8, ['I'] = 9,
+	['J'] = 10, ['K'] = 11, ['L'] = 12, ['M'] = 13, ['N'] = 14, ['O'] = 15, ['P'] = 16, ['Q'] = 17,
+	['R'] = 18, ['S'] = 19, ['T'] = 20, ['U'] = 21, ['V'] = 22, ['W'] = 23, ['X'] = 24, ['Y'] = 25,
+	['Z'] = 26, ['a'] = 27, ['b'] = 28, ['c'] = 29, ['d'] = 30, ['e'] = 31, ['f'] = 32, ['g'] = 33,
+	['h'] = 34, ['i'] = 35, ['j'] = 36, ['k'] = 37, ['l'] = 38, ['m'] = 39, ['n'] = 40, ['o'] = 41,
+	['p'] = 42, ['q'] = 43, ['r'] = 44, ['s'] = 45, ['t'] = 46, ['u'] = 47, ['v'] = 48, ['w'] = 49,
+	['x'] = 50, ['y'] = 51, ['z'] = 52, ['0'] = 53, ['1'] = 54, ['2'] = 55, ['3'] = 56, ['4'] = 57,
+	['5'] = 58, ['6'] = 59, ['7'] = 60, ['8'] = 61, ['9'] = 62, ['+'] = 63, ['/'] = 64
+};
+
+static uint32_t
+value(char c)
+{
+	return values[(uint8_t)c];
+}
+
+int
+base64_encode(struct span in, struct buf *out, struct err *e)
+{
+	const uint8_t *p = (const uint8_t *)in.p;
+	size_t n = in.n;
+	char *to;
+
+	if (n > SIZE_MAX / 2 || (to = buf_room(out, e, (n + 2) / 3 * 4)) == NULL)
+		return err_set(e, ERR_PEER, "too long for base64");
+	out->n += (n + 2) / 3 * 4;
+	for (; n >= 3; n -= 3, p += 3) {
+		uint32_t v = (uint32_t)p[0] << 16 | (uint32_t)p[1] << 8 | p[2];
+
+		*to++ = digits[v >> 18];
+		*to++ = digits[v >> 12 & 63];
+		*to++ = digits[v >> 6 & 63];
+		*to++ = digits[v & 63];
+	}
+	if (n > 0) {
+		uint32_t v = (uint32_t)p[0] << 16 | (n > 1 ? (uint32_t)p[1] << 8 : 0);
+
+		*to++ = digits[v >> 18];
+		*to++ = digits[v >> 12 & 63];
+		*to++ = n > 1 ? digits[v >> 6 & 63] : '=';
+		*to++ = '=';
+	}
+	return 0;
+}
+
+/* Write the octets of n digits (2..4) that stand in v, the first the highest. */
+static char *
+emit(char *to, uint32_t v, size_t n)
+{
+	v <<= 6 * (4 - n);
+	*to++ = (char)(v >> 16 & 255);
+	if (n > 2)
+		*to++ = (char)(v >> 8 & 255);
+	if (n > 3)
+		*to++ = (char)(v & 255);
+	return to;
+}
+
+int
+base64_decode(struct span in, struct buf *out, struct err *e)
+{
+	size_t pad = 0, n;
+	uint32_t v = 0;
+	char *to, *start;
+
+	if (in.n % 4 != 0)
+		return err_set(e, ERR_PEER, "base64 is cut");
+	while (pad < 2 && pad < in.n && in.p[in.n - 1 - pad] == '=')
+		pad++;
+	n = in.n - pad;
+	if ((start = to = buf_room(out, e, in.n / 4 * 3)) == NULL)
+		return -1;
+	for (size_t i = 0; i < n; i++) {
+		uint32_t d = value(in.p[i]);
+
+		if (d == 0)
+			return err_set(e, ERR_PEER, "not base64");
+		v = v << 6 | (d - 1);
+		if (i % 4 == 3) {
+			to = emit(to, v, 4);
+			v = 0;
+		}
+	}
+	if (pad > 0) {
+		if ((v & (pad == 1 ? 3U : 15U)) != 0)
+			return err_set(e, ERR_PEER, "base64 has unused bits set");
+		to = emit(to, v, 4 - pad);
+	}
+	out->n += (size_t)(to - start);
+	return 0;
+}
+
+int
+base64_decode_mime(struct base64_state *st, struct span in, bool last, struct buf *out, struct err *e)
+{
+	const char *p = in.p, *end = in.p + in.n;
+	uint32_t bits = st->bits, a, b, c, d;
+	size_t n = st->n;
+	char *to = buf_room(out, e, in.n / 4 * 3 + 6), *start = to;
+
+	if (to == NULL)
+		return -1;
+	while (p < end) {
+		/* The usual case, four digits in a row, has no branch for each. */
+		while (n == 0 && end - p >= 4 && (a = value(p[0])) != 0 && (b = value(p[1])) != 0 &&
+		    (c = value(p[2])) != 0 && (d = value(p[3])) != 0) {
+			to = emit(to, (a - 1) << 18 | (b - 1) << 12 | (c - 1) << 6 | (d - 1), 4);
+			p += 4;
+		}
+		if (p == end)
+			break;
+		if ((a = value(*p)) != 0) {
+			bits = bits << 6 | (a - 1);
+			if (++n == 4) {
+				to = emit(to, bits, 4);
+				bits = 0;
+				n = 0;
+			}
+		} else if (*p == '=') {
+			if (n >= 2)
+				to = emit(to, bits, n);
+			bits = 0;
+			n = 0;
+		}
+		p++;
+	}
+	if (last) {
+		if (n >= 2)
+			to = emit(to, bits, n);
+		bits = 0;
+		n = 0;
+	}
+	st->bits = bits;
+	st->n = (uint8_t)n;
+	out->n += (size_t)(to - start);
+	return 0;
+}
+
+static int
+hex(char c)
+{
+	if (ascii_isdigit(c))
+		return c - '0';
+	c = ascii_lower(c);
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+static bool
+blank(char c)
+{
+	return c == ' ' || c == '\t';
+}
+
+/*
+ * What stands at p, where '=' is: the octets it takes, 0 when more is needed to know. An escaped octet is
+ * appended at *to; a soft line break (RFC 2045, 6.7, rule 5; blanks before its line end are transport's)
+ * gives nothing; anything else is left as it is.
+ */
+static size_t
+escape(const char *p, const char *end, bool last, char **to)
+{
+	const char *q = p + 1;
+
+	if (end - p >= 3 && hex(p[1]) >= 0 && hex(p[2]) >= 0) {
+		*(*to)++ = (char)(hex(p[1]) << 4 | hex(p[2]));
+		return 3;
+	}
+	if (end - p == 2 && hex(p[1]) >= 0 && !last)
+		return 0;
+	while (q < end && blank(*q))
+		q++;
+	if (q == end && !last)
+		return 0;
+	if (q == end)
+		return (size_t)(q - p);
+	if (*q == '\n')
+		return (size_t)(q + 1 - p);
+	if (*q == '\r' && q + 1 == end && !last)
+		return 0;
+	if (*q == '\r' && q + 1 < end && q[1] == '\n')
+		return (size_t)(q + 2 - p);
+	*(*to)++ = '=';
+	return 1;
+}
+
+/* The same for blanks at p: those at the end of a line are dropped (rule 3). */
+static size_t
+blanks(const char *p, const char *end, bool last, char **to)
+{
+	const char *q = p;
+
+	while (q < end && blank(*q))
+		q++;
+	if (q == end && !last)
+		return 0;
+	if (q == end || *q == '\n')
+		return (size_t)(q - p);
+	if (*q == '\r' && q + 1 == end && !last)
+		return 0;
+	if (*q == '\r' && q + 1 < end && q[1] == '\n')
+		return (size_t)(q - p);
+	memcpy(*to, p, (size_t)(q - p));
+	*to += q - p;
+	return (size_t)(q - p);
+}
+
+/* Decode [p, end) and give where it stopped: at the end, or where more is needed. */
+static const char *
+qp_run(bool word, const char *p, const char *end, bool last, char **to)
+{
+	size_t used;
+
+	while (p < end) {
+		if (*p == '=')
+			used = escape(p, end, last, to);
+		else if (word && *p == '_') {
+			*(*to)++ = ' ';
+			used = 1;
+		} else if (!word && blank(*p))
+			used = blanks(p, end, last, to);
+		else {
+			*(*to)++ = *p;
+			used = 1;
+		}
+		if (used == 0)
+			break;
+		p += used;
+	}
+	return p;
+}
+
+int
+qp_decode(struct qp_state *st, struct span in, bool last, struct buf *out, struct err *e)
+{
+	const char *p = in.p, *end = in.p + in.n, *stop;
+	char *to = buf_room(out, e, in.n + sizeof st->held), *start = to;
+	size_t n;
+
+	if (to == NULL)
+		return -1;
+	/*
+	 * Octets held back are joined with the next ones until they are explained. A run of blanks longer
+	 * than the hold is given as text: it is no line end's padding that any mailer makes.
+	 */
+	while (st->n > 0 && (p < end || last)) {
+		n = sizeof st->held - st->n < (size_t)(end - p) ? sizeof st->held - st->n : (size_t)(end - p);
+		if (n > 0)
+			memcpy(st->held + st->n, p, n);
+		stop = qp_run(st->word, st->held, st->held + st->n + n, last && p + n == end, &to);
+		if (stop < st->held + st->n) {
+			if (st->n + n < sizeof st->held) { /* still unexplained, and all there is */
+				memmove(st->held, stop, (size_t)(st->held + st->n + n - stop));
+				st->n = (uint8_t)(st->held + st->n + n - stop);
+				out->n += (size_t)(to - start);
+				return 0;
+			}
+			n = (size_t)(st->held + sizeof st->held - stop);
+			memcpy(to, stop, n);
+			to += n;
+			p += sizeof st->held - st->n;
+			st->n = 0;
+			break;
+		}
+		p += stop - (st->held + st->n);
+		st->n = 0;
+	}
+	stop = qp_run(st->word, p, end, last, &to);
+	while ((size_t)(end - stop) > sizeof st->held) /* only blanks wait that long */
+		*to++ = *stop++;
+	n = (size_t)(end - stop);
+	if (n > 0)
+		memcpy(st->held, stop, n);
+	st->n = (uint8_t)n;
+	out->n += (size_t)(to - start);
+	return 0;
+}

@@ -1,0 +1,26 @@
+/*
+ * rfc2047.h - non-ASCII text in headers: the encoded words of RFC 2047 (and the language of RFC 2231, 5).
+ */
+#ifndef MAIL_RFC2047_H
+#define MAIL_RFC2047_H
+
+#include "base/base.h"
+
+/*
+ * Append an unfolded header value as UTF-8: encoded words are decoded, blanks between two adjacent ones
+ * dropped (RFC 2047, 6.2), a character cut between two of the same charset joined. What is no encoded word,
+ * is broken, or is in an unknown charset stays as it is, but for octets that are not UTF-8, which become
+ * U+FFFD. An encoded word is recognised within a word and in quotes too, as strangers write them. CR, LF
+ * and NUL that come out of an encoded word become spaces. The result is valid UTF-8 on one line when the value is.
+ */
+int	rfc2047_decode(struct span value, struct buf *out, struct err *e);
+
+/*
+ * Append UTF-8 text for a header of ours that holds unstructured text or a phrase: as it is when it is
+ * printable ASCII and cannot be taken for encoded words, else as encoded words in UTF-8 of at most 75
+ * octets, cut between characters, separated by "\r\n ". `column` is how many octets stand on the line
+ * already. Control characters become spaces.
+ */
+int	rfc2047_encode(struct span text, size_t column, struct buf *out, struct err *e);
+
+#endif
