@@ -78,7 +78,7 @@ $(BUILD)/%.o: %.c
 
 $(BUILD)/t/unit-%: t/unit-%.c $(LIB)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -MMD -MP -MF $@.d $(ALL_LDFLAGS) -o $@ $< $(LIB) $(LIBS)
+	$(CC) $(ALL_CFLAGS) -MMD -MP -MF $(@D)/.$(@F).d $(ALL_LDFLAGS) -o $@ $< $(LIB) $(LIBS)
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 
