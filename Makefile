@@ -22,10 +22,13 @@ ifeq ($(SANITIZE),)
 BUILD	= build/$(CC)
 BIN	= bin
 OPT	= -O2 -D_FORTIFY_SOURCE=2
+LINK	= -Wl,--as-needed
 else
 BUILD	= build/$(CC)-$(subst $(comma),-,$(SANITIZE))
 BIN	= $(BUILD)/bin
 OPT	= -O1 -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer
+# The sanitizer has a crypt_r of its own that calls libcrypt's: to the linker, libcrypt then looks unneeded.
+LINK	= -Wl,--no-as-needed
 endif
 comma	= ,
 
@@ -34,7 +37,7 @@ WARN	= -Wall -Wextra -Werror -Wshadow -Wconversion -Wstrict-prototypes -Wmissing
 CFLAGS	= -g $(OPT)
 ALL_CFLAGS = -std=gnu17 -D_GNU_SOURCE -I. -Ilib -I$(BUILD)/gen $(WARN) -fstack-protector-strong -fPIE \
 	  $(CFLAGS)
-ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(OPT) $(LDFLAGS)
+ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now $(LINK) $(OPT) $(LDFLAGS)
 LIBS	= -lssl -lcrypto -lsqlite3 -lunbound -lseccomp -lsodium -lcrypt -lpcre2-8 -lidn2 -lz -lm
 
 # program name = directory
