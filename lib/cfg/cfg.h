@@ -1,0 +1,44 @@
+/*
+ * cfg.h - the configuration of this process: `cfg`, filled by svc_start (or cfg_load) before the jail closes,
+ * and only read after, but for a reload. It is the one mutable global of a program.
+ *
+ * A value comes from the default in keys.def, then etc/rookery.cf, then `-o key=value` of the service's line in
+ * master.cf. cfg_load checks everything and changes nothing on an error.
+ */
+#ifndef CFG_CFG_H
+#define CFG_CFG_H
+
+#include "base/base.h"
+
+typedef uint64_t cfg_DURATION; /* milliseconds */
+typedef uint64_t cfg_BYTES;
+typedef uint64_t cfg_NUMBER;
+typedef bool cfg_BOOL;
+typedef const char *cfg_TEXT;
+typedef const char *cfg_CHOICE;
+typedef const char *cfg_NETS;
+
+struct cfg {
+#define KEY(name, type, def, min, max, help) cfg_##type name;
+#include "cfg/keys.def"
+#undef KEY
+};
+
+extern struct cfg cfg;
+
+/*
+ * Read `text`, the content of the file called `name` in errors, over the defaults, and then the n overrides
+ * ("key=value"). 0, or -1 with e->text = "etc/rookery.cf:12: unknown key `tls_crt`; did you mean `tls_cert`?"
+ * (ERR_PERM); cfg is then as it was. Strings live until the next successful load.
+ */
+int cfg_load(struct span text, const char *name, const char *const *overrides, size_t n, struct err *e);
+
+/* For `rookery config`: each key with its value as text, its default, where it was set ("", or file:line), help. */
+struct cfg_row {
+	const char *name, *type, *def, *min, *max, *help;
+	const char *value, *origin;
+};
+size_t cfg_rows(void);
+struct cfg_row cfg_row(size_t i);
+
+#endif

@@ -1,0 +1,86 @@
+/*
+ * spool.h - the format of a message in the queue: one file, made durable once.
+ *
+ *   message     octets [0, size): exactly as received, CRLF lines, our Received: first
+ *   structure   octets [size, trailer_at): record of lib/imap/structure.h, so that nobody parses it again
+ *   trailer     text lines (LF), the envelope; see docs/formats.md
+ *   footer      64 octets: "rookery-spool 1 TRAILER_AT(20 digits) CHECKSUM(16 hex) end\n", padded
+ *
+ * trailer:    mid MID / sid SID / arrived MS / size N / digest HEX64 / client IP / helo NAME / login ADDR /
+ *             service NAME / flags F / from <ADDR> / ret R / envid TEXT / prefix N + N octets + LF /
+ *             state S attempts NNNN next MMMMMMMMMMMMM delay N   (fixed width, overwritten in place)
+ *             to S <FINAL> [orig=<ADDR>] [orcpt=TEXT] [notify=TEXT]      one a recipient; S in place
+ *
+ * S of a recipient: '.' to do, 'd' delivered, 'b' failed and reported, 'x' deleted by the administrator.
+ * S of the message: '.' in the queue, 'h' on hold.
+ * The checksum (SipHash of the trailer with every in-place field taken as '.') tells a torn trailer.
+ *
+ * Invariants:
+ *  1. A name in spool/ is durable before the file is handed out (the queue makes names in batches and syncs the
+ *     directory once), so one fdatasync of the file makes the message durable on any file system.
+ *  2. A file without a valid footer is not a message: it was never answered 250. The queue reuses or removes it.
+ *  3. In-place fields never change the length of anything, and one pwrite changes at most one of them.
+ *  4. The name goes (unlink) only when every recipient is finished and the stores are synced.
+ */
+#ifndef SPOOL_SPOOL_H
+#define SPOOL_SPOOL_H
+
+#include "base/base.h"
+#include "base/id.h"
+
+enum { SPOOL_FOOTER = 64, SPOOL_DIGEST = 32 };
+enum spool_flags { SPOOL_8BIT = 1, SPOOL_UTF8 = 2, SPOOL_LOCAL = 4 /* submitted by sendmail(1) */ };
+
+struct spool_rcpt {
+	char state;
+	struct span addr;	/* final address */
+	struct span orig;	/* what RCPT gave, when different */
+	struct span orcpt, notify;	/* RFC 3461, as received */
+	uint64_t state_at;	/* offset of its state character in the file */
+};
+
+struct spool_msg {
+	struct id mid, sid;
+	uint64_t arrived;	/* ms since 1970 */
+	uint64_t size;		/* of the message region */
+	uint64_t trailer_at;
+	unsigned char digest[SPOOL_DIGEST];
+	struct span client, helo, login, service, from, ret, envid, prefix;
+	unsigned flags;
+	char state;
+	uint32_t attempts;
+	uint64_t next_try;	/* ms since 1970 */
+	bool delayed;		/* a delay report was sent */
+	uint64_t state_at;	/* offset of the `state` line in the file */
+	struct spool_rcpt *rcpts;
+	size_t nrcpts;
+};
+
+/* ---- writing (smtpd, dsn): the file is given by the queue */
+struct spool_writer;
+struct spool_writer *spool_writer_new(int fd);		/* fd is borrowed; buffers 64 KiB, digests as it goes */
+int spool_add(struct spool_writer *w, struct span octets, struct err *e);
+uint64_t spool_size(const struct spool_writer *w);	/* octets added */
+/* Octets added so far, mapped for reading, after flushing the buffer: for the structure and the filters. */
+int spool_map(struct spool_writer *w, struct span *message, struct err *e);
+/*
+ * Write structure, trailer and footer of *m (size, digest, offsets are filled in here), sync, once. After 0 the
+ * message is durable: answer 250. After -1 (ERR_TEMP: no space, I/O) it is not a message and never will be.
+ * `trailer` gets the trailer's text, for queue_commit.
+ */
+int spool_finish(struct spool_writer *w, struct spool_msg *m, struct span structure, struct buf *trailer,
+    struct err *e);
+void spool_writer_free(struct spool_writer *w);
+
+/* ---- reading */
+/* The trailer's text; spans and rcpts borrow from it and from the arena. ERR_PERM if it is damaged. */
+int spool_parse(struct span trailer, uint64_t trailer_at, struct spool_msg *m, struct arena *a, struct err *e);
+/* From the file: footer, trailer, checksum. 1 a message; 0 not (yet) one; -1 I/O. `trailer` owns the text. */
+int spool_load(int fd, struct spool_msg *m, struct buf *trailer, struct arena *a, struct err *e);
+
+/* ---- in place (queue) */
+int spool_set_rcpt(int fd, const struct spool_rcpt *r, char state, struct err *e);
+int spool_set_state(int fd, const struct spool_msg *m, char state, uint32_t attempts, uint64_t next_try,
+    bool delayed, struct err *e);
+
+#endif
