@@ -119,3 +119,16 @@ deps:
 	fi
 
 .PHONY: deps
+
+# ---- measuring
+$(BUILD)/bench/%: bench/%.c $(LIB)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -MMD -MP -MF $@.d $(ALL_LDFLAGS) -o $@ $< $(LIB) $(LIBS)
+
+# As root; BENCH passes options, e.g. make bench BENCH="--only smtp1,smtp10 --scale 0.2".
+bench: all $(BUILD)/bench/load
+	@command -v postfix doveadm >/dev/null || { echo "install the peers first: apt-get install" \
+	  "--no-install-recommends postfix dovecot-imapd dovecot-pop3d dovecot-lmtpd"; exit 1; }
+	/usr/bin/python3 bench/run.py $(BENCH)
+
+.PHONY: bench
