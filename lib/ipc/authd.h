@@ -22,7 +22,13 @@ enum login_result {
 	LOGIN_LIMIT,  /* too many failures from there; the password was not looked at */
 };
 
-enum account_op { OP_ADD = 1, OP_DELETE, OP_CHANGE, OP_SHOW };
+enum account_op {
+	OP_ADD = 1, /* refused if it is there */
+	OP_DELETE,
+	OP_CHANGE,
+	OP_SHOW,
+	OP_PUT,	    /* add, or change what is there */
+};
 enum {
 	USER_SET_PASSWORD = 1,
 	USER_SET_NAME = 2,
