@@ -132,3 +132,7 @@ bench: all $(BUILD)/bench/load
 	/usr/bin/python3 bench/run.py $(BENCH)
 
 .PHONY: bench
+
+# ---- documents made from the sources
+docs/ipc.md: docs/ipc.awk $(wildcard lib/ipc/*.def)
+	LC_ALL=C awk -f docs/ipc.awk $(sort $(wildcard lib/ipc/*.def)) > $@
