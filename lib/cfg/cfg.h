@@ -33,6 +33,12 @@ extern struct cfg cfg;
  */
 int cfg_load(struct span text, const char *name, const char *const *overrides, size_t n, struct err *e);
 
+/* The same check without a change: what master does before it hands a new configuration to anyone. */
+int cfg_check(struct span text, const char *name, const char *const *overrides, size_t n, struct err *e);
+
+/* Check one "key=value" (an option of a line in master.cf) on its own. ERR_PERM with the text but without a place. */
+int cfg_option_check(struct span option, struct err *e);
+
 /* For `rookery config`: each key with its value as text, its default, where it was set ("", or file:line), help. */
 struct cfg_row {
 	const char *name, *type, *def, *min, *max, *help;
@@ -40,5 +46,7 @@ struct cfg_row {
 };
 size_t cfg_rows(void);
 struct cfg_row cfg_row(size_t i);
+/* The number of the key, or -1 with *e set, which suggests one of a similar name. */
+ssize_t cfg_find(struct span name, struct err *e);
 
 #endif
