@@ -67,6 +67,7 @@ struct ipc_in {
 	uint32_t id;	  /* the request id, to be given back in the answer */
 	struct span body; /* encoded fields; valid until the next ipc_get on this channel */
 	int fd;		  /* ipc_body moves it into the struct; else ipc_get or ipc_free closes it; -1: none */
+	int *kept;	  /* the channel's own note of fd */
 };
 
 struct ipc;
@@ -149,7 +150,7 @@ void ipc_trace(const struct ipc_def *def, uint32_t number, const void *m, struct
  * socket pair and sends one end through the door: no path, no listening socket, and the service knows by
  * the door who is calling.
  */
-int ipc_dial(int door, struct err *e);	 /* our end of a new channel, close-on-exec, blocking */
+int ipc_dial(int door, struct err *e);	 /* our end of a new channel, close-on-exec, blocking; never waits: ERR_TEMP */
 int ipc_answer(int door, struct err *e); /* the next dialled end, -1 with *e unset when none waits */
 
 #endif
