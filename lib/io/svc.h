@@ -38,7 +38,9 @@ struct svc *svc_start(int argc, char **argv, enum ipc_role self);
 /* From here on: before svc_confine only. Each ends the process with one log line and exit 69 if it fails. */
 int svc_dir(struct svc *s, const char *name);	/* O_PATH of DIR/name, e.g. "spool" */
 int svc_open(struct svc *s, const char *path);	/* read only; relative to DIR unless absolute */
-struct tls_ctx *svc_tls(struct svc *s);		/* from tls_cert and tls_key; kept fresh over reloads */
+/* A context of tls_cert; its key stays in keyd (io/remotekey.h), which is asked through our door to it at each
+ * handshake. Kept fresh over reloads. */
+struct tls_ctx *svc_tls(struct svc *s);
 
 /* The door to a service's program ("queue", "authd", "local/0"), or -1 if master.cf has no such service. */
 int svc_door(const struct svc *s, const char *program);
@@ -47,6 +49,7 @@ unsigned svc_instances(const struct svc *s, const char *program);
 unsigned svc_instance(const struct svc *s);
 const char *svc_name(const struct svc *s);	/* the line of master.cf: "smtp", "submission" ... */
 const char *svc_boot_id(const struct svc *s);	/* changes when the machine (or a test of it) starts anew */
+int svc_file(const struct svc *s, const char *key); /* while `reloaded` runs: the file of that config key, or -1 */
 struct tls_ctx *svc_tls_now(const struct svc *s);	/* the context to use for the next handshake; may be NULL */
 
 /* Dial a door and make the channel of it. NULL with *e (ERR_TEMP) when there is no such service. */

@@ -2,6 +2,7 @@
 #include "ipc/authd.h"
 #include "ipc/dsn.h"
 #include "ipc/filterd.h"
+#include "ipc/keyd.h"
 #include "ipc/local.h"
 #include "ipc/master.h"
 #include "ipc/mimed.h"
@@ -64,3 +65,9 @@ const struct ipc_def session_def = { "session", 1 * MIB, session_msgs };
 #include "ipc/define.h"
 #undef IPC_MSGS
 const struct ipc_def master_def = { "master", 1 * MIB, master_msgs };
+
+#define IPC_MSGS keyd_msgs
+#define IPC_DEF	 "ipc/keyd.def"
+#include "ipc/define.h"
+#undef IPC_MSGS
+const struct ipc_def keyd_def = { "keyd", 64 * 1024, keyd_msgs };
