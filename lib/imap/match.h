@@ -14,7 +14,7 @@ enum imap_match {
 /*
  * Match a mailbox name, levels separated by '/', against a pattern where * stands for any octets and % for
  * any without a '/'. A first level that is INBOX in any case, in name and in pattern, is the same INBOX.
- * Time is O(pattern * name) at worst, without recursion or allocation.
+ * Time is O(pattern * name * levels of the name) at worst, without recursion or allocation.
  */
 bool	imap_match(struct span pattern, struct span name);
 

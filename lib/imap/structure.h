@@ -15,15 +15,15 @@
  *     0  magic "RkS" and the version as one octet
  *     4  size of the record
  *     8  size of the message             12  size of its header, empty line included
- *    16  lines of the message            20  lines of its body
- *    24  STRUCTURE_* flags               28  number of parts
- *    32  8 octets: sent date, seconds since 1970 UTC, and 40: its zone in minutes; see STRUCTURE_DATED
- *    44  six sections, each the offset of its end; the first starts at 68, each next where the last ended:
- *        ENVELOPE, BODY, BODYSTRUCTURE, header fields, parts, keys
+ *    16  lines of its body               20  STRUCTURE_* flags
+ *    24  number of parts                 28  zone of the sent date, minutes
+ *    32  sent date, 8 octets: seconds since 1970 UTC; see STRUCTURE_DATED
+ *    40  six sections, for each the offset of its end; the first starts at 64, each next where the last
+ *        ended: ENVELOPE, BODY, BODYSTRUCTURE, header fields, parts, keys
  *   header fields: for each: size, then the raw field with its line end
  *   parts: for each, in preorder, 32 octets: header at, header size, body at, body size, body lines, index
- *        of the part behind its last descendant, kind (1 octet), encoding (1), size of the charset name (2),
- *        offset of the charset name in this section; the names stand behind the last part
+ *        of the part behind its last descendant, kind (1 octet), encoding (1), size of the charset name (1),
+ *        0 (1), offset of the charset name in this section; the names stand behind the last part
  *   keys: for each of base subject, from, to, cc, message id, references: size, then the octets
  */
 #ifndef IMAP_STRUCTURE_H
@@ -56,13 +56,14 @@ int	structure_build(struct span message, struct buf *out, struct err *e);
 
 /*
  * The record of a message that could not be parsed (its parser died): one part of text/plain, an empty
- * envelope. The sizes are facts that need no parser: header_size may be 0, lines are line feeds.
+ * envelope. The sizes are facts that need no parser: header_size may be 0, lines are those of the body.
  */
 int	structure_opaque(uint32_t size, uint32_t header_size, uint32_t lines, struct buf *out, struct err *e);
 
 /* A record, checked. Spans point into it. */
 struct structure {
-	uint32_t size, header_size, lines, body_lines;
+	uint32_t size, header_size;	/* octets of the message; of its header with the empty line */
+	uint32_t lines;			/* of the body */
 	uint32_t flags;
 	uint32_t parts;
 	struct date sent;		/* if STRUCTURE_DATED */
@@ -73,7 +74,7 @@ struct structure {
 	struct span subject;		/* base subject, decoded */
 	struct span from, to, cc;	/* addr-mailbox of the first address */
 	struct span message_id;		/* normalised, without the angle brackets; empty: none that is valid */
-	struct span references;		/* the same of References, else In-Reply-To; each followed by a NUL; span_cut() */
+	struct span references;		/* such ids of References, else In-Reply-To, a NUL behind each: span_cut() */
 };
 
 /* 0, or -1 with ERR_TEMP when the record is damaged or of a version that is not known. */

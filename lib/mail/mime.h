@@ -51,7 +51,7 @@ struct mime_param {
 
 /* Offsets and sizes in octets from the start of the message. Spans borrow from it or are in the arena. */
 struct mime_part {
-	struct mime_part *parent, *child, *next;	/* child: the first; next: the next of the same parent */
+	struct mime_part *parent, *child, *last, *next; /* child and last: the first and last part within */
 	enum mime_kind kind;
 	enum mime_encoding encoding;
 	bool opaque;			/* past a limit */
