@@ -1,0 +1,144 @@
+/*
+ * rookery - the admin tool: `rookery [-d DIR] [--json] COMMAND ...`.
+ *
+ * One file a subcommand, found by the table below; ctl.c has what they share (channels to master and through it
+ * to services), columns.c and json.c the two ways to print. Under the name sendmail the same executable is
+ * sendmail(1): sendmail.c.
+ *
+ * The instance is -d DIR, or $ROOKERY_DIR, or /etc/rookery.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "ctl/ctl.h"
+
+static const struct command commands[] = {
+	{ "init", ctl_init, "--domain DOMAIN [--listen SERVICE=ADDRESS:PORT ...] [--port-base N] [--hostname NAME]",
+	    "make an instance in DIR: configuration, certificate, directories" },
+	{ "start", ctl_start, "[--foreground]", "start it; returns when every service accepts connections" },
+	{ "stop", ctl_stop, "[--now]", "stop it, after sessions have ended; --now: cut them" },
+	{ "restart", ctl_restart, "[--now]", "stop and start" },
+	{ "reload", ctl_reload, "", "take over a changed configuration and certificate; no session ends" },
+	{ "reopen", ctl_reopen, "", "write to a new log file, after logrotate has moved the old one" },
+	{ "status", ctl_status, "[--counters]", "services, processes, connections, the queue" },
+	{ "config", ctl_config, "[KEY ...] [--set] [--man]", "settings with value, default, origin and meaning" },
+	{ "pids", ctl_pids, "[SERVICE]", "process ids, one a line" },
+};
+
+static int
+usage(FILE *to)
+{
+	fputs("usage: rookery [-d DIR] [--json] COMMAND ...\n\n", to);
+	for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
+		fprintf(to, "  %-8s  %s\n", commands[i].name, commands[i].help);
+	fputs("\nDIR is the instance: -d, else $ROOKERY_DIR, else /etc/rookery.\n"
+	      "`rookery COMMAND --help` shows a command's arguments; rookery(8) has it all.\n"
+	      "A first instance:  rookery -d /tmp/mail init --domain example.test --port-base 10000\n"
+	      "                   rookery -d /tmp/mail start\n",
+	    to);
+	return EX_USAGE;
+}
+
+static int
+command_usage(const struct command *cmd, FILE *to)
+{
+	fprintf(to, "usage: rookery [-d DIR] [--json] %s %s\n  %s\n", cmd->name, cmd->args, cmd->help);
+	return EX_USAGE;
+}
+
+static const struct command *
+find(const char *name)
+{
+	for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
+		if (strcmp(commands[i].name, name) == 0)
+			return &commands[i];
+	}
+	return NULL;
+}
+
+static char *
+own_directory(void)
+{
+	char *path = realpath("/proc/self/exe", NULL), *slash = path != NULL ? strrchr(path, '/') : NULL;
+
+	if (slash != NULL)
+		*slash = '\0';
+	return path;
+}
+
+/* Takes the options before the command, and --json wherever it stands. What is left is *argc words of argv. */
+static int
+options(struct ctl *c, int *argc, char **argv)
+{
+	int n = 0;
+	bool before = true;
+
+	for (int i = 1; i < *argc; i++) {
+		if (strcmp(argv[i], "--json") == 0)
+			c->json = true;
+		else if (before && strcmp(argv[i], "-d") == 0 && i + 1 < *argc)
+			c->dir_name = argv[++i];
+		else if (before && strncmp(argv[i], "-d", 2) == 0 && argv[i][2] != '\0')
+			c->dir_name = argv[i] + 2;
+		else if (before && argv[i][0] == '-' && strcmp(argv[i], "--help") != 0 && strcmp(argv[i], "-h") != 0)
+			return ctl_misuse("`%s` is no option; `rookery --help` shows what there is", argv[i]);
+		else {
+			argv[n++] = argv[i];
+			before = false;
+		}
+	}
+	argv[n] = NULL;
+	*argc = n;
+	return 0;
+}
+
+static int
+run(struct ctl *c, const struct command *cmd, int argc, char **argv)
+{
+	int rc;
+
+	if (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
+		command_usage(cmd, stdout);
+		return 0;
+	}
+	rc = cmd->run(c, argc, argv);
+	if (rc == EX_USAGE)
+		command_usage(cmd, stderr);
+	if (fflush(stdout) != 0 && rc == 0)
+		rc = EX_IOERR;
+	return rc;
+}
+
+int
+main(int argc, char **argv)
+{
+	const char *env = getenv("ROOKERY_DIR");
+	struct ctl c = { .dir_name = env != NULL && *env != '\0' ? env : "/etc/rookery" };
+	const struct command *cmd;
+	char *self = own_directory();
+	int rc;
+
+	if ((rc = options(&c, &argc, argv)) != 0)
+		return rc;
+	if (argc == 0)
+		return usage(stderr);
+	if (strcmp(argv[0], "--help") == 0 || strcmp(argv[0], "-h") == 0 || strcmp(argv[0], "help") == 0) {
+		usage(stdout);
+		return 0;
+	}
+	cmd = find(argv[0]);
+	if (cmd == NULL)
+		return ctl_misuse("there is no command `%s`; `rookery --help` shows what there is", argv[0]);
+	c.self = self != NULL ? self : ".";
+	c.dir = open(c.dir_name, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	log_open(-1, LOG_ERROR);
+	rc = run(&c, cmd, argc, argv);
+	free(self);
+	return rc;
+}
