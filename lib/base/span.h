@@ -43,7 +43,9 @@ span_str(const char *s)
 static inline struct span
 span_from(struct span s, size_t from)
 {
-	return from < s.n ? (struct span){ s.p + from, s.n - from } : (struct span){ s.p + s.n, 0 };
+	if (from < s.n)
+		return (struct span){ s.p + from, s.n - from };
+	return (struct span){ s.n > 0 ? s.p + s.n : s.p, 0 }; /* nothing may be added to NULL, not even 0 */
 }
 
 /* The first n octets, or all when there are fewer. */

@@ -161,125 +161,113 @@ blank(char c)
 }
 
 /*
- * What stands at p, where '=' is: the octets it takes, 0 when more is needed to know. An escaped octet is
- * appended at *to; a soft line break (RFC 2045, 6.7, rule 5; blanks before its line end are transport's)
- * gives nothing; anything else is left as it is.
+ * The decoder of quoted-printable holds back what only the next octets explain: "=" and what follows it, or
+ * blanks that are dropped when a line end follows (RFC 2045, 6.7, rules 3 and 5). A run of blanks that outgrows
+ * the hold is text: no mailer pads so.
  */
-static size_t
-escape(const char *p, const char *end, bool last, char **to)
+static char *
+release(struct qp_state *st, char *to)
 {
-	const char *q = p + 1;
-
-	if (end - p >= 3 && hex(p[1]) >= 0 && hex(p[2]) >= 0) {
-		*(*to)++ = (char)(hex(p[1]) << 4 | hex(p[2]));
-		return 3;
-	}
-	if (end - p == 2 && hex(p[1]) >= 0 && !last)
-		return 0;
-	while (q < end && blank(*q))
-		q++;
-	if (q == end && !last)
-		return 0;
-	if (q == end)
-		return (size_t)(q - p);
-	if (*q == '\n')
-		return (size_t)(q + 1 - p);
-	if (*q == '\r' && q + 1 == end && !last)
-		return 0;
-	if (*q == '\r' && q + 1 < end && q[1] == '\n')
-		return (size_t)(q + 2 - p);
-	*(*to)++ = '=';
-	return 1;
+	memcpy(to, st->held, st->n);
+	to += st->n;
+	st->n = 0;
+	return to;
 }
 
-/* The same for blanks at p: those at the end of a line are dropped (rule 3). */
-static size_t
-blanks(const char *p, const char *end, bool last, char **to)
+/* Behind "=". True if c was used; else what is held was released and c stands for itself. */
+static bool
+behind_equals(struct qp_state *st, char c, char **to)
 {
-	const char *q = p;
+	char last = st->held[st->n - 1];
 
-	while (q < end && blank(*q))
-		q++;
-	if (q == end && !last)
-		return 0;
-	if (q == end || *q == '\n')
-		return (size_t)(q - p);
-	if (*q == '\r' && q + 1 == end && !last)
-		return 0;
-	if (*q == '\r' && q + 1 < end && q[1] == '\n')
-		return (size_t)(q - p);
-	memcpy(*to, p, (size_t)(q - p));
-	*to += q - p;
-	return (size_t)(q - p);
-}
-
-/* Decode [p, end) and give where it stopped: at the end, or where more is needed. */
-static const char *
-qp_run(bool word, const char *p, const char *end, bool last, char **to)
-{
-	size_t used;
-
-	while (p < end) {
-		if (*p == '=')
-			used = escape(p, end, last, to);
-		else if (word && *p == '_') {
-			*(*to)++ = ' ';
-			used = 1;
-		} else if (!word && blank(*p))
-			used = blanks(p, end, last, to);
-		else {
-			*(*to)++ = *p;
-			used = 1;
+	if (st->n == 2 && hex(last) >= 0) {
+		if (hex(c) >= 0) {
+			*(*to)++ = (char)(hex(last) << 4 | hex(c));
+			st->n = 0;
+			return true;
 		}
-		if (used == 0)
-			break;
-		p += used;
+	} else if (c == '\n') { /* a soft line break, blanks behind the = allowed */
+		st->n = 0;
+		return true;
+	} else if (last != '\r' && (blank(c) || c == '\r' || (st->n == 1 && hex(c) >= 0))) {
+		st->held[st->n++] = c;
+		return true;
 	}
-	return p;
+	*to = release(st, *to);
+	return false;
+}
+
+/* Behind blanks, and perhaps a CR. */
+static bool
+behind_blanks(struct qp_state *st, char c, char **to)
+{
+	char last = st->held[st->n - 1];
+
+	if (c == '\n') {
+		if (last == '\r')
+			*(*to)++ = '\r';
+		*(*to)++ = '\n';
+		st->n = 0;
+		return true;
+	}
+	if (last != '\r' && (blank(c) || c == '\r')) {
+		st->held[st->n++] = c;
+		return true;
+	}
+	*to = release(st, *to);
+	return false;
+}
+
+static char *
+qp_octet(struct qp_state *st, char c, char *to)
+{
+	if (st->n == sizeof st->held) {
+		to = release(st, to);
+		st->long_run = true;
+	}
+	if (st->n > 0 && (st->held[0] == '=' ? behind_equals(st, c, &to) : behind_blanks(st, c, &to)))
+		return to;
+	if (c == '=' || (blank(c) && !st->word && !st->long_run)) {
+		st->held[st->n++] = c;
+		st->long_run = false;
+		return to;
+	}
+	st->long_run = st->long_run && blank(c);
+	*to++ = st->word && c == '_' ? ' ' : c;
+	return to;
+}
+
+/* At the end of the text: blanks and a soft break go, all else stays. */
+static char *
+qp_end(struct qp_state *st, char *to)
+{
+	char last = st->n > 0 ? st->held[st->n - 1] : ' ';
+
+	if (!blank(last) && last != '=')
+		to = release(st, to);
+	st->n = 0;
+	st->long_run = false;
+	return to;
 }
 
 int
 qp_decode(struct qp_state *st, struct span in, bool last, struct buf *out, struct err *e)
 {
-	const char *p = in.p, *end = in.p + in.n, *stop;
 	char *to = buf_room(out, e, in.n + sizeof st->held), *start = to;
-	size_t n;
 
 	if (to == NULL)
 		return -1;
-	/*
-	 * Octets held back are joined with the next ones until they are explained. A run of blanks longer
-	 * than the hold is given as text: it is no line end's padding that any mailer makes.
-	 */
-	while (st->n > 0 && (p < end || last)) {
-		n = sizeof st->held - st->n < (size_t)(end - p) ? sizeof st->held - st->n : (size_t)(end - p);
-		if (n > 0)
-			memcpy(st->held + st->n, p, n);
-		stop = qp_run(st->word, st->held, st->held + st->n + n, last && p + n == end, &to);
-		if (stop < st->held + st->n) {
-			if (st->n + n < sizeof st->held) { /* still unexplained, and all there is */
-				memmove(st->held, stop, (size_t)(st->held + st->n + n - stop));
-				st->n = (uint8_t)(st->held + st->n + n - stop);
-				out->n += (size_t)(to - start);
-				return 0;
-			}
-			n = (size_t)(st->held + sizeof st->held - stop);
-			memcpy(to, stop, n);
-			to += n;
-			p += sizeof st->held - st->n;
-			st->n = 0;
-			break;
-		}
-		p += stop - (st->held + st->n);
-		st->n = 0;
+	for (size_t i = 0; i < in.n; i++) {
+		char c = in.p[i];
+
+		if (st->n == 0 && c > ' ' && c != '=' && c != '_') { /* most octets: themselves */
+			st->long_run = false;
+			*to++ = c;
+		} else
+			to = qp_octet(st, c, to);
 	}
-	stop = qp_run(st->word, p, end, last, &to);
-	while ((size_t)(end - stop) > sizeof st->held) /* only blanks wait that long */
-		*to++ = *stop++;
-	n = (size_t)(end - stop);
-	if (n > 0)
-		memcpy(st->held, stop, n);
-	st->n = (uint8_t)n;
+	if (last)
+		to = qp_end(st, to);
 	out->n += (size_t)(to - start);
 	return 0;
 }

@@ -34,6 +34,7 @@ struct base64_state {
 struct qp_state {
 	char held[64];	/* the escape or blanks that the next piece will explain */
 	uint8_t n;
+	bool long_run;	/* blanks are text up to the next other octet */
 	bool word;	/* the Q encoding of RFC 2047, 4.2: _ is a space, blanks are kept */
 };
 

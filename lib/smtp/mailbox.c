@@ -23,7 +23,7 @@ mailbox_split(struct span address, struct span *local, struct span *domain, stru
 		if (i < address.n && address.p[i] != '@')
 			return err_set(e, ERR_PEER, "not an address");
 	} else {
-		ssize_t at = span_rchr(address, '@');
+		ssize_t at = span_chr(address, '@'); /* a literal may hold another */
 
 		i = at < 0 ? address.n : (size_t)at;
 	}
