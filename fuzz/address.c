@@ -1,7 +1,7 @@
 /* No input makes more text than it has octets, and groups are balanced. */
 #include "mail/address.h"
 
-int	LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

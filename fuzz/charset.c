@@ -1,10 +1,11 @@
 /* Any charset, whole or in pieces, gives the same valid UTF-8. The first octets choose charset and size. */
 #include "mail/charset.h"
 
-int	LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const char *const names[] = { "utf-8", "iso-8859-2", "windows-1255", "koi8-r", "shift_jis", "euc-jp",
-	"gb2312", "big5", "euc-kr", "utf-16le", "none-such", "iso-2022-jp", "iso-2022-kr", "utf-7", "utf-16" };
+	"gb2312", "big5", "euc-kr", "utf-16le", "none-such", "iso-2022-jp", "iso-2022-kr", "utf-7",
+	"utf-16" };
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -31,7 +32,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 		rest = span_from(rest, piece.n);
 		buf_add(&held, NULL, piece);
-		need(charset_feed(cs, buf_span(&held), rest.n == 0, &cut, &used, NULL) == 0 && used <= held.n);
+		need(charset_feed(cs, buf_span(&held), rest.n == 0, &cut, &used, NULL) == 0);
+		need(used <= held.n);
 		buf_consume(&held, used);
 	} while (rest.n > 0);
 	need(held.n == 0 && utf8_valid(buf_span(&cut)));

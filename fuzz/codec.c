@@ -3,7 +3,7 @@
 
 #include "mail/codec.h"
 
-int	LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void
 pieces(struct span in, size_t step, bool base64, struct buf *out)

@@ -1,7 +1,7 @@
 /* The fields and the empty line together are the header, and selecting all but none gives it back. */
 #include "mail/header.h"
 
-int	LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -2,7 +2,7 @@
 #include "base/utf8.h"
 #include "smtp/mailbox.h"
 
-int	LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void
 twice(struct span in, int (*canon)(struct span, struct buf *, struct err *))

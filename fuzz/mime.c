@@ -1,7 +1,7 @@
 /* Parts lie within their parents, in order, and within the limits. */
 #include "mail/mime.h"
 
-int	LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void
 check(const struct mime_part *p, size_t size)
@@ -14,7 +14,7 @@ check(const struct mime_part *p, size_t size)
 	if (p->parent != NULL) {
 		need(p->header_at >= p->parent->body_at);
 		need(p->body_size == 0 ||
-		    p->body_at + p->body_size <= p->parent->body_at + p->parent->body_size);
+		     p->body_at + p->body_size <= p->parent->body_at + p->parent->body_size);
 	}
 	if (p->next != NULL)
 		need(p->next->header_at >= p->body_at + p->body_size);

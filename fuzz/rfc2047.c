@@ -3,7 +3,7 @@
 #include "mail/charset.h"
 #include "mail/rfc2047.h"
 
-int	LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void
 round_trip(struct span text)

@@ -6,7 +6,7 @@
 #include "mail/charset.h"
 #include "mail/search.h"
 
-int	LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* Everything that can be read from a record; true if it is whole. */
 static bool
@@ -51,7 +51,8 @@ search(struct span message, const struct structure *s, struct arena *a)
 
 		need(structure_part_at(s, i, &p, NULL) == 0);
 		part = (struct search_part){ p.kind, p.encoding, p.charset,
-			span_of(message.p + p.header_at, p.header_size), span_of(message.p + p.body_at, p.body_size) };
+			span_of(message.p + p.header_at, p.header_size),
+			span_of(message.p + p.body_at, p.body_size) };
 		search_part(&part, keys, 2);
 	}
 }

@@ -28,8 +28,8 @@ int	utf8_put(uint32_t cp, struct buf *out, struct err *e);
 int	utf8_repair(struct span s, struct buf *out, struct err *e);
 
 /*
- * Append s in lower case by Unicode's simple (one to one) mapping; octets that are not valid UTF-8 are copied.
- * This is how texts are compared without regard to case.
+ * Append s in lower case by Unicode's simple (one to one) mapping; octets that are not valid UTF-8 are
+ * copied. This is how texts are compared without regard to case.
  */
 int	utf8_fold(struct span s, struct buf *out, struct err *e);
 

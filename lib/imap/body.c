@@ -134,8 +134,8 @@ leave(struct writer *w, const struct mime_part *p)
 }
 
 int
-body_format(const struct mime_part *root, bool extended, const struct span *envelopes, struct buf *out,
-    struct err *e)
+body_format(
+    const struct mime_part *root, bool extended, const struct span *envelopes, struct buf *out, struct err *e)
 {
 	struct writer w = { out, e, extended, envelopes };
 	const struct mime_part *p = root;

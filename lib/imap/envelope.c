@@ -82,9 +82,9 @@ slot(struct envelope *env, struct span name)
 	case 8:
 		return span_ieq(name, "Reply-To") ? &env->reply_to : NULL;
 	case 10:
-		return span_ieq(name, "Message-ID") ? &env->message_id :
-		    span_ieq(name, "References")    ? &env->references :
-						      NULL;
+		return span_ieq(name, "Message-ID")   ? &env->message_id
+		       : span_ieq(name, "References") ? &env->references
+						      : NULL;
 	case 11:
 		return span_ieq(name, "In-Reply-To") ? &env->in_reply_to : NULL;
 	}

@@ -23,21 +23,21 @@ struct envelope {
 	struct span date, subject, from, sender, reply_to, to, cc, bcc, in_reply_to, message_id, references;
 };
 
-/* Find the fields: values as they are in the header, p == NULL where there is none; the first of each counts. */
+/* Find the fields: values as they are in the header, p == NULL for none; the first of each counts. */
 void	envelope_find(struct span header, struct envelope *env);
 
 /* Append the parenthesised envelope. `scratch` is used and reset. */
 int	envelope_format(const struct envelope *env, struct arena *scratch, struct buf *out, struct err *e);
 
-/* Append the mailbox of the first address of a list (RFC 5256, 3: FROM, TO, CC); nothing when there is none. */
+/* Append the mailbox of the first address of a list (RFC 5256, 3: FROM, TO, CC), if there is one. */
 int	envelope_first_mailbox(struct span value, struct arena *scratch, struct buf *out, struct err *e);
 
 /*
- * Append BODY (extended = false) or BODYSTRUCTURE of a parsed message. envelopes: of the messages within, in the
- * order in which they stand.
+ * Append BODY (extended = false) or BODYSTRUCTURE of a parsed message. envelopes: of the messages within, in
+ * the order in which they stand.
  */
-int	body_format(const struct mime_part *root, bool extended, const struct span *envelopes, struct buf *out,
-	    struct err *e);
+int	body_format(const struct mime_part *root, bool extended, const struct span *envelopes,
+	    struct buf *out, struct err *e);
 
 enum { SUBJECT_MAX = 1024 };
 

@@ -28,8 +28,8 @@ next_level(struct span name, size_t i)
 /*
  * The greedy match with two places to come back to. Behind the last * the match is retried one octet
  * further when all else fails, and never earlier: what an earlier * or % took does not matter once a later *
- * was reached. Behind a % the match is retried one octet further as long as no '/' is crossed, which is as far
- * as that % goes.
+ * was reached. Behind a % the match is retried one octet further as long as no '/' is crossed, which is as
+ * far as that % goes.
  *
  * When a % behind the * was reached and failed, each start in the same level would fail in the same way: it
  * would find the same literals no earlier, and the same '/' behind them. So the * goes on in the next level,
@@ -64,8 +64,7 @@ match(struct span pattern, struct span name, bool below)
 			if (star_p != none)
 				return true;
 		}
-		if (n < name.n && p < pattern.n &&
-		    (name_at(name, n, inbox) == name_at(pattern, p, inbox))) {
+		if (n < name.n && p < pattern.n && (name_at(name, n, inbox) == name_at(pattern, p, inbox))) {
 			n++;
 			p++;
 			continue;

@@ -6,8 +6,7 @@
 
 enum imap_match {
 	IMAP_MATCH_NO,
-	IMAP_MATCH_PARENT,	/* the name does not match, but a longer name below it could: for CHILDREN and for
-				   parents that do not exist themselves */
+	IMAP_MATCH_PARENT,	/* no, but a name below this one could: for parents that do not exist */
 	IMAP_MATCH_YES,
 };
 

@@ -30,8 +30,8 @@ sized(struct span *s, struct span *out)
 static int
 open_sections(struct span record, struct structure *s, struct span *keys)
 {
-	struct span *const sections[RECORD_SECTION_COUNT] = { &s->envelope, &s->body, &s->bodystructure, &s->fields,
-		&s->part_table, keys };
+	struct span *const sections[RECORD_SECTION_COUNT] = { &s->envelope, &s->body, &s->bodystructure,
+		&s->fields, &s->part_table, keys };
 	size_t from = RECORD_FIXED;
 
 	for (size_t i = 0; i < RECORD_SECTION_COUNT; i++) {
@@ -63,7 +63,7 @@ structure_open(struct span record, struct structure *s, struct err *e)
 	s->parts = record_get_u32(record.p + RECORD_PARTS_COUNT);
 	s->sent.zone = (int)record_get_u32(record.p + RECORD_ZONE);
 	s->sent.utc = (int64_t)((uint64_t)record_get_u32(record.p + RECORD_SENT + 4) << 32 |
-	    record_get_u32(record.p + RECORD_SENT));
+				record_get_u32(record.p + RECORD_SENT));
 	if (s->header_size > s->size || open_sections(record, s, &keys) < 0 ||
 	    s->parts > s->part_table.n / RECORD_PART || s->parts == 0)
 		return damaged(e);
@@ -129,7 +129,8 @@ row(const struct structure *s, uint32_t index, struct structure_part *p, uint32_
 	*end = record_get_u32(r + 20);
 	if (kind > MIME_MESSAGE || encoding > MIME_OTHER || *end <= index || *end > s->parts ||
 	    name_at > s->part_table.n || name_size > s->part_table.n - name_at || p->header_at > s->size ||
-	    p->header_size > s->size - p->header_at || p->body_at > s->size || p->body_size > s->size - p->body_at)
+	    p->header_size > s->size - p->header_at || p->body_at > s->size ||
+	    p->body_size > s->size - p->body_at)
 		return damaged(e);
 	p->kind = (enum mime_kind)kind;
 	p->encoding = (enum mime_encoding)encoding;

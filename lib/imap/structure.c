@@ -11,16 +11,46 @@ structure_keeps(struct span name)
 {
 	static const struct span kept[] = {
 #define NAME(s) { s, sizeof(s) - 1 }
-		NAME("Date"), NAME("From"), NAME("Sender"), NAME("Reply-To"), NAME("To"), NAME("Cc"), NAME("Bcc"),
-		NAME("Subject"), NAME("Message-ID"), NAME("In-Reply-To"), NAME("References"),
-		NAME("Content-Type"), NAME("Content-Transfer-Encoding"), NAME("Content-Disposition"),
-		NAME("Content-Language"), NAME("MIME-Version"), NAME("Priority"), NAME("X-Priority"),
-		NAME("Importance"), NAME("X-MSMail-Priority"), NAME("Return-Path"), NAME("Delivered-To"),
-		NAME("Disposition-Notification-To"), NAME("Return-Receipt-To"), NAME("Auto-Submitted"),
-		NAME("Precedence"), NAME("Newsgroups"), NAME("Followup-To"), NAME("Mail-Followup-To"),
-		NAME("Mail-Reply-To"), NAME("Organization"), NAME("User-Agent"), NAME("X-Mailer"), NAME("Keywords"),
-		NAME("X-Draft-Info"), NAME("X-Uniform-Type-Identifier"), NAME("X-Universally-Unique-Identifier"),
-		NAME("X-Mozilla-Draft-Info"), NAME("X-Forwarded-Message-Id"), NAME("X-Identity-Key"),
+		NAME("Date"),
+		NAME("From"),
+		NAME("Sender"),
+		NAME("Reply-To"),
+		NAME("To"),
+		NAME("Cc"),
+		NAME("Bcc"),
+		NAME("Subject"),
+		NAME("Message-ID"),
+		NAME("In-Reply-To"),
+		NAME("References"),
+		NAME("Content-Type"),
+		NAME("Content-Transfer-Encoding"),
+		NAME("Content-Disposition"),
+		NAME("Content-Language"),
+		NAME("MIME-Version"),
+		NAME("Priority"),
+		NAME("X-Priority"),
+		NAME("Importance"),
+		NAME("X-MSMail-Priority"),
+		NAME("Return-Path"),
+		NAME("Delivered-To"),
+		NAME("Disposition-Notification-To"),
+		NAME("Return-Receipt-To"),
+		NAME("Auto-Submitted"),
+		NAME("Precedence"),
+		NAME("Newsgroups"),
+		NAME("Followup-To"),
+		NAME("Mail-Followup-To"),
+		NAME("Mail-Reply-To"),
+		NAME("Organization"),
+		NAME("User-Agent"),
+		NAME("X-Mailer"),
+		NAME("Keywords"),
+		NAME("X-Draft-Info"),
+		NAME("X-Uniform-Type-Identifier"),
+		NAME("X-Universally-Unique-Identifier"),
+		NAME("X-Mozilla-Draft-Info"),
+		NAME("X-Forwarded-Message-Id"),
+		NAME("X-Identity-Key"),
 #undef NAME
 	};
 
@@ -32,12 +62,12 @@ structure_keeps(struct span name)
 
 /* What a record is built with. */
 struct builder {
-	struct span msg;	/* empty for an opaque record: nothing is read then */
+	struct span msg; /* empty for an opaque record: nothing is read then */
 	size_t size;
 	struct arena *tree, *scratch;
 	struct mime_part *root;
 	struct buf *out;
-	size_t start;		/* of the record in out */
+	size_t start; /* of the record in out */
 	struct err *e;
 	uint32_t flags;
 	struct envelope env;
@@ -339,7 +369,8 @@ structure_build(struct span message, struct buf *out, struct err *e)
 	if (failed.kind != ERR_NONE || out->n - b.start > STRUCTURE_MAX) {
 		out->n = b.start;
 		err_clear(&failed);
-		structure_opaque((uint32_t)message.n, (uint32_t)b.root->header_size, (uint32_t)b.root->lines, out, &failed);
+		structure_opaque((uint32_t)message.n, (uint32_t)b.root->header_size, (uint32_t)b.root->lines,
+		    out, &failed);
 	}
 	arena_free(b.scratch);
 	arena_free(b.tree);
@@ -363,8 +394,14 @@ structure_opaque(uint32_t size, uint32_t header_size, uint32_t lines, struct buf
 		.body_size = size - header,
 		.lines = lines,
 	};
-	struct builder b = { .size = size, .tree = a, .scratch = a, .root = &root, .out = out, .start = out->n,
-		.e = &failed, .flags = STRUCTURE_OPAQUE | STRUCTURE_FIELDS_CUT };
+	struct builder b = { .size = size,
+		.tree = a,
+		.scratch = a,
+		.root = &root,
+		.out = out,
+		.start = out->n,
+		.e = &failed,
+		.flags = STRUCTURE_OPAQUE | STRUCTURE_FIELDS_CUT };
 
 	build(&b);
 	arena_free(a);

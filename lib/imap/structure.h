@@ -43,7 +43,7 @@ enum {
 	STRUCTURE_OPAQUE = 1,		/* structure_opaque() made it */
 	STRUCTURE_FIELDS_CUT = 2,	/* not all usual header fields are kept: read the message for any */
 	STRUCTURE_DATED = 4,		/* the message has a Date that could be read */
-	STRUCTURE_REPLY = 8,		/* the base subject was reached by removing Re:, Fwd: or such (RFC 5256, 2.1) */
+	STRUCTURE_REPLY = 8,		/* the subject has a Re:, Fwd: or such (RFC 5256, 2.1) */
 	STRUCTURE_8BIT = 16		/* some octet of the header is above 127 */
 };
 
@@ -73,8 +73,8 @@ struct structure {
 	/* Keys of SORT and THREAD (RFC 5256), UTF-8, case as in the message. */
 	struct span subject;		/* base subject, decoded */
 	struct span from, to, cc;	/* addr-mailbox of the first address */
-	struct span message_id;		/* normalised, without the angle brackets; empty: none that is valid */
-	struct span references;		/* such ids of References, else In-Reply-To, a NUL behind each: span_cut() */
+	struct span message_id;		/* normalised, without its angle brackets; empty: none is valid */
+	struct span references;		/* such ids of References, else In-Reply-To, each with a NUL behind */
 };
 
 /* 0, or -1 with ERR_TEMP when the record is damaged or of a version that is not known. */
@@ -85,8 +85,8 @@ int	structure_open(struct span record, struct structure *s, struct err *e);
  * behind them. *complete tells whether these are all: true if each name is of the usual fields (which are
  * kept when they are there); when false nothing was appended, and the message must be read.
  */
-int	structure_header_fields(const struct structure *s, const struct span *names, size_t n, struct buf *out,
-	    bool *complete, struct err *e);
+int	structure_header_fields(const struct structure *s, const struct span *names, size_t n,
+	    struct buf *out, bool *complete, struct err *e);
 
 /* True if this field is one that is kept in a record. */
 bool	structure_keeps(struct span name);
@@ -111,7 +111,8 @@ struct structure_part {
  * The part that a section names: "1.2" (RFC 3501, 6.4.5), or "" for the message itself. Gives 1, 0 if there
  * is no such part, -1 if the record is damaged or (ERR_PEER) the section is no list of numbers.
  */
-int	structure_part(const struct structure *s, struct span section, struct structure_part *p, struct err *e);
+int	structure_part(const struct structure *s, struct span section, struct structure_part *p,
+	    struct err *e);
 
 /* The part with this index, 0 <= index < s->parts, in the order in which they stand. */
 int	structure_part_at(const struct structure *s, uint32_t index, struct structure_part *p, struct err *e);

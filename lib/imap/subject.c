@@ -1,6 +1,6 @@
 /*
- * The base subject of RFC 5256, 2.1, and message ids. The steps of the RFC are done on a span that shrinks from
- * both ends; blobs ("[list] ") are walked over once, so the time is linear.
+ * The base subject of RFC 5256, 2.1, and message ids. The steps of the RFC are done on a span that shrinks
+ * from both ends; blobs ("[list] ") are walked over once, so the time is linear.
  */
 #include "base/utf8.h"
 #include "imap/format.h"
@@ -68,8 +68,8 @@ refwd_size(struct span s)
 }
 
 /*
- * Steps 3 to 5: leaders, which are blanks or blobs with a "Re:" behind them, and blobs as long as something is
- * left behind.
+ * Steps 3 to 5: leaders, which are blanks or blobs with a "Re:" behind them, and blobs as long as something
+ * is left behind.
  */
 static struct span
 cut_leaders(struct span s, bool *reply)

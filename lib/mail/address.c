@@ -6,13 +6,13 @@
 #include "mail/address.h"
 
 enum state {
-	PHRASE,		/* words: a display name, a local part or the name of a group, to be seen */
-	DOMAIN,		/* behind the @ of an address without <> */
-	ANGLE,		/* behind <, nothing read */
-	ROUTE,		/* behind <@ up to its : */
-	LOCAL,		/* behind < or the route */
-	ANGLE_DOMAIN,	/* behind the @ within <> */
-	AFTER,		/* behind > */
+	PHRASE,       /* words: a display name, a local part or the name of a group, to be seen */
+	DOMAIN,       /* behind the @ of an address without <> */
+	ANGLE,        /* behind <, nothing read */
+	ROUTE,        /* behind <@ up to its : */
+	LOCAL,        /* behind < or the route */
+	ANGLE_DOMAIN, /* behind the @ within <> */
+	AFTER,        /* behind > */
 };
 
 struct parser {
@@ -24,14 +24,14 @@ struct parser {
 
 	/* The address that is being read. */
 	enum state state;
-	bool seen;		/* anything but blanks and comments */
-	bool space;		/* blanks or a comment stand in front of what comes */
-	bool quoted;		/* the words so far had a quoted string */
+	bool seen;   /* anything but blanks and comments */
+	bool space;  /* blanks or a comment stand in front of what comes */
+	bool quoted; /* the words so far had a quoted string */
 	struct address it;
-	struct span comment;	/* the last one; p == NULL: none */
+	struct span comment; /* the last one; p == NULL: none */
 
-	char *text, *comments;	/* where the next octet goes */
-	char *word;		/* start of the part that is being read, in text */
+	char *text, *comments; /* where the next octet goes */
+	char *word;            /* start of the part that is being read, in text */
 };
 
 static struct span
@@ -70,7 +70,8 @@ close_dots(struct parser *p)
 	char *to = p->word;
 
 	for (char *from = p->word; from < p->text; from++) {
-		bool behind = from > p->word && from[-1] == '.', before = from + 1 < p->text && from[1] == '.';
+		bool behind = from > p->word && from[-1] == '.',
+		     before = from + 1 < p->text && from[1] == '.';
 
 		if (*from != ' ' || (!behind && !before))
 			*to++ = *from;
@@ -200,7 +201,8 @@ literal(struct parser *p)
 
 	p->space = false;
 	for (size_t i = 0; i < n; i++)
-		if (p->rest.p[i] != ' ' && p->rest.p[i] != '\t' && p->rest.p[i] != '\r' && p->rest.p[i] != '\n')
+		if (p->rest.p[i] != ' ' && p->rest.p[i] != '\t' && p->rest.p[i] != '\r' &&
+		    p->rest.p[i] != '\n')
 			add_char(p, p->rest.p[i]);
 	p->rest = span_from(p->rest, n);
 }

@@ -29,7 +29,7 @@ struct address {
 	struct span name;	/* display name, or the comment behind the address */
 	struct span route;	/* "@a,@b" of the obsolete source route (RFC 5322, 4.4) */
 	struct span mailbox;	/* left of the @ */
-	struct span host;	/* right of it: a domain, or a literal with its brackets; NULL: there was none */
+	struct span host;	/* right of it: a domain, or a literal with its brackets */
 };
 
 /*

@@ -14,9 +14,17 @@ static const struct {
 	const char *name;
 	bool shifts;
 } multibyte[] = {
-	{ "CP932", false },	{ "EUC-JP-MS", false }, { "ISO-2022-JP", true },	{ "ISO-2022-JP-2", true },
-	{ "GB18030", false },	{ "BIG5-HKSCS", false }, { "CP949", false },		{ "ISO-2022-KR", true },
-	{ "UTF-16LE", false },	{ "UTF-16BE", false }, { "UTF-7", true },
+	{ "CP932", false },
+	{ "EUC-JP-MS", false },
+	{ "ISO-2022-JP", true },
+	{ "ISO-2022-JP-2", true },
+	{ "GB18030", false },
+	{ "BIG5-HKSCS", false },
+	{ "CP949", false },
+	{ "ISO-2022-KR", true },
+	{ "UTF-16LE", false },
+	{ "UTF-16BE", false },
+	{ "UTF-7", true },
 };
 
 enum {
@@ -54,9 +62,18 @@ charset_preload(void)
 	}
 }
 
-#define TABLE(t) { CHARSET_TABLE, charset_##t, 0 }
-#define UTF8	 { CHARSET_UTF8, NULL, 0 }
-#define MULTI(i) { CHARSET_ICONV, NULL, i }
+#define TABLE(t)                                                                                             \
+	{                                                                                                    \
+		CHARSET_TABLE, charset_##t, 0                                                                \
+	}
+#define UTF8                                                                                                 \
+	{                                                                                                    \
+		CHARSET_UTF8, NULL, 0                                                                        \
+	}
+#define MULTI(i)                                                                                             \
+	{                                                                                                    \
+		CHARSET_ICONV, NULL, i                                                                       \
+	}
 
 /* Names without what is no letter or digit, in lower case. */
 static const struct {

@@ -40,6 +40,7 @@ int	charset_to_utf8(struct charset cs, struct span text, struct buf *out, struct
  * is left, a character or line cut by the end of the piece, is given again in front of the next piece; a
  * piece of 4096 octets or more is never left whole. With last = true all is used.
  */
-int	charset_feed(struct charset cs, struct span text, bool last, struct buf *out, size_t *used, struct err *e);
+int	charset_feed(struct charset cs, struct span text, bool last, struct buf *out, size_t *used,
+	    struct err *e);
 
 #endif

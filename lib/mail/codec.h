@@ -38,7 +38,8 @@ struct qp_state {
 	bool word;	/* the Q encoding of RFC 2047, 4.2: _ is a space, blanks are kept */
 };
 
-int	base64_decode_mime(struct base64_state *st, struct span in, bool last, struct buf *out, struct err *e);
+int	base64_decode_mime(struct base64_state *st, struct span in, bool last, struct buf *out,
+	    struct err *e);
 int	qp_decode(struct qp_state *st, struct span in, bool last, struct buf *out, struct err *e);
 
 #endif

@@ -67,8 +67,8 @@ enum token { T_END, T_NUMBER, T_WORD, T_MARK };
 
 struct lexer {
 	struct span rest;
-	struct span text;	/* of the token */
-	int number;		/* of T_NUMBER; 100000 when it is more */
+	struct span text; /* of the token */
+	int number;       /* of T_NUMBER; 100000 when it is more */
 };
 
 static void
@@ -130,9 +130,23 @@ named_zone(struct span word)
 		const char *name;
 		int minutes;
 	} zones[] = {
-		{ "EST", -300 }, { "EDT", -240 }, { "CST", -360 }, { "CDT", -300 }, { "MST", -420 },
-		{ "MDT", -360 }, { "PST", -480 }, { "PDT", -420 }, { "CET", 60 }, { "CEST", 120 }, { "MET", 60 },
-		{ "MEST", 120 }, { "BST", 60 }, { "EET", 120 }, { "EEST", 180 }, { "MSK", 180 }, { "JST", 540 },
+		{ "EST", -300 },
+		{ "EDT", -240 },
+		{ "CST", -360 },
+		{ "CDT", -300 },
+		{ "MST", -420 },
+		{ "MDT", -360 },
+		{ "PST", -480 },
+		{ "PDT", -420 },
+		{ "CET", 60 },
+		{ "CEST", 120 },
+		{ "MET", 60 },
+		{ "MEST", 120 },
+		{ "BST", 60 },
+		{ "EET", 120 },
+		{ "EEST", 180 },
+		{ "MSK", 180 },
+		{ "JST", 540 },
 	};
 
 	for (size_t i = 0; i < sizeof zones / sizeof zones[0]; i++)
@@ -412,8 +426,9 @@ date_parse_imap(struct span in, struct date *out, struct err *e)
 
 	day = fixed_char(&in, ' ') ? fixed_digits(&in, 1) : fixed_digits(&in, 2);
 	if (day < 0 || month_year(&in, day, &c) < 0 || !fixed_char(&in, ' ') ||
-	    (hour = fixed_digits(&in, 2)) < 0 || !fixed_char(&in, ':') || (minute = fixed_digits(&in, 2)) < 0 ||
-	    !fixed_char(&in, ':') || (second = fixed_digits(&in, 2)) < 0 || !fixed_char(&in, ' '))
+	    (hour = fixed_digits(&in, 2)) < 0 || !fixed_char(&in, ':') ||
+	    (minute = fixed_digits(&in, 2)) < 0 || !fixed_char(&in, ':') ||
+	    (second = fixed_digits(&in, 2)) < 0 || !fixed_char(&in, ' '))
 		return err_set(e, ERR_PEER, "not a date and time");
 	west = fixed_char(&in, '-');
 	if ((!west && !fixed_char(&in, '+')) || (zone = fixed_digits(&in, 4)) < 0 || in.n > 0)
@@ -423,6 +438,6 @@ date_parse_imap(struct span in, struct date *out, struct err *e)
 	zone = zone / 100 * 60 + zone % 100;
 	out->zone = west ? -zone : zone;
 	out->utc = days_from(c.year, c.month, c.day) * DAY + hour * 3600 + minute * 60 + second -
-	    (int64_t)out->zone * 60;
+		   (int64_t)out->zone * 60;
 	return 0;
 }

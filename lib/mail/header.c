@@ -50,7 +50,8 @@ split_field(struct span raw, struct header_field *f)
 		return;
 	f->name = span_trim(span_head(text, (size_t)colon));
 	/* A blank within is no name: "From someone at 10:00", the first line of an mbox. */
-	if (raw.p[0] == ' ' || raw.p[0] == '\t' || span_chr(f->name, ' ') >= 0 || span_chr(f->name, '\t') >= 0)
+	if (raw.p[0] == ' ' || raw.p[0] == '\t' || span_chr(f->name, ' ') >= 0 ||
+	    span_chr(f->name, '\t') >= 0)
 		f->name = span_head(text, 0);
 	else
 		f->value = span_from(text, (size_t)colon + 1);
@@ -148,8 +149,8 @@ among(struct span name, const struct span *names, size_t n)
 }
 
 int
-header_select(struct span message, const struct span *names, size_t n, bool except, struct buf *out,
-    struct err *e)
+header_select(
+    struct span message, const struct span *names, size_t n, bool except, struct buf *out, struct err *e)
 {
 	struct span rest = message;
 	struct header_field f;

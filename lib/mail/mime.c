@@ -12,9 +12,9 @@ struct open_boundary {
 struct parser {
 	struct span msg;
 	struct arena *a;
-	struct mime_part *cur;	/* the innermost part that has not ended */
+	struct mime_part *cur; /* the innermost part that has not ended */
 	enum { HEADER, BODY } state;
-	uint64_t lines;		/* line feeds in front of the current line */
+	uint64_t lines; /* line feeds in front of the current line */
 	size_t parts, params;
 	struct open_boundary open[MIME_DEPTH_MAX + 1];
 	size_t nopen;
@@ -183,7 +183,8 @@ decide_kind(struct mime_part *p)
 	struct span boundary = { NULL, 0 };
 
 	if (p->type.p == NULL) {
-		if (p->parent != NULL && p->parent->kind == MIME_MULTIPART && span_ieq(p->parent->subtype, "digest"))
+		if (p->parent != NULL && p->parent->kind == MIME_MULTIPART &&
+		    span_ieq(p->parent->subtype, "digest"))
 			set_type(p, SPAN("message"), SPAN("rfc822")); /* RFC 2046, 5.1.5 */
 		else
 			make_text(p);
@@ -283,7 +284,8 @@ end_part(struct parser *ps, size_t end, uint64_t lines)
 	ps->state = BODY;
 }
 
-/* The open boundary that this line is a delimiter of, or -1: the longest that fits, the innermost of equals. */
+/* The open boundary that this line is a delimiter of, or -1: the longest that fits, the innermost of equals.
+ */
 static ssize_t
 delimiter(const struct parser *ps, struct span line)
 {

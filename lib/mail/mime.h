@@ -58,7 +58,7 @@ struct mime_part {
 	uint32_t children;
 	uint32_t depth;			/* 0: the message itself */
 
-	size_t header_at, header_size;	/* the part's header with its empty line; of the root, the message's */
+	size_t header_at, header_size;	/* its header with the empty line; of the root, the message's */
 	size_t body_at, body_size;
 	uint64_t lines;			/* lines of the body; a last one without line end counts */
 
@@ -69,7 +69,7 @@ struct mime_part {
 	struct span disposition;	/* p == NULL: absent */
 	struct mime_param *disposition_params;
 	struct span language;		/* the raw list, unfolded; p == NULL: absent */
-	struct span charset;		/* of a text part: the parameter, "us-ascii" when absent; else empty */
+	struct span charset;		/* of a text part: "us-ascii" when not said; else empty */
 };
 
 /* The root part; everything is allocated from a. Never NULL. */

@@ -112,7 +112,7 @@ unquoted(struct span *s)
 	struct span value;
 
 	while (n < s->n && s->p[n] != ';' && s->p[n] != '\r' && s->p[n] != '\n' && s->p[n] != '\0' &&
-	    !(s->p[n] == '(' && n > 0 && is_space(s->p[n - 1])))
+	       !(s->p[n] == '(' && n > 0 && is_space(s->p[n - 1])))
 		n++;
 	value = span_trim(span_head(*s, n));
 	*s = span_from(*s, n);
@@ -146,7 +146,7 @@ next_param(struct span *s, struct mime_param *p, struct arena *a)
 /* A name of RFC 2231: base ["*" section] ["*"]. */
 struct name2231 {
 	struct span base;
-	int section;	/* -1: none */
+	int section; /* -1: none */
 	bool extended;
 };
 

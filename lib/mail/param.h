@@ -17,8 +17,8 @@ struct span param_token(struct span *s);
 bool	param_char(struct span *s, char c);
 
 /*
- * The parameters that follow: *( ";" name "=" value ), continuations joined (RFC 2231, 3). At most `max`; what
- * was read is added to *count. Allocated from a, or borrowed from s.
+ * The parameters that follow: *( ";" name "=" value ), continuations joined (RFC 2231, 3). At most `max`;
+ * how many were read is added to *count. Allocated from a, or borrowed from s.
  */
 struct mime_param *param_list(struct span s, size_t max, size_t *count, struct arena *a);
 

@@ -7,13 +7,13 @@
 /* =?charset*language?encoding?text?= */
 struct word {
 	struct span charset, text;
-	char encoding;	/* 'b' or 'q' */
-	size_t size;	/* octets in all */
+	char encoding; /* 'b' or 'q' */
+	size_t size;   /* octets in all */
 };
 
 /*
- * The encoded word at s.p[0], where "=?" stands; false if there is none. Longer ones than RFC 2047's 75 octets
- * and blanks in Q text are taken, as strangers write them.
+ * The encoded word at s.p[0], where "=?" stands; false if there is none. Longer ones than RFC 2047's 75
+ * octets and blanks in Q text are taken, as strangers write them.
  */
 static bool
 word_at(struct span s, struct word *w)
@@ -47,7 +47,7 @@ word_at(struct span s, struct word *w)
 
 /* Octets of a run of words that have one charset, to be converted together. */
 struct run {
-	struct span charset;	/* n == 0: nothing is pending */
+	struct span charset; /* n == 0: nothing is pending */
 	struct buf octets;
 };
 

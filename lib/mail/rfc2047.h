@@ -11,7 +11,8 @@
  * dropped (RFC 2047, 6.2), a character cut between two of the same charset joined. What is no encoded word,
  * is broken, or is in an unknown charset stays as it is, but for octets that are not UTF-8, which become
  * U+FFFD. An encoded word is recognised within a word and in quotes too, as strangers write them. CR, LF
- * and NUL that come out of an encoded word become spaces. The result is valid UTF-8 on one line when the value is.
+ * and NUL that come out of an encoded word become spaces. The result is valid UTF-8, on one line when the
+ * value is.
  */
 int	rfc2047_decode(struct span value, struct buf *out, struct err *e);
 

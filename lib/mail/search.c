@@ -6,8 +6,8 @@
 #include "mail/rfc2047.h"
 
 enum {
-	PIECE = 32 << 10,		/* octets of a body that are decoded at a time */
-	PIECE_ROOM = 8 * PIECE,		/* what a piece may become: UTF-8, folded, and what was left of the last */
+	PIECE = 32 << 10,       /* octets of a body that are decoded at a time */
+	PIECE_ROOM = 8 * PIECE, /* what a piece may become: UTF-8, folded, and what was left of the last */
 	FIELD_ROOM = 8 * HEADER_BYTES_MAX
 };
 
@@ -105,9 +105,9 @@ struct decoder {
 	struct charset cs;
 	struct base64_state base64;
 	struct qp_state qp;
-	struct buf octets;	/* transfer encoding undone; what the charset left of the last piece first */
+	struct buf octets; /* transfer encoding undone; what the charset left of the last piece first */
 	struct buf utf8;
-	struct buf window;	/* folded; the end of the last piece first */
+	struct buf window; /* folded; the end of the last piece first */
 };
 
 /* Undo the transfer encoding and charset of a piece, and append it to the window. */

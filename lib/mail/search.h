@@ -22,7 +22,8 @@ struct search_key {
  * What a client searches for, in the form in which it is looked for: UTF-8 in lower case. Allocated from a.
  * ERR_PEER if the charset is not known (NO [BADCHARSET]).
  */
-int	search_key(struct span charset, struct span text, struct arena *a, struct search_key *key, struct err *e);
+int	search_key(struct span charset, struct span text, struct arena *a, struct search_key *key,
+	    struct err *e);
 
 /*
  * Look for the keys in the values of the fields with this name (NULL: in all fields, as "Name: value") of a

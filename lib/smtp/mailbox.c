@@ -61,7 +61,7 @@ is_dot_string(struct span s)
 			if (i == 0 || i + 1 == s.n || s.p[i + 1] == '.')
 				return false;
 		} else if (!ascii_isalnum(c) && (c & 0x80) == 0 &&
-		    (c == '\0' || strchr("!#$%&'*+-/=?^_`{|}~", c) == NULL))
+			   (c == '\0' || strchr("!#$%&'*+-/=?^_`{|}~", c) == NULL))
 			return false;
 	}
 	return s.n > 0;
@@ -93,7 +93,8 @@ domain_valid(struct span domain)
 		char c = i < domain.n ? domain.p[i] : '.';
 
 		if (c == '.') {
-			if (i == label || i - label > LABEL_MAX || domain.p[label] == '-' || domain.p[i - 1] == '-')
+			if (i == label || i - label > LABEL_MAX || domain.p[label] == '-' ||
+			    domain.p[i - 1] == '-')
 				return false;
 			label = i + 1;
 		} else if (!ascii_isalnum(c) && c != '-' && c != '_')

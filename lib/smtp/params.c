@@ -31,7 +31,8 @@ xtext_decode(struct span in, struct buf *out, struct err *e)
 			*to++ = in.p[i];
 			continue;
 		}
-		if (in.p[i] != '+' || in.n - i < 3 || hex_upper(in.p[i + 1]) < 0 || hex_upper(in.p[i + 2]) < 0)
+		if (in.p[i] != '+' || in.n - i < 3 || hex_upper(in.p[i + 1]) < 0 ||
+		    hex_upper(in.p[i + 2]) < 0)
 			return err_set(e, ERR_PEER, "not xtext");
 		*to++ = (char)(hex_upper(in.p[i + 1]) << 4 | hex_upper(in.p[i + 2]));
 		i += 2;
@@ -227,7 +228,8 @@ mail_param(const struct param *p, unsigned offered, unsigned *seen, struct mail_
 		return once(seen, 16, p, e) < 0 ? -1 : envid_param(p->value, m, a, e);
 	if (span_ieq(p->key, "SMTPUTF8") && (offered & PARAM_SMTPUTF8) != 0) {
 		if (p->has_value || m->utf8)
-			return err_set(e, ERR_PEER, p->has_value ? "SMTPUTF8 takes no value" : "SMTPUTF8 is given twice");
+			return err_set(e, ERR_PEER,
+			    p->has_value ? "SMTPUTF8 takes no value" : "SMTPUTF8 is given twice");
 		m->utf8 = true;
 		return 0;
 	}
@@ -273,7 +275,8 @@ notify_param(struct span value, struct rcpt_params *r, struct err *e)
 		else if (span_ieq(word, "DELAY"))
 			set |= NOTIFY_DELAY;
 		else
-			return err_set(e, ERR_PEER, "NOTIFY must be NEVER or a list of SUCCESS, FAILURE, DELAY");
+			return err_set(
+			    e, ERR_PEER, "NOTIFY must be NEVER or a list of SUCCESS, FAILURE, DELAY");
 	}
 	r->notify = set;
 	return 0;
