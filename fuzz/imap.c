@@ -1,0 +1,52 @@
+/* fuzz/imap - a whole command with its literals through every parser of arguments. */
+#include "imap/args.h"
+#include "imap/fetch.h"
+#include "imap/search.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static int
+arguments(struct span name, struct imap_lex *l, struct arena *a, struct err *e)
+{
+	struct imap_set set;
+	unsigned items;
+	bool condstore;
+	struct span mailbox;
+
+	if (span_ieq(name, "SEARCH"))
+		return imap_search_parse(l, a, &(struct imap_search_args){ 0 }, e);
+	if (span_ieq(name, "APPEND"))
+		return imap_append_parse(l, a, &(struct imap_append){ 0 }, e);
+	if (span_ieq(name, "LIST"))
+		return imap_list_parse(l, a, &(struct imap_list){ 0 }, e);
+	if (span_ieq(name, "SELECT"))
+		return imap_mailbox(l, a, &mailbox, e) < 0 ? -1 : imap_select_params(l, &condstore, e);
+	if (span_ieq(name, "STATUS"))
+		return imap_mailbox(l, a, &mailbox, e) < 0 || imap_sp(l, e) < 0 ? -1 : imap_status_parse(l, &items, e);
+	if (imap_set_parse(l, a, &set, e) < 0 || imap_sp(l, e) < 0)
+		return -1;
+	imap_set_resolve(&set, 7);
+	for (size_t i = 1; i < set.n; i++)
+		need(set.r[i].first > set.r[i - 1].last && set.r[i].first <= set.r[i].last);
+	if (span_ieq(name, "STORE"))
+		return imap_store_parse(l, a, &(struct imap_store){ 0 }, e);
+	return imap_fetch_parse(l, a, &(struct imap_fetch){ 0 }, e);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct imap_lex l = { span_of(data, size) };
+	struct arena *a = arena_new(256 << 20);
+	struct err e = { 0 };
+	struct span tag, name;
+	struct imap_literal lit;
+	bool uid;
+
+	imap_line_literal(l.in, &lit, &e);
+	err_clear(&e);
+	if (imap_command(&l, &tag, &name, &uid, &e) == 0 && imap_sp(&l, &e) == 0 && arguments(name, &l, a, &e) < 0)
+		need(e.kind == ERR_PEER);
+	arena_free(a);
+	return 0;
+}

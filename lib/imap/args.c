@@ -1,0 +1,242 @@
+#include "imap/args.h"
+#include "imap/utf7.h"
+
+enum { NAME_MAX_OCTETS = 4096, PATTERNS_MAX = 100 };
+
+int
+imap_command(struct imap_lex *l, struct span *tag, struct span *name, bool *uid, struct err *e)
+{
+	if (imap_tag(l, tag, e) < 0 || imap_sp(l, e) < 0 || imap_atom(l, name, e) < 0)
+		return -1;
+	*uid = span_ieq(*name, "UID");
+	if (!*uid)
+		return 0;
+	return imap_sp(l, e) < 0 || imap_atom(l, name, e) < 0 ? -1 : 0;
+}
+
+static int
+decode_name(struct span wire, struct arena *a, struct span *out, struct err *e)
+{
+	struct buf name;
+	int rc;
+
+	buf_init(&name, NAME_MAX_OCTETS);
+	rc = utf7_decode(wire, &name, NULL);
+	if (rc < 0)
+		err_set(e, ERR_PEER, "A mailbox name must be modified UTF-7 (RFC 3501, 5.1.3)");
+	else
+		*out = arena_dup(a, buf_span(&name));
+	buf_free(&name);
+	return rc;
+}
+
+int
+imap_mailbox(struct imap_lex *l, struct arena *a, struct span *out, struct err *e)
+{
+	struct span wire;
+
+	if (imap_astring(l, a, &wire, e) < 0)
+		return -1;
+	if (span_ieq(wire, "INBOX")) {
+		*out = SPAN("INBOX");
+		return 0;
+	}
+	return decode_name(wire, a, out, e);
+}
+
+static int
+unchanged_since(struct imap_lex *l, struct imap_store *s, struct err *e)
+{
+	if (!imap_take(l, '('))
+		return 0;
+	if (!imap_word(l, "UNCHANGEDSINCE"))
+		return err_set(e, ERR_PEER, "The only modifier of STORE is UNCHANGEDSINCE");
+	if (imap_sp(l, e) < 0 || imap_modseq(l, &s->unchanged, e) < 0)
+		return -1;
+	s->conditional = true;
+	if (!imap_take(l, ')'))
+		return err_set(e, ERR_PEER, "The list of modifiers has no end");
+	return imap_sp(l, e);
+}
+
+int
+imap_store_parse(struct imap_lex *l, struct arena *a, struct imap_store *out, struct err *e)
+{
+	struct imap_store s = { .mode = '=' };
+
+	if (unchanged_since(l, &s, e) < 0)
+		return -1;
+	if (imap_peek(l) == '+' || imap_peek(l) == '-') {
+		s.mode = imap_peek(l);
+		imap_take(l, s.mode);
+	}
+	s.silent = imap_word(l, "FLAGS.SILENT");
+	if (!s.silent && !imap_word(l, "FLAGS"))
+		return err_set(e, ERR_PEER, "STORE changes FLAGS or FLAGS.SILENT, with + or - or alone");
+	if (imap_sp(l, e) < 0 || imap_flags_parse(l, true, a, &s.flags, e) < 0 || imap_end(l, e) < 0)
+		return -1;
+	*out = s;
+	return 0;
+}
+
+int
+imap_append_parse(struct imap_lex *l, struct arena *a, struct imap_append *out, struct err *e)
+{
+	struct imap_append p = { 0 };
+	struct span date;
+
+	if (imap_mailbox(l, a, &p.mailbox, e) < 0 || imap_sp(l, e) < 0)
+		return -1;
+	if (imap_peek(l) == '(' && (imap_flags_parse(l, false, a, &p.flags, e) < 0 || imap_sp(l, e) < 0))
+		return -1;
+	if (imap_peek(l) == '"') {
+		if (imap_string(l, a, &date, e) < 0 || imap_sp(l, e) < 0)
+			return -1;
+		if (date_parse_imap(date, &p.date, NULL) < 0)
+			return err_set(e, ERR_PEER, "That is no date-time");
+		p.dated = true;
+	}
+	if (imap_end(l, e) < 0)
+		return -1;
+	*out = p;
+	return 0;
+}
+
+int
+imap_status_parse(struct imap_lex *l, unsigned *items, struct err *e)
+{
+	static const struct {
+		const char *name;
+		unsigned item;
+	} words[] = {
+		{ "MESSAGES", STATUS_MESSAGES }, { "RECENT", STATUS_RECENT }, { "UIDNEXT", STATUS_UIDNEXT },
+		{ "UIDVALIDITY", STATUS_UIDVALIDITY }, { "UNSEEN", STATUS_UNSEEN },
+		{ "HIGHESTMODSEQ", STATUS_HIGHESTMODSEQ },
+	};
+	enum { WORDS = sizeof words / sizeof words[0] };
+	unsigned all = 0;
+	size_t i;
+
+	if (!imap_take(l, '('))
+		return err_set(e, ERR_PEER, "A list of status items is missing");
+	do {
+		for (i = 0; i < WORDS && !imap_word(l, words[i].name); i++)
+			;
+		if (i == WORDS)
+			return err_set(e, ERR_PEER, "There is no such status item");
+		all |= words[i].item;
+	} while (imap_take(l, ' '));
+	if (!imap_take(l, ')'))
+		return err_set(e, ERR_PEER, "The list of status items has no end");
+	*items = all;
+	return 0;
+}
+
+int
+imap_select_params(struct imap_lex *l, bool *condstore, struct err *e)
+{
+	*condstore = false;
+	if (!imap_take(l, ' '))
+		return imap_end(l, e);
+	if (!imap_take(l, '(') || !imap_word(l, "CONDSTORE") || !imap_take(l, ')'))
+		return err_set(e, ERR_PEER, "The only parameter of SELECT is (CONDSTORE)");
+	*condstore = true;
+	return imap_end(l, e);
+}
+
+/* A list of options in parentheses, which may be empty. */
+static int
+option_list(struct imap_lex *l, bool returns, struct imap_list *list, struct err *e)
+{
+	static const struct {
+		const char *name;
+		bool returns;
+		unsigned option;
+	} words[] = {
+		{ "SUBSCRIBED", false, LIST_SUBSCRIBED },
+		{ "REMOTE", false, LIST_REMOTE },
+		{ "RECURSIVEMATCH", false, LIST_RECURSIVEMATCH },
+		{ "SPECIAL-USE", false, LIST_SPECIAL_USE },
+		{ "SUBSCRIBED", true, LIST_RETURN_SUBSCRIBED },
+		{ "CHILDREN", true, LIST_RETURN_CHILDREN },
+		{ "SPECIAL-USE", true, LIST_RETURN_SPECIAL_USE },
+		{ "STATUS", true, LIST_RETURN_STATUS },
+	};
+	enum { WORDS = sizeof words / sizeof words[0] };
+	size_t i;
+
+	list->extended = true;
+	if (!imap_take(l, '('))
+		return err_set(e, ERR_PEER, "A list of options is missing");
+	for (bool first = true; !imap_take(l, ')'); first = false) {
+		if (!first && imap_sp(l, e) < 0)
+			return -1;
+		for (i = 0; i < WORDS && (words[i].returns != returns || !imap_word(l, words[i].name)); i++)
+			;
+		if (i == WORDS)
+			return err_set(e, ERR_PEER, "There is no such option");
+		list->options |= words[i].option;
+		if (words[i].option == LIST_RETURN_STATUS &&
+		    (imap_sp(l, e) < 0 || imap_status_parse(l, &list->status, e) < 0))
+			return -1;
+	}
+	return 0;
+}
+
+static int
+pattern(struct imap_lex *l, struct arena *a, struct imap_list *list, struct err *e)
+{
+	struct span wire;
+
+	if (list->n == PATTERNS_MAX)
+		return err_set(e, ERR_PEER, "Too many patterns");
+	if (imap_pattern(l, a, &wire, e) < 0)
+		return -1;
+	return decode_name(wire, a, &list->patterns[list->n++], e);
+}
+
+static int
+patterns(struct imap_lex *l, struct arena *a, struct imap_list *list, struct err *e)
+{
+	list->patterns = arena_array(a, PATTERNS_MAX, sizeof *list->patterns);
+	if (!imap_take(l, '('))
+		return pattern(l, a, list, e);
+	list->extended = true;
+	do {
+		if (pattern(l, a, list, e) < 0)
+			return -1;
+	} while (imap_take(l, ' '));
+	return imap_take(l, ')') ? 0 : err_set(e, ERR_PEER, "The list of patterns has no end");
+}
+
+/* RFC 5258, 3: RECURSIVEMATCH only goes with another selection option than REMOTE. */
+static bool
+recursion_alone(unsigned options)
+{
+	return (options & LIST_RECURSIVEMATCH) != 0 && (options & (LIST_SUBSCRIBED | LIST_SPECIAL_USE)) == 0;
+}
+
+int
+imap_list_parse(struct imap_lex *l, struct arena *a, struct imap_list *out, struct err *e)
+{
+	struct imap_list list = { 0 };
+	struct span wire;
+
+	if (imap_peek(l) == '(' && (option_list(l, false, &list, e) < 0 || imap_sp(l, e) < 0))
+		return -1;
+	if (imap_astring(l, a, &wire, e) < 0 || decode_name(wire, a, &list.reference, e) < 0 ||
+	    imap_sp(l, e) < 0 || patterns(l, a, &list, e) < 0)
+		return -1;
+	if (imap_take(l, ' ')) {
+		if (!imap_word(l, "RETURN"))
+			return err_set(e, ERR_PEER, "Only RETURN may follow the patterns");
+		if (imap_sp(l, e) < 0 || option_list(l, true, &list, e) < 0)
+			return -1;
+	}
+	if (recursion_alone(list.options))
+		return err_set(e, ERR_PEER, "RECURSIVEMATCH needs another selection option");
+	if (imap_end(l, e) < 0)
+		return -1;
+	*out = list;
+	return 0;
+}

@@ -1,0 +1,47 @@
+#include "imap/caps.h"
+
+/* A row counts in a session that is in one of these states. */
+static const struct {
+	const char *name;
+	unsigned when;
+	const char *where;
+} rows[] = {
+	{ "IMAP4rev1", IMAP_CAPS_BEFORE | IMAP_CAPS_AFTER, "RFC 3501" },
+	/* Before login a literal costs us memory for a stranger: at most 4096 octets without being asked. */
+	{ "LITERAL-", IMAP_CAPS_BEFORE, "RFC 7888, 5" },
+	{ "LITERAL+", IMAP_CAPS_AFTER, "RFC 7888, 4" },
+	{ "SASL-IR", IMAP_CAPS_AUTH, "RFC 4959" },
+	{ "AUTH=PLAIN", IMAP_CAPS_AUTH, "RFC 4616" },
+	{ "AUTH=LOGIN", IMAP_CAPS_AUTH, "draft-murchison-sasl-login" },
+	{ "LOGINDISABLED", IMAP_CAPS_NO_AUTH, "RFC 3501, 6.2.3" },
+	{ "STARTTLS", IMAP_CAPS_TLS, "RFC 3501, 6.2.1" },
+	{ "ID", IMAP_CAPS_BEFORE | IMAP_CAPS_AFTER, "RFC 2971" },
+	{ "ENABLE", IMAP_CAPS_BEFORE | IMAP_CAPS_AFTER, "RFC 5161" },
+	{ "IDLE", IMAP_CAPS_BEFORE | IMAP_CAPS_AFTER, "RFC 2177" },
+	{ "NAMESPACE", IMAP_CAPS_AFTER, "RFC 2342" },
+	{ "CHILDREN", IMAP_CAPS_AFTER, "RFC 3348" },
+	{ "LIST-EXTENDED", IMAP_CAPS_AFTER, "RFC 5258" },
+	{ "LIST-STATUS", IMAP_CAPS_AFTER, "RFC 5819" },
+	{ "SPECIAL-USE", IMAP_CAPS_AFTER, "RFC 6154" },
+	{ "UNSELECT", IMAP_CAPS_AFTER, "RFC 3691" },
+	{ "UIDPLUS", IMAP_CAPS_AFTER, "RFC 4315" },
+	{ "MOVE", IMAP_CAPS_AFTER, "RFC 6851" },
+	{ "ESEARCH", IMAP_CAPS_AFTER, "RFC 4731" },
+	{ "CONDSTORE", IMAP_CAPS_AFTER, "RFC 7162" },
+};
+
+int
+imap_caps(unsigned state, struct buf *out, struct err *e)
+{
+	size_t start = out->n;
+
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		if ((rows[i].when & state) == 0)
+			continue;
+		if (out->n > start)
+			buf_byte(out, e, ' ');
+		if (buf_str(out, e, rows[i].name) < 0)
+			return -1;
+	}
+	return 0;
+}

@@ -1,0 +1,98 @@
+#include "imap/lex.h"
+#include "imap/reply.h"
+#include "imap/utf7.h"
+
+enum { QUOTED_MAX = 1000 };
+
+static bool
+quotable(struct span s)
+{
+	if (s.n > QUOTED_MAX)
+		return false;
+	for (size_t i = 0; i < s.n; i++)
+		if ((unsigned char)s.p[i] > 126 || s.p[i] == '\r' || s.p[i] == '\n')
+			return false;
+	return true;
+}
+
+static int
+put_quoted(struct span s, struct buf *out, struct err *e)
+{
+	char *p = buf_room(out, e, 2 * s.n + 2), *at = p;
+
+	if (p == NULL)
+		return -1;
+	*at++ = '"';
+	for (size_t i = 0; i < s.n; i++) {
+		if (s.p[i] == '\0')
+			continue;
+		if (s.p[i] == '"' || s.p[i] == '\\')
+			*at++ = '\\';
+		*at++ = s.p[i];
+	}
+	*at++ = '"';
+	out->n += (size_t)(at - p);
+	return 0;
+}
+
+int
+imap_put_literal(struct span s, struct buf *out, struct err *e)
+{
+	if (buf_printf(out, e, "{%zu}\r\n", s.n) < 0)
+		return -1;
+	return buf_add(out, e, s);
+}
+
+/* A literal of text in which NULs have no place (CHAR8). */
+static int
+put_text_literal(struct span s, struct buf *out, struct err *e)
+{
+	size_t nuls = 0;
+	char *p;
+
+	for (size_t i = 0; i < s.n; i++)
+		nuls += s.p[i] == '\0';
+	if (nuls == 0)
+		return imap_put_literal(s, out, e);
+	if (buf_printf(out, e, "{%zu}\r\n", s.n - nuls) < 0 || (p = buf_room(out, e, s.n)) == NULL)
+		return -1;
+	for (size_t i = 0; i < s.n; i++)
+		if (s.p[i] != '\0')
+			*p++ = s.p[i];
+	out->n += s.n - nuls;
+	return 0;
+}
+
+int
+imap_put_string(struct span s, struct buf *out, struct err *e)
+{
+	return quotable(s) ? put_quoted(s, out, e) : put_text_literal(s, out, e);
+}
+
+int
+imap_put_nstring(struct span s, struct buf *out, struct err *e)
+{
+	return s.p == NULL ? buf_str(out, e, "NIL") : imap_put_string(s, out, e);
+}
+
+int
+imap_put_astring(struct span s, struct buf *out, struct err *e)
+{
+	if (imap_is_atom(s) && !span_ieq(s, "NIL") && s.n <= QUOTED_MAX)
+		return buf_add(out, e, s);
+	return imap_put_string(s, out, e);
+}
+
+int
+imap_put_mailbox(struct span name, struct buf *out, struct err *e)
+{
+	struct buf wire;
+	int rc;
+
+	buf_init(&wire, 8 * name.n + 16);
+	rc = utf7_encode(name, &wire, e);
+	if (rc == 0)
+		rc = imap_put_astring(buf_span(&wire), out, e);
+	buf_free(&wire);
+	return rc;
+}
