@@ -237,6 +237,13 @@ conn_use(struct conn *c, size_t n)
 }
 
 int
+conn_push(struct conn *c, struct span s, struct err *e)
+{
+	need(c->n_in == 0);
+	return buf_add(&c->in, e, s);
+}
+
+int
 conn_fill(struct conn *c, struct err *e)
 {
 	size_t room = READ_SIZE;

@@ -47,6 +47,9 @@ struct span conn_peek(const struct conn *c);
 int conn_fill(struct conn *c, struct err *e);
 void conn_use(struct conn *c, size_t n);
 
+/* Octets that came from the peer another way (with a hand-over): they are read before all that is still to come. */
+int conn_push(struct conn *c, struct span s, struct err *e);
+
 /* Exactly n octets into out. 1, 0 if the end came before, -1. */
 int conn_read(struct conn *c, void *out, size_t n, struct err *e);
 
