@@ -71,8 +71,12 @@ struct svc_each {
 	void (*reloaded)(struct svc *s);	/* in the parent, after cfg is read anew; may be NULL */
 };
 int svc_each(struct svc *s, const struct svc_each *each);
-/* For a session child: has master asked that sessions end? Looked at between commands. */
-bool svc_ending(void);
+/*
+ * For a session child: has master asked that sessions end? Looked at between commands, and when conn_line says
+ * that input is at its end: reading from the client ends with the signal, so that no wait misses it, while what
+ * the child still writes goes out. A child whose client comes by descriptor calls ending_on_term for it.
+ */
+#include "io/ending.h"
 
 /* Step 4, an event loop. Functions may be NULL where a service has no such thing. */
 struct svc_loop {
