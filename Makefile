@@ -61,10 +61,18 @@ BINS	 := $(foreach p,$(have),$(BIN)/$(call name_of,$(p)))
 
 all: $(BINS) $(if $(filter rookery:ctl,$(have)),$(BIN)/sendmail)
 
+# Unit tests named unit-PROGRAM-* are linked with what the program is made of, but for its main file.
+main_of	 = $(BUILD)/$(call dir_of,$(1))/$(notdir $(call dir_of,$(1))).o $(BUILD)/$(call dir_of,$(1))/$(call name_of,$(1)).o
+
 define program
 $(BIN)/$(call name_of,$(1)): $(call objs_of,$(call dir_of,$(1))) $(LIB)
 	@mkdir -p $$(@D)
 	$$(CC) $$(ALL_LDFLAGS) -o $$@ $$^ $$(LIBS)
+
+$(BUILD)/t/unit-$(call name_of,$(1))-%: t/unit-$(call name_of,$(1))-%.c \
+    $(filter-out $(call main_of,$(1)),$(call objs_of,$(call dir_of,$(1)))) $(LIB)
+	@mkdir -p $$(@D)
+	$$(CC) $$(ALL_CFLAGS) -MMD -MP -MF $$(@D)/.$$(@F).d $$(ALL_LDFLAGS) -o $$@ $$(filter %.c %.o %.a,$$^) $$(LIBS)
 endef
 $(foreach p,$(have),$(eval $(call program,$(p))))
 
