@@ -110,6 +110,10 @@ worker_main(const struct hash_start *how, int fd)
 {
 	struct err e = { 0 };
 
+	/* What the service has open is not the worker's: its peers, its log, accounts.db. */
+	if (fd > 3)
+		close_range(3, (unsigned)fd - 1, 0);
+	close_range((unsigned)fd + 1, ~0u, 0);
 	if (how->confine(how->arg, &e) < 0)
 		_exit(err_exit(&e));
 	serve(fd);
