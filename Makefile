@@ -62,7 +62,8 @@ BINS	 := $(foreach p,$(have),$(BIN)/$(call name_of,$(p)))
 all: $(BINS) $(if $(filter rookery:ctl,$(have)),$(BIN)/sendmail)
 
 # Unit tests named unit-PROGRAM-* are linked with what the program is made of, but for its main file.
-main_of	 = $(BUILD)/$(call dir_of,$(1))/$(notdir $(call dir_of,$(1))).o $(BUILD)/$(call dir_of,$(1))/$(call name_of,$(1)).o
+main_of	 = $(patsubst %.c,$(BUILD)/%.o,$(firstword $(wildcard $(foreach n,$(call name_of,$(1)) \
+	   $(notdir $(call dir_of,$(1))),$(call dir_of,$(1))/$(n).c))))
 
 define program
 $(BIN)/$(call name_of,$(1)): $(call objs_of,$(call dir_of,$(1))) $(LIB)
