@@ -22,7 +22,7 @@ transaction_reset(struct session *s)
 
 /* 1 the client may send, 0 it was refused, -1. */
 static int
-check_order(struct session *s)
+mail_allowed(struct session *s)
 {
 	if (s->t.open)
 		return reply(s, "503 5.5.1 One MAIL at a time");
@@ -88,7 +88,7 @@ cmd_mail(struct session *s, const struct smtp_command *cmd)
 	struct err e = { 0 };
 	struct mail_params p;
 	struct span from = path_address(&cmd->path);
-	int got = check_order(s);
+	int got = mail_allowed(s);
 
 	if (got != 1)
 		return got;

@@ -34,7 +34,7 @@ path_address(const struct path *p)
 
 /* 1 go on, 0 refused, -1. */
 static int
-check_order(struct session *s)
+rcpt_allowed(struct session *s)
 {
 	if (!s->t.open)
 		return reply(s, "503 5.5.1 MAIL first");
@@ -128,7 +128,7 @@ cmd_rcpt(struct session *s, const struct smtp_command *cmd)
 	struct authd_whois_answer a;
 	struct rcpt_params p;
 	struct err e = { 0 };
-	int got = check_order(s);
+	int got = rcpt_allowed(s);
 
 	if (got != 1)
 		return got;
