@@ -41,7 +41,7 @@ ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now $(LINK) $(OPT) $(LDFLAGS)
 LIBS	= -lssl -lcrypto -lsqlite3 -lunbound -lseccomp -lsodium -lcrypt -lpcre2-8 -lidn2 -lz -lm
 
 # program name = directory
-PROGRAMS = master:master smtpd:smtpd queue:queue filterd:filterd mimed:mimed authd:authd \
+PROGRAMS = master:master smtpd:smtpd queue:queue filterd:filterd mimed:mimed authd:authd keyd:keyd \
 	   proxyd:proxyd imapd:imapd pop3d:pop3d \
 	   deliver-local:deliver/local deliver-smtp:deliver/smtp dsn:deliver/dsn rookery:ctl
 

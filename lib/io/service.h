@@ -60,8 +60,8 @@ struct svc {
 	uint64_t total;
 	bool changed;		/* master has not heard of the last change of the counters */
 
-	bool uses_tls;
-	struct tls_ctx *tls;
+	struct tls_ctx *tls;	/* NULL: the program does not speak it */
+	struct ipc *keyd;	/* sign.c; this process's own, NULL until it is needed */
 	uint32_t files_due;	/* master_file messages that are still to come */
 	int reload_config, reload_cert, reload_key; /* -1: not come */
 
@@ -78,6 +78,9 @@ _Noreturn void service_failed(const char *what, const struct err *e);
 
 /* A master_reload or master_file. */
 int service_reload(struct svc *s, struct ipc_in *in, struct err *e);
+
+/* A context of the certificate in this file, whose key is keyd's (sign.c). */
+struct tls_ctx *service_tls(struct svc *s, int cert_fd, struct err *e);
 
 /* Watch listeners, doors, master and signals; tell master that we are ready. */
 void service_begin(struct svc *s);

@@ -2,7 +2,7 @@
  * svc.c - a service from its start to its jail: options, configuration, what it inherited, reloads.
  *
  * Read on in service.h (the struct), run.c (waiting for clients, dials, master and children), each.c (a child
- * per session), count.c.
+ * per session), sign.c (TLS), count.c.
  *
  * master starts BIN/PROGRAM -d DIR -s SERVICE [-o key=value ...] with two variables in the environment:
  *
@@ -46,6 +46,7 @@ static const struct {
 	{ "imapd", ROLE_IMAPD },
 	{ "pop3d", ROLE_POP3D },
 	{ "ctl", ROLE_CTL },
+	{ "keyd", ROLE_KEYD },
 };
 
 _Noreturn void
@@ -331,26 +332,6 @@ svc_open(struct svc *s, const char *path)
 	return fd;
 }
 
-struct tls_ctx *
-svc_tls(struct svc *s)
-{
-	int cert = svc_open(s, cfg.tls_cert), key = svc_open(s, cfg.tls_key);
-	struct err e = { 0 };
-
-	s->uses_tls = true;
-	if ((s->tls = tls_server(cert, key, &e)) == NULL)
-		service_failed("TLS", &e);
-	close(cert);
-	close(key);
-	return s->tls;
-}
-
-struct tls_ctx *
-svc_tls_now(const struct svc *s)
-{
-	return s->tls;
-}
-
 int
 svc_door(const struct svc *s, const char *program)
 {
@@ -468,8 +449,8 @@ take_over(struct svc *s, struct err *e)
 	rc = read_text(s->reload_config, &text, e);
 	if (rc == 0)
 		rc = cfg_check(buf_span(&text), "etc/rookery.cf", s->overrides, s->overrides_n, e);
-	if (rc == 0 && s->uses_tls && s->reload_cert >= 0 && s->reload_key >= 0) {
-		tls = tls_server(s->reload_cert, s->reload_key, e);
+	if (rc == 0 && s->tls != NULL && s->reload_cert >= 0) {
+		tls = service_tls(s, s->reload_cert, e);
 		rc = tls != NULL ? 0 : -1;
 	}
 	if (rc == 0)
@@ -492,6 +473,12 @@ close_reload(struct svc *s)
 			close(*fds[i]);
 		*fds[i] = -1;
 	}
+}
+
+int
+svc_file(const struct svc *s, const char *key)
+{
+	return strcmp(key, "tls_cert") == 0 ? s->reload_cert : strcmp(key, "tls_key") == 0 ? s->reload_key : -1;
 }
 
 static void

@@ -39,7 +39,7 @@ struct svc *svc_start(int argc, char **argv, enum ipc_role self);
 int svc_dir(struct svc *s, const char *name);	/* O_PATH of DIR/name, e.g. "spool" */
 int svc_open(struct svc *s, const char *path);	/* read only; relative to DIR unless absolute */
 /* A context of tls_cert; its key stays in keyd (io/remotekey.h), which is asked through our door to it at each
- * handshake. Kept fresh over reloads. */
+ * handshake (JAIL_PAIR). Kept fresh over reloads. */
 struct tls_ctx *svc_tls(struct svc *s);
 
 /* The door to a service's program ("queue", "authd", "local/0"), or -1 if master.cf has no such service. */
