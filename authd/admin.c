@@ -23,8 +23,8 @@ done(struct peer *p, uint32_t id, uint64_t count)
 	answer(p, authd_done, &(struct authd_done){ .count = count }, id);
 }
 
-/* As a transaction: fn's result is the count, or -1. */
-static void
+/* As a transaction: fn's result is the count, or -1. Answers, and returns the same. */
+static int
 transact(struct peer *p, uint32_t id, int (*fn)(struct authd *a, const void *m, struct err *e), const void *m)
 {
 	struct authd *a = p->a;
@@ -38,9 +38,28 @@ transact(struct peer *p, uint32_t id, int (*fn)(struct authd *a, const void *m, 
 	if (rc < 0) {
 		db_rollback(a->db);
 		answer_refuse(p, id, &e);
-		return;
+		return -1;
 	}
 	done(p, id, (uint64_t)rc);
+	return rc;
+}
+
+static const char *
+op_text(uint32_t op)
+{
+	switch ((enum account_op)op) {
+	case OP_ADD:
+		return "add";
+	case OP_DELETE:
+		return "delete";
+	case OP_CHANGE:
+		return "change";
+	case OP_PUT:
+		return "put";
+	case OP_SHOW:
+		break;
+	}
+	return "?";
 }
 
 static int
@@ -205,10 +224,7 @@ add_account(struct authd *a, const struct user *u, struct span addr, struct err 
 
 	if (acct.hash.n == 0)
 		return refused(e, addr, "no password");
-	if (db_account_add(a->db, a->scratch, &acct, e) < 0)
-		return -1;
-	log_event(LOG_INFO, "authd.account.added", KV_S("addr", addr), KV_S("owner", acct.owner));
-	return 0;
+	return db_account_add(a->db, a->scratch, &acct, e);
 }
 
 static int
@@ -228,15 +244,6 @@ change_account(struct authd *a, const struct user *u, struct account *acct, uint
 }
 
 static int
-delete_account(struct authd *a, struct span addr, struct err *e)
-{
-	if (db_account_delete(a->db, addr, e) < 0)
-		return -1;
-	log_event(LOG_INFO, "authd.account.deleted", KV_S("addr", addr));
-	return 0;
-}
-
-static int
 apply_user(struct authd *a, const struct user *u, struct err *e)
 {
 	uint32_t all = USER_SET_PASSWORD | USER_SET_NAME | USER_SET_QUOTA | USER_SET_ENABLED;
@@ -253,7 +260,7 @@ apply_user(struct authd *a, const struct user *u, struct err *e)
 		return refused(e, addr, "no such account");
 	switch ((enum account_op)u->m.op) {
 	case OP_DELETE:
-		return delete_account(a, addr, e);
+		return db_account_delete(a->db, addr, e) < 0 ? -1 : 0;
 	case OP_CHANGE:
 		return change_account(a, u, &acct, u->m.set, e);
 	case OP_PUT:
@@ -282,6 +289,16 @@ apply_change(struct authd *a, const void *m, struct err *e)
 	return (int)c->n;
 }
 
+/* One line, also for an import of thousands. */
+static void
+log_change(const struct change *c)
+{
+	if (c->n == 1)
+		log_event(LOG_INFO, "authd.account", KV_S("addr", c->v[0]->m.addr), KV_STR("op", op_text(c->v[0]->m.op)));
+	else
+		log_event(LOG_INFO, "authd.import", KV_U("accounts", c->n));
+}
+
 /* All passwords are hashed, or one could not be. */
 static void
 change_ready(struct change *c)
@@ -292,8 +309,8 @@ change_ready(struct change *c)
 	pending_remove(&c->pending);
 	if (c->e.kind != ERR_NONE)
 		answer_refuse(p, id, &c->e);
-	else
-		transact(p, id, apply_change, c);
+	else if (transact(p, id, apply_change, c) >= 0)
+		log_change(c);
 	change_free(c);
 }
 
@@ -570,10 +587,7 @@ put_alias(struct authd *a, const struct authd_alias *m, struct span key, struct 
 	if (rc == 0)
 		rc = db_alias_put(a->db, key, buf_span(&targets), e);
 	buf_free(&targets);
-	if (rc < 0)
-		return -1;
-	log_event(LOG_INFO, "authd.alias.added", KV_S("addr", key));
-	return 1;
+	return rc < 0 ? -1 : 1;
 }
 
 static int
@@ -596,16 +610,14 @@ apply_alias(struct authd *a, const void *req, struct err *e)
 		return put_alias(a, m, key, e);
 	if (m->op != OP_DELETE)
 		return err_set(e, ERR_PEER, "no such operation");
-	if (db_alias_delete(a->db, key, e) < 0)
-		return -1;
-	log_event(LOG_INFO, "authd.alias.deleted", KV_S("addr", key));
-	return 1;
+	return db_alias_delete(a->db, key, e);
 }
 
 void
 alias_request(struct peer *p, uint32_t id, const struct authd_alias *m)
 {
-	transact(p, id, apply_alias, m);
+	if (transact(p, id, apply_alias, m) >= 0)
+		log_event(LOG_INFO, "authd.alias", KV_S("addr", m->addr), KV_STR("op", op_text(m->op)));
 }
 
 /* ---- domains */
@@ -648,8 +660,6 @@ apply_domain(struct authd *a, const void *req, struct err *e)
 	} else {
 		rc = err_set(e, ERR_PEER, "no such operation");
 	}
-	if (rc > 0)
-		log_event(LOG_INFO, "authd.domain.changed", KV_S("name", buf_span(&name)), KV_U("op", m->op));
 	buf_free(&name);
 	return rc;
 }
@@ -657,5 +667,6 @@ apply_domain(struct authd *a, const void *req, struct err *e)
 void
 domain_request(struct peer *p, uint32_t id, const struct authd_domain *m)
 {
-	transact(p, id, apply_domain, m);
+	if (transact(p, id, apply_domain, m) >= 0)
+		log_event(LOG_INFO, "authd.domain", KV_S("name", m->name), KV_STR("op", op_text(m->op)));
 }

@@ -309,10 +309,15 @@ int
 authd_configure(struct authd *a, struct err *e)
 {
 	struct pw_cost cost = { .passes = (uint32_t)cfg.hash_passes, .memory_kib = (uint32_t)(cfg.hash_memory / 1024) };
-	struct table *maps = table_open(span_str(cfg.alias_maps), e);
+	struct table *maps;
 	struct buf domains;
 	int rc;
 
+	/* What cannot fail first: the texts of the configuration before this one are gone. */
+	a->resolver.postmaster = span_str(cfg.postmaster);
+	a->resolver.delimiter = cfg.recipient_delimiter[0];
+	hash_pool_cost(a->pool, &cost);
+	maps = table_open(span_str(cfg.alias_maps), e);
 	if (maps == NULL)
 		return err_prefix(e, "alias_maps: ");
 	buf_init(&domains, 2 * strlen(cfg.domains) + 65536);
@@ -326,8 +331,5 @@ authd_configure(struct authd *a, struct err *e)
 	}
 	table_close(a->resolver.maps);
 	a->resolver.maps = maps;
-	a->resolver.postmaster = span_str(cfg.postmaster);
-	a->resolver.delimiter = cfg.recipient_delimiter[0];
-	hash_pool_cost(a->pool, &cost);
 	return 0;
 }
