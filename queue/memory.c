@@ -48,21 +48,27 @@ is_at(const struct msgs *s, size_t i, struct span mid)
 }
 
 struct msg *
-msgs_add(struct msgs *s, struct span mid)
+msg_new(struct span mid)
 {
-	size_t i = place(s, mid);
-	struct msg *m;
+	struct msg *m = mem_zero(1, sizeof *m);
 
 	need(mid.n == ID_LEN);
-	if (is_at(s, i, mid))
-		return NULL;
+	memcpy(m->mid, mid.p, ID_LEN);
+	return m;
+}
+
+bool
+msgs_put(struct msgs *s, struct msg *m)
+{
+	size_t i = place(s, msg_mid(m));
+
+	if (is_at(s, i, msg_mid(m)))
+		return false;
 	grow(&s->v, s->n, &s->cap);
 	memmove(s->v + i + 1, s->v + i, (s->n - i) * sizeof *s->v);
-	m = mem_zero(1, sizeof *m);
-	memcpy(m->mid, mid.p, ID_LEN);
 	s->v[i] = m;
 	s->n++;
-	return m;
+	return true;
 }
 
 struct msg *

@@ -42,7 +42,8 @@ struct msgs {
 	size_t n, cap;
 };
 
-struct msg *msgs_add(struct msgs *s, struct span mid);	/* NULL if it is there already */
+struct msg *msg_new(struct span mid);			/* free() frees, unless it was put */
+bool msgs_put(struct msgs *s, struct msg *m);		/* takes m; false if there is one of that mid: m is the caller's */
 struct msg *msgs_find(const struct msgs *s, struct span mid);
 struct msg *msgs_after(const struct msgs *s, struct span mid);	/* the next one; an empty mid: the first */
 void msgs_remove(struct msgs *s, struct msg *m);	/* and frees it */
