@@ -97,7 +97,7 @@ enum store_flag {
 
 	/* Only in a view, never stored. */
 	STORE_RECENT = 1 << 30,		/* this session is the first that was told of it (RFC 3501, 2.3.2) */
-	STORE_GONE = (int)(1u << 31),	/* expunged by someone, not announced here yet */
+	STORE_GONE = 1 << 29,		/* expunged by someone, not announced here yet */
 };
 
 /* Special use (RFC 6154), one a mailbox. */

@@ -68,12 +68,6 @@ loop_free(struct loop *l)
 	free(l);
 }
 
-int
-loop_fd(const struct loop *l)
-{
-	return l->epoll;
-}
-
 /* ---- watches */
 
 static uint32_t

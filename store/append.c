@@ -1,0 +1,171 @@
+/* append.c - new messages: their files, rows and records; APPEND (RFC 3501, 6.3.11; 3502). */
+#include <errno.h>
+#include <sodium.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "imap/structure.h"
+#include "store/file.h"
+#include "store/inside.h"
+
+/* ---- the file */
+
+int
+store_file_new(struct store *st, struct store_file *f, struct err *e)
+{
+	crypto_generichash_state *h;
+
+	*f = (struct store_file){ .fd = -1 };
+	if ((f->fd = file_create(st->msg, &f->id, e)) < 0) {
+		f->id.s[0] = '\0';
+		return -1;
+	}
+	/* The state wants the alignment that its type says, which can be more than malloc's. */
+	if ((h = aligned_alloc(64, (sizeof *h + 63) & ~(size_t)63)) == NULL) {
+		store_file_drop(st, f);
+		return err_set(e, ERR_TEMP, "no memory");
+	}
+	crypto_generichash_init(h, NULL, 0, STORE_DIGEST);
+	f->digest = h;
+	return 0;
+}
+
+int
+store_file_write(struct store_file *f, struct span octets, struct err *e)
+{
+	if (file_put(f->fd, octets.p, octets.n) < 0)
+		return err_set(e, ERR_TEMP, "message file: %m");
+	crypto_generichash_update(f->digest, (const unsigned char *)octets.p, octets.n);
+	f->size += octets.n;
+	return 0;
+}
+
+static void
+file_close(struct store_file *f)
+{
+	if (f->fd >= 0 && f->id.s[0] != '\0')
+		close(f->fd);
+	free(f->digest);
+	*f = (struct store_file){ .fd = -1 };
+}
+
+void
+store_file_drop(struct store *st, struct store_file *f)
+{
+	if (f->id.s[0] != '\0')
+		unlinkat(st->msg, f->id.s, 0);
+	file_close(f);
+}
+
+/* ---- row and record */
+
+/* Every row has a structure, so that no reader needs to look at a message's octets for want of one. */
+static int
+insert_row(struct store *st, uint64_t key, const struct new_msg *msg, struct err *e)
+{
+	struct buf opaque;
+	struct span structure = msg->structure;
+	int rc = 0;
+
+	buf_init(&opaque, STRUCTURE_MAX);
+	if (structure.n == 0) {
+		if (msg->length > UINT32_MAX)
+			rc = store_fail(st, STORE_LIMIT, e, ERR_PERM, "a message of 4 GiB or more");
+		else
+			rc = structure_opaque((uint32_t)msg->length, 0, 0, &opaque, e);
+		structure = buf_span(&opaque);
+	}
+	if (rc == 0)
+		rc = db_run(st, Q_MSG_NEW, e, B_NUM(key), B_TEXT(id_span(&msg->file)), B_TEXT(msg->mid),
+		    B_NUM(0), B_NUM(msg->length), B_BLOB(msg->digest), B_BLOB(msg->prefix),
+		    B_BLOB(structure));
+	buf_free(&opaque);
+	return rc;
+}
+
+int
+message_add(struct store *st, struct mbox *m, struct new_msg *msg, struct err *e)
+{
+	need(msg->digest.n == STORE_DIGEST);
+	if (msg->prefix.n > STORE_PREFIX_MAX || msg->structure.n > STRUCTURE_MAX)
+		return store_fail(
+		    st, STORE_LIMIT, e, ERR_PERM, "prefix or structure of a message is too large");
+	msg->rec.size = msg->prefix.n + msg->length;
+	msg->rec.saved_ms = (int64_t)clock_wall_ms();
+	if (mbox_add(st, m, &msg->rec, e) < 0)
+		return -1;
+	return insert_row(st, key_of(m->id, msg->rec.uid), msg, e);
+}
+
+/* ---- APPEND */
+
+/* Invariant 7. */
+static int
+sync_files(struct store *st, const struct store_append *m, size_t n, struct err *e)
+{
+	for (size_t i = 0; i < n; i++)
+		if (fdatasync(m[i].file->fd) < 0)
+			return store_fail(
+			    st, STORE_OTHER, e, ERR_TEMP, "message file: fdatasync: %s", strerror(errno));
+	if (fsync(st->msg) < 0)
+		return store_fail(st, STORE_OTHER, e, ERR_TEMP, "msg: fsync: %s", strerror(errno));
+	return 0;
+}
+
+static int
+append_one(struct store *st, struct mbox *to, const struct store_append *a, struct err *e)
+{
+	unsigned char digest[STORE_DIGEST];
+	crypto_generichash_state h = *(const crypto_generichash_state *)a->file->digest;
+	struct new_msg msg = {
+		.rec = { .flags = a->flags & STORE_SYSTEM_FLAGS, .date_ms = a->date_ms, .zone = a->zone },
+		.file = a->file->id,
+		.length = a->file->size,
+		.digest = span_of(digest, sizeof digest),
+		.structure = a->structure,
+	};
+
+	crypto_generichash_final(&h, digest, sizeof digest);
+	if (mbox_keywords(st, to, a->keywords, a->nkeywords, &msg.rec.keywords, e) < 0)
+		return -1;
+	return message_add(st, to, &msg, e);
+}
+
+static int
+append(struct store *st, uint64_t mailbox, const struct store_append *a, size_t n, struct store_appended *out,
+    struct err *e)
+{
+	struct mbox *to = mbox_open(st, mailbox, e);
+	uint64_t bytes = 0;
+
+	if (to == NULL)
+		return -1;
+	if (to->noselect)
+		return store_fail(st, STORE_NONEXISTENT, e, ERR_PERM, "no such mailbox");
+	for (size_t i = 0; i < n; i++)
+		bytes += a[i].file->size;
+	if (quota_check(st, bytes, n, e) < 0)
+		return -1;
+	out->first_uid = to->uidnext;
+	out->uidvalidity = to->uidvalidity;
+	for (size_t i = 0; i < n; i++)
+		if (append_one(st, to, &a[i], e) < 0)
+			return -1;
+	out->modseq = to->highestmodseq;
+	return 0;
+}
+
+int
+store_append(struct store *st, uint64_t mailbox, struct store_append *a, size_t n, struct store_appended *out,
+    struct err *e)
+{
+	*out = (struct store_appended){ 0 };
+	if (n == 0 || sync_files(st, a, n, e) < 0 || tx_begin(st, TX_DURABLE, e) < 0)
+		return n == 0 ? 0 : -1;
+	if (tx_end(st, append(st, mailbox, a, n, out, e), e) < 0)
+		return -1;
+	for (size_t i = 0; i < n; i++)
+		file_close(a[i].file);
+	return 0;
+}

@@ -1,0 +1,295 @@
+/* check.c - prove index and files against each other. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "store/file.h"
+#include "store/inside.h"
+
+enum { GARBAGE_AGE_S = 3600 };
+
+struct check {
+	struct store *st;
+	unsigned what;
+	void (*found)(void *arg, struct span text);
+	void *arg;
+	int findings;
+	uint64_t bytes, messages; /* summed over mailboxes that are not deleted */
+};
+
+__attribute__((format(printf, 2, 3))) static void
+tell(struct check *c, const char *fmt, ...)
+{
+	char text[400];
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(text, sizeof text, fmt, ap);
+	va_end(ap);
+	c->findings++;
+	c->found(c->arg, span_of(text, n < 0 ? 0 : (size_t)n < sizeof text ? (size_t)n : sizeof text - 1));
+}
+
+/* SQLite's own opinion. */
+static int
+check_sqlite(struct check *c, struct err *e)
+{
+	sqlite3_stmt *q = db_open_query(c->st, Q_INTEGRITY, e);
+	int rc;
+
+	while ((rc = db_row(c->st, q, e)) == 1)
+		if (!span_eq(db_text(q, 0), "ok"))
+			tell(c, "index.db: %.*s", SPAN_ARG(db_text(q, 0)));
+	return rc;
+}
+
+/* ---- records */
+
+static void
+count(struct mbox *sum, const struct chunk *k)
+{
+	for (uint32_t i = 0; i < k->n; i++) {
+		sum->exist++;
+		sum->unseen += unseen_of(&k->rec[i]);
+		sum->deleted += deleted_of(&k->rec[i]);
+		sum->bytes += k->rec[i].size;
+	}
+}
+
+static int
+check_rows(struct check *c, const struct chunk *k, uint64_t mailbox, struct err *e)
+{
+	int64_t there;
+
+	for (uint32_t i = 0; i < k->n; i++) {
+		uint64_t key = key_of(mailbox, k->rec[i].uid);
+
+		if (db_one(c->st, db_open_query(c->st, Q_MSG_COUNT, e, B_NUM(key), B_NUM(key)), 0, &there,
+			e) < 0)
+			return -1;
+		if (there != 1)
+			tell(c, "mailbox %llu: message %u has no row", (unsigned long long)mailbox,
+			    k->rec[i].uid);
+	}
+	return 0;
+}
+
+static int
+check_records(struct check *c, struct mbox *m, struct mbox *sum, struct err *e)
+{
+	struct chunk k;
+	uint64_t key = key_of(m->id, 0);
+	uint32_t last = 0;
+	int rc;
+
+	while ((rc = chunk_after(c->st, m->id, key, &k, e)) == 1) {
+		if (k.rec[0].uid <= last || k.rec[k.n - 1].uid >= m->uidnext)
+			tell(c, "mailbox %llu: uids %u to %u are out of order", (unsigned long long)m->id,
+			    k.rec[0].uid, k.rec[k.n - 1].uid);
+		for (uint32_t i = 0; i < k.n; i++)
+			if (k.rec[i].modseq > m->highestmodseq || k.rec[i].modseq > k.modseq ||
+			    k.rec[i].created > k.rec[i].modseq)
+				tell(c, "mailbox %llu: message %u has modseq %llu, above its mailbox's",
+				    (unsigned long long)m->id, k.rec[i].uid,
+				    (unsigned long long)k.rec[i].modseq);
+		count(sum, &k);
+		if (check_rows(c, &k, m->id, e) < 0)
+			return -1;
+		last = k.rec[k.n - 1].uid;
+		key = k.key;
+	}
+	return rc;
+}
+
+static int
+check_mailbox(struct check *c, struct mbox *m, struct err *e)
+{
+	struct mbox sum = { 0 };
+	struct mbox *own;
+
+	if (check_records(c, m, &sum, e) < 0)
+		return -1;
+	if (m->named) {
+		c->bytes += sum.bytes;
+		c->messages += sum.exist;
+	}
+	if (sum.exist == m->exist && sum.unseen == m->unseen && sum.deleted == m->deleted &&
+	    sum.bytes == m->bytes)
+		return 0;
+	tell(c,
+	    "mailbox %llu: counters say %u messages, %u unseen, %u deleted, %llu octets; there are %u, %u, "
+	    "%u, %llu",
+	    (unsigned long long)m->id, m->exist, m->unseen, m->deleted, (unsigned long long)m->bytes,
+	    sum.exist, sum.unseen, sum.deleted, (unsigned long long)sum.bytes);
+	if ((c->what & STORE_CHECK_REPAIR) == 0 || !m->named)
+		return 0;
+	if ((own = mbox_open(c->st, m->id, e)) == NULL)
+		return -1;
+	own->exist = sum.exist;
+	own->unseen = sum.unseen;
+	own->deleted = sum.deleted;
+	own->bytes = sum.bytes;
+	if (own->recent > own->exist)
+		own->recent = own->exist;
+	own->dirty = true;
+	return 0;
+}
+
+static int
+check_mailboxes(struct check *c, struct err *e)
+{
+	struct store *st = c->st;
+	uint64_t last = 0;
+	int rc = 1;
+
+	while (rc == 1) {
+		struct mbox m = { 0 };
+		sqlite3_stmt *q = db_open_query(st, Q_MAILBOX_EACH, e, B_NUM(last));
+
+		if ((rc = db_row(st, q, e)) == 1 && mbox_read(st, q, &m, e) < 0)
+			rc = -1;
+		db_done(q);
+		last = m.id;
+		if (rc == 1 && check_mailbox(c, &m, e) < 0)
+			rc = -1;
+		mbox_done(&m);
+	}
+	return rc;
+}
+
+static void
+check_usage(struct check *c)
+{
+	struct state *s = &c->st->state;
+
+	if (s->bytes == c->bytes && s->messages == c->messages)
+		return;
+	tell(c, "usage says %llu octets in %llu messages; there are %llu in %llu",
+	    (unsigned long long)s->bytes, (unsigned long long)s->messages, (unsigned long long)c->bytes,
+	    (unsigned long long)c->messages);
+	if ((c->what & STORE_CHECK_REPAIR) != 0) {
+		s->bytes = c->bytes;
+		s->messages = c->messages;
+		s->dirty = true;
+	}
+}
+
+/* ---- files */
+
+static int
+check_file(struct check *c, uint64_t key, struct id file, uint64_t at, uint64_t length, struct span digest,
+    struct err *e)
+{
+	unsigned char now[STORE_DIGEST];
+	struct stat sb;
+	int fd = file_open(c->st->msg, file.s, O_RDONLY, 0), rc = 0;
+
+	if (fd < 0 && errno != ENOENT)
+		return err_set(e, ERR_TEMP, "msg/%s: %m", file.s);
+	if (fd < 0) {
+		tell(c, "mailbox %llu: the file of message %u is missing: msg/%s",
+		    (unsigned long long)(key >> 32), (uint32_t)key, file.s);
+		return 0;
+	}
+	if (fstat(fd, &sb) < 0)
+		rc = err_set(e, ERR_TEMP, "msg/%s: %m", file.s);
+	else if (!S_ISREG(sb.st_mode) || (uint64_t)sb.st_size < at || (uint64_t)sb.st_size - at < length)
+		tell(c, "mailbox %llu: the file of message %u is too short: msg/%s",
+		    (unsigned long long)(key >> 32), (uint32_t)key, file.s);
+	else if ((c->what & STORE_CHECK_DIGEST) != 0 && (rc = file_digest(fd, at, length, now, e)) == 0 &&
+		 !span_same(digest, span_of(now, sizeof now)))
+		tell(c, "mailbox %llu: the file of message %u has changed: msg/%s",
+		    (unsigned long long)(key >> 32), (uint32_t)key, file.s);
+	close(fd);
+	return rc;
+}
+
+/* Row by row, so that no statement is open while a file is read. */
+static int
+check_messages(struct check *c, struct err *e)
+{
+	struct store *st = c->st;
+	unsigned char digest[STORE_DIGEST] = { 0 };
+	uint64_t key = 0, at = 0, length = 0;
+	struct id file = { 0 };
+	int rc = 1;
+
+	while (rc == 1) {
+		sqlite3_stmt *q = db_open_query(st, Q_MSG_EACH, e, B_NUM(key));
+
+		if ((rc = db_row(st, q, e)) == 1) {
+			key = db_num(q, 0);
+			file = id_from(db_text(q, 1));
+			at = db_num(q, 3);
+			length = db_num(q, 4);
+			if (db_blob(q, 5).n == sizeof digest)
+				memcpy(digest, db_blob(q, 5).p, sizeof digest);
+		}
+		db_done(q);
+		if (rc == 1 && check_file(c, key, file, at, length, span_of(digest, sizeof digest), e) < 0)
+			rc = -1;
+	}
+	return rc;
+}
+
+/* A file that no row names, if it is so old that no delivery or APPEND can be about to name it. */
+static int
+check_garbage(struct check *c, const char *name, struct err *e)
+{
+	struct stat sb;
+	int64_t used;
+
+	if (db_one(c->st, db_open_query(c->st, Q_MSG_OF_FILE, e, B_TEXT(span_str(name))), 0, &used, e) < 0)
+		return -1;
+	if (used != 0 || fstatat(c->st->msg, name, &sb, AT_SYMLINK_NOFOLLOW) < 0 ||
+	    sb.st_ctime + GARBAGE_AGE_S > (time_t)(clock_wall_ms() / 1000))
+		return 0;
+	tell(c, "no message has this file: msg/%s", name);
+	if ((c->what & STORE_CHECK_REPAIR) != 0 && unlinkat(c->st->msg, name, 0) < 0)
+		return err_set(e, ERR_TEMP, "msg/%s: unlink: %m", name);
+	return 0;
+}
+
+static int
+check_directory(struct check *c, struct err *e)
+{
+	int fd = file_open(c->st->msg, ".", O_RDONLY | O_DIRECTORY, 0), rc = 0;
+	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *entry;
+
+	if (d == NULL) {
+		if (fd >= 0)
+			close(fd);
+		return err_set(e, ERR_TEMP, "msg: %m");
+	}
+	while (rc == 0 && (entry = readdir(d)) != NULL)
+		if (entry->d_name[0] != '.')
+			rc = check_garbage(c, entry->d_name, e);
+	closedir(d);
+	return rc;
+}
+
+int
+store_check(
+    struct store *st, unsigned what, void (*found)(void *arg, struct span text), void *arg, struct err *e)
+{
+	struct check c = { .st = st, .what = what, .found = found, .arg = arg };
+	int rc = -1;
+
+	if (check_sqlite(&c, e) < 0 || tx_begin(st, TX_DURABLE, e) < 0)
+		return -1;
+	if (check_mailboxes(&c, e) == 0) {
+		check_usage(&c);
+		rc = 0;
+	}
+	if (tx_end(st, rc, e) < 0 || check_messages(&c, e) < 0 || check_directory(&c, e) < 0)
+		return -1;
+	return c.findings;
+}

@@ -1,0 +1,156 @@
+/* copy.c - COPY and MOVE (RFC 3501, 6.4.7; 6851), and RENAME of INBOX. Files are shared, rows copied in
+ * SQLite. */
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "store/inside.h"
+
+/* The keywords of `from` that a record has, as bits of `to`. `known` remembers what was looked up. */
+static int
+translate(struct store *st, struct mbox *from, struct mbox *to, uint64_t *bits, int *known, struct err *e)
+{
+	uint64_t in = *bits, out = 0;
+
+	if (from == to)
+		return 0;
+	for (uint32_t i = 0; in >> i != 0; i++) {
+		if ((in >> i & 1) == 0)
+			continue;
+		if (i >= from->keywords.n)
+			return store_damaged(st, e, "a message has keyword %u of %u", i, from->keywords.n);
+		if (known[i] < 0 && (known[i] = mbox_keyword(st, to, from->keywords.name[i], e)) < 0)
+			return -1;
+		out |= UINT64_C(1) << known[i];
+		if (i == STORE_KEYWORDS_MAX - 1)
+			break;
+	}
+	*bits = out;
+	return 0;
+}
+
+/* Records that exist, of these uids: found[] and src[] are filled. */
+static int
+collect(struct store *st, struct mbox *from, const uint32_t *uids, size_t n, struct store_rec *found,
+    size_t *count, uint64_t *bytes, struct err *e)
+{
+	struct chunk c = { 0 };
+	struct store_rec *r = NULL;
+	int rc = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		if ((rc = chunk_seek(st, from->id, uids[i], &c, &r, e)) < 0)
+			return -1;
+		if (rc == 1) {
+			found[(*count)++] = *r;
+			*bytes += r->size;
+		}
+	}
+	return 0;
+}
+
+static int
+add_copies(struct store *st, struct mbox *from, struct mbox *to, struct store_rec *rec, size_t n,
+    uint32_t *src, uint32_t *dst, struct err *e)
+{
+	int known[STORE_KEYWORDS_MAX];
+	int64_t now = (int64_t)clock_wall_ms();
+
+	for (int i = 0; i < STORE_KEYWORDS_MAX; i++)
+		known[i] = -1;
+	for (size_t i = 0; i < n; i++) {
+		src[i] = rec[i].uid;
+		rec[i].saved_ms = now;
+		if (translate(st, from, to, &rec[i].keywords, known, e) < 0 ||
+		    mbox_add(st, to, &rec[i], e) < 0)
+			return -1;
+		dst[i] = rec[i].uid;
+		if (db_run(st, Q_MSG_COPY, e, B_NUM(key_of(from->id, src[i])),
+			B_NUM(key_of(to->id, dst[i]))) < 0)
+			return -1;
+		if (db_changes(st) != 1)
+			return store_damaged(st, e, "message %u has no row", src[i]);
+	}
+	return 0;
+}
+
+static int
+copy(struct store *st, struct mbox *from, struct mbox *to, const uint32_t *uids, size_t n, bool move,
+    struct store_copied *out, uint32_t *src, uint32_t *dst, struct err *e)
+{
+	struct store_rec *found = mem_zero(n, sizeof *found);
+	uint64_t bytes = 0;
+	uint32_t count;
+	int rc = -1;
+
+	if (collect(st, from, uids, n, found, &out->n, &bytes, e) < 0)
+		goto out;
+	if (!move && quota_check(st, bytes, out->n, e) < 0)
+		goto out;
+	rc = add_copies(st, from, to, found, out->n, src, dst, e);
+	if (rc == 0 && move && out->n > 0)
+		rc = expunge_uids(st, from, src, out->n, &count, e);
+	if (rc == 0 && out->n > 0) {
+		out->modseq = to->highestmodseq;
+		out->source_modseq = move ? from->highestmodseq : 0;
+	}
+out:
+	free(found);
+	return rc;
+}
+
+int
+store_copy(struct store_view *v, const uint32_t *uids, size_t n, uint64_t target, bool move,
+    struct store_copied *out, struct arena *a, struct err *e)
+{
+	struct store *st = v->store;
+	struct mbox *from, *to;
+	uint32_t *src = arena_array(a, n, sizeof *src), *dst = arena_array(a, n, sizeof *dst);
+	int rc = -1;
+
+	*out = (struct store_copied){ .mailbox = target, .src = src, .dst = dst };
+	if (move && v->read_only)
+		return store_fail(st, STORE_CANNOT, e, ERR_PERM, "the mailbox is open for reading only");
+	if (tx_begin(st, TX_DURABLE, e) < 0)
+		return -1;
+	if ((from = mbox_open(st, v->mailbox, e)) != NULL && (to = mbox_open(st, target, e)) != NULL) {
+		out->uidvalidity = to->uidvalidity;
+		if (to->noselect)
+			store_fail(st, STORE_NONEXISTENT, e, ERR_PERM, "no such mailbox");
+		else
+			rc = copy(st, from, to, uids, n, move, out, src, dst, e);
+	}
+	return tx_end(st, rc, e);
+}
+
+int
+move_all(struct store *st, uint64_t source, uint64_t target, struct err *e)
+{
+	struct mbox *from = mbox_open(st, source, e), *to = from != NULL ? mbox_open(st, target, e) : NULL;
+	struct store_copied out = { 0 };
+	struct chunk c;
+	uint32_t *uids, *src, *dst;
+	uint64_t key = key_of(source, 0);
+	size_t n = 0;
+	int rc;
+
+	if (to == NULL)
+		return -1;
+	uids = mem_zero(from->exist + CHUNK_RECORDS, sizeof *uids);
+	src = mem_zero(from->exist + CHUNK_RECORDS, sizeof *src);
+	dst = mem_zero(from->exist + CHUNK_RECORDS, sizeof *dst);
+	while ((rc = chunk_after(st, source, key, &c, e)) == 1) {
+		if (n + c.n > from->exist + (size_t)CHUNK_RECORDS) {
+			rc = store_damaged(st, e, "more records than messages");
+			break;
+		}
+		for (uint32_t i = 0; i < c.n; i++)
+			uids[n++] = c.rec[i].uid;
+		key = c.key;
+	}
+	if (rc == 0)
+		rc = copy(st, from, to, uids, n, true, &out, src, dst, e);
+	free(uids);
+	free(src);
+	free(dst);
+	return rc;
+}

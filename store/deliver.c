@@ -1,0 +1,161 @@
+/*
+ * deliver.c - deliveries: many share a transaction, none is synced alone.
+ *
+ * What a crash may leave: a link without a row (garbage, invariant 5), a row without its link (made again
+ * when the queue delivers again: heal), never a row without its delivery id (invariant 6).
+ */
+#include <errno.h>
+#include <unistd.h>
+
+#include "store/file.h"
+#include "store/inside.h"
+
+int
+store_batch_begin(struct store *st, struct err *e)
+{
+	st->why = STORE_OTHER;
+	if (st->lost)
+		return store_fail(st, STORE_OTHER, e, ERR_TEMP, "an earlier sync failed");
+	return tx_begin(st, TX_UNSYNCED, e);
+}
+
+int
+store_batch_commit(struct store *st, struct err *e)
+{
+	return st->tx == TX_UNSYNCED ? tx_commit(st, e)
+				     : store_fail(st, STORE_OTHER, e, ERR_TEMP, "the batch was dropped");
+}
+
+void
+store_batch_drop(struct store *st)
+{
+	st->depth = 0;
+	if (st->tx != TX_NONE)
+		tx_rollback(st);
+}
+
+/* The mailbox to deliver to: the folder if there is one, else INBOX. */
+static int
+target(struct store *st, struct span folder, uint64_t *id, struct err *e)
+{
+	struct err bad = { 0 };
+	struct buf b;
+	int64_t found = 0;
+	int rc = 0;
+
+	buf_init(&b, STORE_NAME_MAX + 1);
+	if (folder.n > 0 && name_check(st, folder, &b, &bad) == 0)
+		rc = db_one(st, db_open_query(st, Q_MAILBOX_SELECTED, e, B_TEXT(buf_span(&b))), 0, &found, e);
+	if (rc == 0 && found == 0)
+		rc = db_one(
+		    st, db_open_query(st, Q_MAILBOX_SELECTED, e, B_TEXT(SPAN("INBOX"))), 0, &found, e);
+	buf_free(&b);
+	if (rc == 0 && found == 0)
+		return store_damaged(st, e, "there is no INBOX");
+	*id = (uint64_t)found;
+	return rc;
+}
+
+/* 1 it is new, and noted; 0 it was delivered before, *out says where; -1. */
+static int
+note_delivery(struct store *st, const struct store_delivery *d, struct store_delivered *out, struct err *e)
+{
+	int64_t key;
+
+	if (db_run(st, Q_DELIVERED_NEW, e, B_TEXT(d->mid), B_NUM(d->index)) < 0)
+		return -1;
+	if (db_changes(st) == 1)
+		return 1;
+	if (db_one(st, db_open_query(st, Q_DELIVERED, e, B_TEXT(d->mid), B_NUM(d->index)), 0, &key, e) < 0)
+		return -1;
+	*out = (struct store_delivered){
+		.mailbox = (uint64_t)key >> 32,
+		.uid = (uint32_t)key,
+		.again = true,
+	};
+	return 0;
+}
+
+/*
+ * It was delivered before. Rows can have become durable without the link (another process synced the index,
+ * and then the power went): the file is made again from the spool's, which the queue keeps for this.
+ */
+static int
+heal(struct store *st, const struct store_delivery *d, const struct store_delivered *out, struct err *e)
+{
+	sqlite3_stmt *q;
+	struct id file = { 0 };
+	int rc;
+
+	q = db_open_query(st, Q_MSG_FILE, e, B_NUM(key_of(out->mailbox, out->uid)));
+	if ((rc = db_row(st, q, e)) == 1)
+		file = id_from(db_text(q, 0));
+	db_done(q);
+	if (rc <= 0)
+		return rc; /* 0: expunged and purged since */
+	if (faccessat(st->msg, file.s, F_OK, 0) == 0 || errno != ENOENT)
+		return 0;
+	st->relinked = true;
+	return file_take(st->msg, d->spool, d->file, d->size, &file, e) < 0 ? -1 : 0;
+}
+
+/* A delivery that is refused leaves no trace. */
+static int
+refuse(struct store *st, const struct store_delivery *d)
+{
+	struct err second = { 0 };
+
+	if (db_run(st, Q_DELIVERED_DROP, &second, B_TEXT(d->mid), B_NUM(d->index)) < 0)
+		st->why = STORE_OTHER; /* so the batch is dropped */
+	return -1;
+}
+
+static int
+add(struct store *st, struct mbox *m, const struct store_delivery *d, struct store_delivered *out,
+    struct err *e)
+{
+	struct new_msg msg = {
+		.rec = { .date_ms = d->date_ms, .zone = d->zone },
+		.length = d->size,
+		.mid = d->mid,
+		.digest = d->digest,
+		.prefix = d->prefix,
+		.structure = d->structure,
+	};
+	int rc;
+
+	if (quota_check(st, d->prefix.n + d->size, 1, e) < 0)
+		return refuse(st, d);
+	msg.file = (struct id){ 0 };
+	if ((rc = file_take(st->msg, d->spool, d->file, d->size, &msg.file, e)) == 0) {
+		store_fail(st, STORE_NONEXISTENT, e, ERR_PERM, "there is no spool file %s", d->file);
+		return refuse(st, d);
+	}
+	if (rc < 0)
+		return -1;
+	tx_linked(st, &msg.file);
+	if (message_add(st, m, &msg, e) < 0)
+		return -1;
+	*out = (struct store_delivered){ .mailbox = m->id, .modseq = m->highestmodseq, .uid = msg.rec.uid };
+	return db_run(
+	    st, Q_DELIVERED_SET, e, B_TEXT(d->mid), B_NUM(d->index), B_NUM(key_of(m->id, msg.rec.uid)));
+}
+
+int
+store_deliver(struct store *st, const struct store_delivery *d, struct store_delivered *out, struct err *e)
+{
+	struct mbox *m;
+	uint64_t id;
+	int rc;
+
+	st->why = STORE_OTHER;
+	if (st->tx != TX_UNSYNCED)
+		return store_fail(st, STORE_OTHER, e, ERR_TEMP, "the batch was dropped");
+	if (!id_valid(d->mid) || d->digest.n != STORE_DIGEST)
+		return store_fail(st, STORE_OTHER, e, ERR_PERM, "not a delivery");
+	if (target(st, d->folder, &id, e) < 0 || number_ready(st, id, &m, e) < 0)
+		return -1;
+	if ((rc = note_delivery(st, d, out, e)) <= 0)
+		return rc < 0 ? -1 : heal(st, d, out, e);
+	return add(st, m, d, out, e);
+}

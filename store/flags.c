@@ -1,0 +1,156 @@
+/* flags.c - STORE (RFC 3501, 6.4.6; 7162, 3.1.3). */
+#include <stdlib.h>
+
+#include "store/inside.h"
+
+/* A view's record after the change: applied to the view when the transaction is committed. */
+struct after {
+	uint32_t seq, flags;
+	uint64_t keywords, modseq;
+};
+
+struct job {
+	struct store_view *v;
+	const struct store_flags *change;
+	uint64_t keywords; /* bits of change->keywords */
+	struct mbox *m;
+	struct store_flagged *out;
+	struct after *after;
+	uint32_t *done, *foreign, *modified, *missing;
+};
+
+static void
+change_rec(const struct job *j, const struct store_rec *r, uint32_t *flags, uint64_t *keywords)
+{
+	uint32_t f = j->change->flags & STORE_SYSTEM_FLAGS;
+
+	switch (j->change->op) {
+	case STORE_FLAGS_SET:
+		*flags = f;
+		*keywords = j->keywords;
+		break;
+	case STORE_FLAGS_ADD:
+		*flags = r->flags | f;
+		*keywords = r->keywords | j->keywords;
+		break;
+	case STORE_FLAGS_REMOVE:
+		*flags = r->flags & ~f;
+		*keywords = r->keywords & ~j->keywords;
+		break;
+	}
+}
+
+/* In the chunk, if it differs; a STORE that changes nothing gives out no modseq. */
+static void
+apply(struct job *j, struct chunk *c, struct store_rec *r)
+{
+	struct store_rec new = *r;
+
+	change_rec(j, r, &new.flags, &new.keywords);
+	if (new.flags == r->flags &&new.keywords == r->keywords)
+		return;
+	new.modseq = c->modseq = j->out->modseq = mbox_touch(j->v->store, j->m);
+	j->m->unseen += unseen_of(&new) - unseen_of(r);
+	j->m->deleted += deleted_of(&new) - deleted_of(r);
+	*r = new;
+	c->dirty = true;
+}
+
+static void
+one(struct job *j, uint32_t seq, struct chunk *c, struct store_rec *r)
+{
+	struct store_flagged *out = j->out;
+
+	if (r->modseq > j->change->unchanged_since) {
+		j->modified[out->nmodified++] = r->uid;
+		return;
+	}
+	if (r->modseq != j->v->rec[seq - 1].modseq)
+		j->foreign[out->nforeign++] = seq;
+	apply(j, c, r);
+	j->after[out->ndone] = (struct after){ seq, r->flags, r->keywords, r->modseq };
+	j->done[out->ndone++] = seq;
+}
+
+static int
+all(struct job *j, const uint32_t *seqs, size_t n, struct err *e)
+{
+	struct store *st = j->v->store;
+	struct chunk c = { 0 };
+	struct store_rec *r = NULL;
+	int rc;
+
+	for (size_t i = 0; i < n; i++) {
+		uint32_t uid = j->v->rec[seqs[i] - 1].uid;
+
+		if ((rc = chunk_seek(st, j->m->id, uid, &c, &r, e)) < 0)
+			return -1;
+		if (rc == 0)
+			j->missing[j->out->nmissing++] = uid;
+		else
+			one(j, seqs[i], &c, r);
+	}
+	return chunk_write(st, &c, e);
+}
+
+static int
+find_keywords(struct job *j, struct err *e)
+{
+	const struct store_flags *change = j->change;
+	uint32_t before = j->m->keywords.n;
+	int bit;
+
+	if (change->op != STORE_FLAGS_REMOVE) {
+		if (mbox_keywords(j->v->store, j->m, change->keywords, change->nkeywords, &j->keywords, e) <
+		    0)
+			return -1;
+		if (j->m->keywords.n > before)
+			mbox_touch(j->v->store, j->m);
+		return 0;
+	}
+	for (size_t i = 0; i < change->nkeywords; i++)
+		if ((bit = keywords_find(&j->m->keywords, change->keywords[i])) >= 0)
+			j->keywords |= UINT64_C(1) << bit;
+	return 0;
+}
+
+static void
+update_view(const struct job *j)
+{
+	for (size_t i = 0; i < j->out->ndone; i++) {
+		const struct after *a = &j->after[i];
+		struct store_rec *r = &j->v->rec[a->seq - 1];
+
+		r->flags = (r->flags & ~(uint32_t)STORE_SYSTEM_FLAGS) | a->flags;
+		r->keywords = a->keywords;
+		r->modseq = a->modseq;
+	}
+}
+
+int
+store_flags(struct store_view *v, const uint32_t *seqs, size_t n, const struct store_flags *change,
+    struct store_flagged *out, struct arena *a, struct err *e)
+{
+	struct store *st = v->store;
+	struct job j = { .v = v, .change = change, .out = out };
+	int rc = -1;
+
+	*out = (struct store_flagged){ 0 };
+	if (v->read_only)
+		return store_fail(st, STORE_CANNOT, e, ERR_PERM, "the mailbox is open for reading only");
+	out->done = j.done = arena_array(a, n, sizeof *j.done);
+	out->foreign = j.foreign = arena_array(a, n, sizeof *j.foreign);
+	out->modified = j.modified = arena_array(a, n, sizeof *j.modified);
+	out->missing = j.missing = arena_array(a, n, sizeof *j.missing);
+	if (tx_begin(st, TX_DURABLE, e) < 0)
+		return -1;
+	j.after = mem_zero(n, sizeof *j.after);
+	if ((j.m = mbox_open(st, v->mailbox, e)) != NULL && find_keywords(&j, e) == 0) {
+		rc = all(&j, seqs, n, e);
+		out->keywords = rc == 0 && view_keywords(v, &j.m->keywords);
+	}
+	if ((rc = tx_end(st, rc, e)) == 0)
+		update_view(&j);
+	free(j.after);
+	return rc;
+}

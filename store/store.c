@@ -1,0 +1,268 @@
+/* store.c - opening, closing, syncing; quota. */
+#include "store/store.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "store/file.h"
+#include "store/inside.h"
+#include "store/vfs.h"
+
+enum { OWNER_MAX = 128, BUSY_MS = 10000, CACHE_KIB = 512, WAL_PAGES = 1000 };
+
+/* ---- failing */
+
+int
+store_fail(struct store *st, enum store_why why, struct err *e, enum err_kind kind, const char *fmt, ...)
+{
+	char text[sizeof((struct err *)0)->text];
+	va_list ap;
+
+	st->why = why;
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof text, fmt, ap);
+	va_end(ap);
+	return err_set(e, kind, "%s", text);
+}
+
+int
+store_damaged(struct store *st, struct err *e, const char *fmt, ...)
+{
+	char text[160];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof text, fmt, ap);
+	va_end(ap);
+	return store_fail(st, STORE_DAMAGED, e, ERR_PERM,
+	    "the index of this store is damaged (%s): `rookery check` tells more", text);
+}
+
+enum store_why
+store_why(const struct store *st)
+{
+	return st->why;
+}
+
+/* ---- opening */
+
+static bool
+owner_valid(struct span s)
+{
+	if (s.n == 0 || s.n > OWNER_MAX || s.p[0] == '.')
+		return false;
+	for (size_t i = 0; i < s.n; i++)
+		if (!(s.p[i] >= 'a' && s.p[i] <= 'z') && !ascii_isdigit(s.p[i]) &&
+		    memchr("._@+-", s.p[i], 5) == NULL)
+			return false;
+	return true;
+}
+
+int
+store_make(int parent, struct span owner, struct err *e)
+{
+	char name[OWNER_MAX + 1];
+	int fd;
+
+	if (!owner_valid(owner))
+		return err_set(e, ERR_PERM, "\"%.*s\" can't be the name of an owner",
+		    SPAN_ARG(span_head(owner, OWNER_MAX)));
+	memcpy(name, owner.p, owner.n);
+	name[owner.n] = '\0';
+	if ((fd = file_open(parent, name, O_RDONLY | O_DIRECTORY, 0)) >= 0)
+		return fd;
+	if (errno != ENOENT)
+		return err_set(e, ERR_TEMP, "store/%s: %m", name);
+	if (mkdirat(parent, name, 0700) < 0 && errno != EEXIST)
+		return err_set(e, ERR_TEMP, "store/%s: %m", name);
+	if (fsync(parent) < 0)
+		return err_set(e, ERR_TEMP, "store: fsync: %m");
+	if ((fd = file_open(parent, name, O_RDONLY | O_DIRECTORY, 0)) < 0)
+		return err_set(e, ERR_TEMP, "store/%s: %m", name);
+	return fd;
+}
+
+/* The owner's directory, made if that is wanted. */
+static int
+open_directory(const char *path, bool create, struct err *e)
+{
+	int fd, parent;
+
+	if (create && strcmp(path, ".") != 0) {
+		if ((parent = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0)
+			return err_set(e, ERR_TEMP, "store: %m");
+		fd = store_make(parent, span_str(path), e);
+		close(parent);
+		return fd;
+	}
+	if ((fd = file_open(AT_FDCWD, path, O_RDONLY | O_DIRECTORY, 0)) < 0)
+		return err_set(e, ERR_TEMP, "store/%s: %m", path);
+	return fd;
+}
+
+static int
+open_index(struct store *st, const char *path, const struct store_opts *o, struct err *e)
+{
+	char name[OWNER_MAX + sizeof "/index.db"];
+	char pragmas[160];
+	int rc;
+
+	if (vfs_name() == NULL)
+		return store_fail(st, STORE_OTHER, e, ERR_TEMP, "SQLite has no VFS of Unix");
+	rc = strcmp(path, ".") == 0 ? snprintf(name, sizeof name, "index.db")
+				    : snprintf(name, sizeof name, "%s/index.db", path);
+	if (rc < 0 || (size_t)rc >= sizeof name)
+		return store_fail(st, STORE_OTHER, e, ERR_PERM, "the name of the store is too long");
+	rc = sqlite3_open_v2(
+	    name, &st->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW, vfs_name());
+	if (rc != SQLITE_OK)
+		return db_fail(st, rc, e);
+	sqlite3_extended_result_codes(st->db, 1);
+	sqlite3_busy_timeout(st->db, o->busy_ms != 0 ? (int)o->busy_ms : BUSY_MS);
+	snprintf(pragmas, sizeof pragmas,
+	    "PRAGMA temp_store = MEMORY; PRAGMA secure_delete = OFF; PRAGMA synchronous = NORMAL;"
+	    "PRAGMA cache_size = -%u; PRAGMA wal_autocheckpoint = %d",
+	    o->cache_kib != 0 ? o->cache_kib : CACHE_KIB, WAL_PAGES);
+	return db_exec(st, pragmas, e);
+}
+
+struct store *
+store_open(const char *path, const struct store_opts *o, struct err *e)
+{
+	struct store *st = mem_zero(1, sizeof *st);
+	int dir = open_directory(path, o->create, e);
+
+	st->msg = -1;
+	store_quota(st, o->quota_bytes, o->quota_messages);
+	if (dir < 0)
+		goto fail;
+	if (o->create && schema_make(dir, o->boot_id, e) < 0)
+		goto fail;
+	if ((st->msg = file_open(dir, "msg", O_RDONLY | O_DIRECTORY, 0)) < 0) {
+		err_set(e, ERR_TEMP, "store/%s/msg: %m", path);
+		goto fail;
+	}
+	if (open_index(st, path, o, e) < 0 || schema_ready(st, o->boot_id, e) < 0)
+		goto fail;
+	close(dir);
+	return st;
+fail:
+	if (dir >= 0)
+		close(dir);
+	store_close(st);
+	return NULL;
+}
+
+void
+store_close(struct store *st)
+{
+	if (st == NULL)
+		return;
+	store_batch_drop(st);
+	for (enum query q = 0; q < QUERIES; q++)
+		sqlite3_finalize(st->stmt[q]);
+	sqlite3_close(st->db);
+	if (st->msg >= 0)
+		close(st->msg);
+	free(st->links);
+	free(st);
+}
+
+/* ---- syncing */
+
+/* The WAL, or the index itself where SQLite has no WAL open: it then holds everything. */
+static int
+sync_index(struct store *st, struct err *e)
+{
+	sqlite3_file *f = NULL;
+	int rc = sqlite3_file_control(st->db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &f);
+
+	if (rc == SQLITE_OK && f != NULL && f->pMethods != NULL)
+		rc = f->pMethods->xSync(f, SQLITE_SYNC_NORMAL | SQLITE_SYNC_DATAONLY);
+	return rc == SQLITE_OK ? 0 : db_fail(st, rc, e);
+}
+
+int
+store_sync(struct store *st, struct err *e)
+{
+	need(st->tx == TX_NONE);
+	if (st->lost)
+		return store_fail(st, STORE_OTHER, e, ERR_TEMP, "an earlier sync failed");
+	if (!st->unsynced)
+		return 0;
+	if (fsync(st->msg) < 0) { /* invariant 7: the files first */
+		st->lost = true;
+		return store_fail(st, STORE_OTHER, e, ERR_TEMP, "msg: fsync: %m");
+	}
+	if (sync_index(st, e) < 0) {
+		st->lost = true;
+		return -1;
+	}
+	st->unsynced = false;
+	return 0;
+}
+
+void
+store_synced(struct store *st)
+{
+	st->unsynced = false;
+}
+
+bool
+store_unsynced(const struct store *st)
+{
+	return st->unsynced;
+}
+
+/* ---- quota */
+
+void
+store_quota(struct store *st, uint64_t bytes, uint64_t messages)
+{
+	st->quota_bytes = bytes;
+	st->quota_messages = messages;
+}
+
+static bool
+over(uint64_t limit, uint64_t used, uint64_t more)
+{
+	return limit != 0 && (used > limit || more > limit - used);
+}
+
+int
+quota_check(struct store *st, uint64_t bytes, uint64_t messages, struct err *e)
+{
+	if (over(st->quota_bytes, st->state.bytes, bytes) ||
+	    over(st->quota_messages, st->state.messages, messages))
+		return store_fail(st, STORE_OVERQUOTA, e, ERR_TEMP, "over quota");
+	return 0;
+}
+
+int
+store_usage(struct store *st, struct store_usage *out, struct err *e)
+{
+	sqlite3_stmt *q = db_open_query(st, Q_STATE, e);
+	int rc = db_row(st, q, e);
+
+	if (rc == 1)
+		*out = (struct store_usage){ db_num(q, 3), db_num(q, 4), db_num(q, 0) };
+	db_done(q);
+	return rc == 1 ? 0 : rc < 0 ? -1 : store_damaged(st, e, "the store has lost its own row");
+}
+
+int
+store_room(struct store *st, uint64_t bytes, uint64_t messages, struct err *e)
+{
+	struct store_usage now;
+
+	if (store_usage(st, &now, e) < 0)
+		return -1;
+	if (over(st->quota_bytes, now.bytes, bytes) || over(st->quota_messages, now.messages, messages))
+		return store_fail(st, STORE_OVERQUOTA, e, ERR_TEMP, "over quota");
+	return 0;
+}
