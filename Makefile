@@ -41,7 +41,7 @@ ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now $(LINK) $(OPT) $(LDFLAGS)
 LIBS	= -lssl -lcrypto -lsqlite3 -lunbound -lseccomp -lsodium -lcrypt -lpcre2-8 -lidn2 -lz -lm
 
 # program name = directory
-PROGRAMS = master:master smtpd:smtpd queue:queue filterd:filterd mimed:mimed authd:authd \
+PROGRAMS = master:master smtpd:smtpd queue:queue filterd:filterd mimed:mimed authd:authd keyd:keyd \
 	   proxyd:proxyd imapd:imapd pop3d:pop3d \
 	   deliver-local:deliver/local deliver-smtp:deliver/smtp dsn:deliver/dsn rookery:ctl
 
@@ -61,10 +61,19 @@ BINS	 := $(foreach p,$(have),$(BIN)/$(call name_of,$(p)))
 
 all: $(BINS) $(if $(filter rookery:ctl,$(have)),$(BIN)/sendmail)
 
+# Unit tests named unit-PROGRAM-* are linked with what the program is made of, but for its main file.
+main_of	 = $(patsubst %.c,$(BUILD)/%.o,$(firstword $(wildcard $(foreach n,$(call name_of,$(1)) \
+	   $(notdir $(call dir_of,$(1))),$(call dir_of,$(1))/$(n).c))))
+
 define program
 $(BIN)/$(call name_of,$(1)): $(call objs_of,$(call dir_of,$(1))) $(LIB)
 	@mkdir -p $$(@D)
 	$$(CC) $$(ALL_LDFLAGS) -o $$@ $$^ $$(LIBS)
+
+$(BUILD)/t/unit-$(call name_of,$(1))-%: t/unit-$(call name_of,$(1))-%.c \
+    $(filter-out $(call main_of,$(1)),$(call objs_of,$(call dir_of,$(1)))) $(LIB)
+	@mkdir -p $$(@D)
+	$$(CC) $$(ALL_CFLAGS) -MMD -MP -MF $$(@D)/.$$(@F).d $$(ALL_LDFLAGS) -o $$@ $$(filter %.c %.o %.a,$$^) $$(LIBS)
 endef
 $(foreach p,$(have),$(eval $(call program,$(p))))
 

@@ -28,6 +28,13 @@ static const struct command commands[] = {
 	{ "reopen", ctl_reopen, "", "write to a new log file, after logrotate has moved the old one" },
 	{ "status", ctl_status, "[--counters]", "services, processes, connections, the queue" },
 	{ "config", ctl_config, "[KEY ...] [--set] [--man]", "settings with value, default, origin and meaning" },
+	{ "user", ctl_user,
+	    "add|change|passwd ADDRESS [--name NAME] [--quota SIZE] [--messages N] [--alias ADDRESS] [--enable|--disable]\n"
+	    "                   [--password] [--hashed] | del|show ADDRESS | list [DOMAIN] | import [--update] FILE|-",
+	    "accounts; passwords come from a prompt or standard input" },
+	{ "alias", ctl_alias, "add|change ADDRESS TARGET ... | del|show ADDRESS | list [DOMAIN]",
+	    "addresses that lead to others; show: where mail to an address goes" },
+	{ "domain", ctl_domain, "add|del NAME | list", "domains that mail is received for, beside those of rookery.cf" },
 	{ "pids", ctl_pids, "[SERVICE]", "process ids, one a line" },
 };
 

@@ -68,6 +68,12 @@ loop_free(struct loop *l)
 	free(l);
 }
 
+int
+loop_fd(const struct loop *l)
+{
+	return l->epoll;
+}
+
 /* ---- watches */
 
 static uint32_t

@@ -32,6 +32,7 @@ struct timer {
 
 struct loop *loop_new(void);
 void loop_free(struct loop *l);
+int loop_fd(const struct loop *l);				/* its epoll descriptor: a child closes it */
 
 /*
  * Watch w->fd for `events`, or change what is watched; 0 stops watching (before the fd is closed).

@@ -39,7 +39,7 @@ struct svc *svc_start(int argc, char **argv, enum ipc_role self);
 int svc_dir(struct svc *s, const char *name);	/* O_PATH of DIR/name, e.g. "spool" */
 int svc_open(struct svc *s, const char *path);	/* read only; relative to DIR unless absolute */
 /* A context of tls_cert; its key stays in keyd (io/remotekey.h), which is asked through our door to it at each
- * handshake. Kept fresh over reloads. */
+ * handshake (JAIL_PAIR). Kept fresh over reloads. */
 struct tls_ctx *svc_tls(struct svc *s);
 
 /* The door to a service's program ("queue", "authd", "local/0"), or -1 if master.cf has no such service. */
@@ -71,8 +71,12 @@ struct svc_each {
 	void (*reloaded)(struct svc *s);	/* in the parent, after cfg is read anew; may be NULL */
 };
 int svc_each(struct svc *s, const struct svc_each *each);
-/* For a session child: has master asked that sessions end? Looked at between commands. */
-bool svc_ending(void);
+/*
+ * For a session child: has master asked that sessions end? Looked at between commands, and when conn_line says
+ * that input is at its end: reading from the client ends with the signal, so that no wait misses it, while what
+ * the child still writes goes out. A child whose client comes by descriptor calls ending_on_term for it.
+ */
+#include "io/ending.h"
 
 /* Step 4, an event loop. Functions may be NULL where a service has no such thing. */
 struct svc_loop {

@@ -137,45 +137,82 @@ out:
 	return rc;
 }
 
+/* Takes the key, which may be NULL with *e set. */
 static int
-use_key(struct tls_ctx *t, struct span pem, struct err *e)
+use_key(struct tls_ctx *t, EVP_PKEY *key, struct err *e)
 {
-	BIO *bio = BIO_new_mem_buf(pem.p, (int)pem.n);
-	EVP_PKEY *key = PEM_read_bio_PrivateKey(bio, NULL, no_password, NULL);
-	int rc = 0;
+	int rc = -1;
 
-	if (key == NULL)
-		rc = tls_err(e, ERR_PERM, "private key");
-	else if (SSL_CTX_use_PrivateKey(t->ssl, key) != 1 || SSL_CTX_check_private_key(t->ssl) != 1)
-		rc = tls_err(e, ERR_PERM, "private key and certificate");
+	if (key != NULL &&
+	    (SSL_CTX_use_PrivateKey(t->ssl, key) != 1 || SSL_CTX_check_private_key(t->ssl) != 1))
+		tls_err(e, ERR_PERM, "private key and certificate");
+	else if (key != NULL)
+		rc = 0;
 	EVP_PKEY_free(key);
-	BIO_free(bio);
 	return rc;
 }
 
-struct tls_ctx *
-tls_server(int cert_fd, int key_fd, struct err *e)
+static EVP_PKEY *
+read_key(int fd, struct err *e)
+{
+	EVP_PKEY *key = NULL;
+	struct buf pem;
+	BIO *bio;
+
+	buf_init(&pem, PEM_MAX);
+	if (read_pem(fd, &pem, e) == 0) {
+		bio = BIO_new_mem_buf(pem.p, (int)pem.n);
+		if ((key = PEM_read_bio_PrivateKey(bio, NULL, no_password, NULL)) == NULL)
+			tls_err(e, ERR_PERM, "private key");
+		BIO_free(bio);
+	}
+	buf_wipe(&pem);
+	return key;
+}
+
+/* A server's context with its certificates, and no key yet. */
+static struct tls_ctx *
+server_new(int cert_fd, struct err *e)
 {
 	struct tls_ctx *t = ctx_new(TLS_server_method(), e);
-	struct buf cert, key;
+	struct buf pem;
 
 	if (t == NULL)
 		return NULL;
-	buf_init(&cert, PEM_MAX);
-	buf_init(&key, PEM_MAX);
 	SSL_CTX_set_cipher_list(t->ssl, ciphers);
 	SSL_CTX_set_dh_auto(t->ssl, 1);
 	SSL_CTX_set_session_cache_mode(t->ssl, SSL_SESS_CACHE_OFF); /* tickets are kept by the client */
 	SSL_CTX_set_session_id_context(t->ssl, (const unsigned char *)"rookery", 7);
 	SSL_CTX_set_num_tickets(t->ssl, 1);
-	if (read_pem(cert_fd, &cert, e) < 0 || read_pem(key_fd, &key, e) < 0 || use_chain(t, buf_span(&cert), e) < 0 ||
-	    use_key(t, buf_span(&key), e) < 0) {
+	buf_init(&pem, PEM_MAX);
+	if (read_pem(cert_fd, &pem, e) < 0 || use_chain(t, buf_span(&pem), e) < 0) {
 		tls_free(t);
 		t = NULL;
 	}
-	buf_free(&cert);
-	buf_wipe(&key);
+	buf_free(&pem);
 	return t;
+}
+
+struct tls_ctx *
+tls_server(int cert_fd, int key_fd, struct err *e)
+{
+	struct tls_ctx *t = server_new(cert_fd, e);
+
+	if (t == NULL || use_key(t, read_key(key_fd, e), e) == 0)
+		return t;
+	tls_free(t);
+	return NULL;
+}
+
+struct tls_ctx *
+tls_server_key(int cert_fd, EVP_PKEY *(*key)(X509 *cert, void *arg, struct err *e), void *arg, struct err *e)
+{
+	struct tls_ctx *t = server_new(cert_fd, e);
+
+	if (t == NULL || use_key(t, key(SSL_CTX_get0_certificate(t->ssl), arg, e), e) == 0)
+		return t;
+	tls_free(t);
+	return NULL;
 }
 
 struct tls_ctx *

@@ -226,6 +226,15 @@ lex_day(struct lexer *l, struct civil *c)
 	return 0;
 }
 
+/* True if this mark comes next; it stays there. */
+static bool
+next_is(const struct lexer *l, char mark)
+{
+	struct lexer ahead = *l;
+
+	return lex(&ahead) == T_MARK && ahead.text.p[0] == mark;
+}
+
 /* hh:mm[:ss], dots for colons too; nothing is midnight. Gives seconds, or -1. */
 static int
 lex_time(struct lexer *l)
@@ -242,10 +251,10 @@ lex_time(struct lexer *l)
 	hour = l->number;
 	if ((minute = next_number(l)) < 0 || minute > 59)
 		return -1;
-	if (l->rest.n > 0 && (l->rest.p[0] == ':' || l->rest.p[0] == '.')) {
+	if (next_is(l, ':') || next_is(l, '.')) {
 		if ((second = next_number(l)) < 0 || second > 60)
 			return -1;
-		if (l->rest.n > 1 && l->rest.p[0] == '.' && ascii_isdigit(l->rest.p[1]))
+		if (next_is(l, '.'))
 			next_number(l); /* a fraction */
 	}
 	return hour * 3600 + minute * 60 + second;

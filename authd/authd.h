@@ -1,0 +1,77 @@
+/*
+ * authd.h - what the files of authd share: the service, its peers, and requests that wait.
+ */
+#ifndef AUTHD_AUTHD_H
+#define AUTHD_AUTHD_H
+
+#include "authd/db.h"
+#include "authd/hash.h"
+#include "authd/limit.h"
+#include "authd/resolve.h"
+#include "io/loop.h"
+#include "ipc/authd.h"
+#include "ipc/ticket.h"
+
+struct authd {
+	struct loop *loop;
+	struct db *db;
+	struct resolver resolver;
+	struct hash_pool *pool;
+	struct limits *by_client, *by_account, *known;
+	struct ticket_secret key;
+	struct arena *scratch;		/* of the request that is being answered */
+	struct peer *peers;
+	struct timer flush;		/* usage to disk */
+	bool usage_dirty;
+	unsigned logins;		/* that wait for a worker or for their delay */
+	bool draining;
+	void (*idle)(void *arg);	/* draining, and the last peer is gone */
+	void *idle_arg;
+};
+
+/* A request that is answered later. It is part of the object that waits, and in its peer's list until then. */
+struct pending {
+	struct pending *next, **at;
+	struct peer *peer;
+	uint32_t id;
+	void (*cancel)(struct pending *p);	/* the peer is gone: free everything, answer nothing */
+};
+
+/* Who is connected to us. */
+struct peer {
+	struct watch watch;
+	struct ipc *ch;
+	struct authd *a;
+	struct pending *pending;
+	struct change *batches;		/* of an import that is not complete; admin.c's */
+	struct peer *next, **at;
+};
+
+void	pending_add(struct peer *p, struct pending *w, uint32_t id, void (*cancel)(struct pending *));
+void	pending_remove(struct pending *w);
+
+/* serve.c: answers; a peer that cannot be written to is closed later, by its watch. */
+#define answer(p, name, m, id) answer_((p), name##_no, (m), (id))
+void	answer_(struct peer *p, uint32_t number, const void *m, uint32_t id);
+void	answer_refuse(struct peer *p, uint32_t id, const struct err *why);
+
+/* serve.c: a new channel (non-blocking, taken); and the service without one. */
+void	authd_init(struct authd *a, struct loop *l);	/* the caller has set db, pool, key */
+void	authd_done_(struct authd *a);
+void	authd_peer(struct authd *a, int fd, enum ipc_role role);
+/* cfg has been read: take over what stands in it. 0, or -1 with *e: then alias_maps and domains are as before. */
+int	authd_configure(struct authd *a, struct err *e);
+
+/* login.c */
+void	login_request(struct peer *p, uint32_t id, const struct authd_login *m);
+void	sender_request(struct peer *p, uint32_t id, const struct authd_sender *m);
+
+/* admin.c */
+void	user_request(struct peer *p, uint32_t id, const struct authd_user *m);
+void	import_request(struct peer *p, uint32_t id, const struct authd_import *m);
+void	import_forget(struct peer *p);
+void	alias_request(struct peer *p, uint32_t id, const struct authd_alias *m);
+void	domain_request(struct peer *p, uint32_t id, const struct authd_domain *m);
+void	list_request(struct peer *p, uint32_t id, const struct authd_list *m);
+
+#endif

@@ -1,0 +1,83 @@
+/* domain.c - `rookery domain`: domains that mail is received for, beside those of rookery.cf. */
+#include <stdio.h>
+
+#include "ctl/accounts.h"
+#include "ctl/columns.h"
+
+static int
+change(struct ctl *c, int argc, char **argv, uint32_t op, const char *done)
+{
+	struct authd_domain m = { .name = span_str(argc == 2 ? argv[1] : ""), .op = op };
+
+	if (argc != 2)
+		return EX_USAGE;
+	return authd_change(c, authd_domain, &m, "%s %s", argv[1], done);
+}
+
+static int
+add(struct ctl *c, int argc, char **argv)
+{
+	return change(c, argc, argv, OP_ADD, "added");
+}
+
+static int
+del(struct ctl *c, int argc, char **argv)
+{
+	return change(c, argc, argv, OP_DELETE, "deleted");
+}
+
+struct listing {
+	struct json j;
+	struct columns *t; /* NULL: JSON */
+};
+
+static struct span
+list_item(void *arg, struct span *items, struct err *e)
+{
+	struct listing *l = arg;
+	struct authd_domain m;
+
+	if (ipc_unpack(&authd_def, items, authd_domain, &m, e) != 1)
+		return (struct span){ 0 };
+	if (l->t == NULL) {
+		json_object(&l->j, NULL);
+		json_text(&l->j, "name", m.name);
+		json_str(&l->j, "from", m.fixed ? "rookery.cf" : "accounts");
+		json_close(&l->j);
+	} else {
+		columns_cell(l->t, m.name);
+		columns_str(l->t, m.fixed ? "rookery.cf" : "");
+	}
+	return m.name;
+}
+
+static int
+list(struct ctl *c, int argc, char **argv)
+{
+	struct listing l = { 0 };
+	int rc;
+
+	(void)argv;
+	if (argc != 1)
+		return EX_USAGE;
+	if (c->json) {
+		json_begin(&l.j, stdout);
+		json_array(&l.j, NULL);
+	} else {
+		l.t = columns_new("ll");
+	}
+	rc = authd_list_all(c, LIST_DOMAINS, NULL, list_item, &l);
+	if (c->json)
+		json_close(&l.j);
+	else
+		columns_print(l.t);
+	return rc;
+}
+
+int
+ctl_domain(struct ctl *c, int argc, char **argv)
+{
+	static const struct verb verbs[] = { { "add", add }, { "del", del }, { "list", list }, { NULL, NULL } };
+
+	return verb_run(verbs, c, argc, argv);
+}

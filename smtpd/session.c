@@ -1,0 +1,179 @@
+/*
+ * session.c - the conversation: read a command, see in the table whether it may come now, run it.
+ */
+#include "base/clock.h"
+#include "base/log.h"
+#include "cfg/cfg.h"
+#include "smtpd/smtpd.h"
+
+static int
+cmd_rset(struct session *s, const struct smtp_command *cmd)
+{
+	(void)cmd;
+	transaction_reset(s);
+	return reply(s, "250 2.0.0 Ok");
+}
+
+static int
+cmd_noop(struct session *s, const struct smtp_command *cmd)
+{
+	(void)cmd;
+	return reply(s, "250 2.0.0 Ok");
+}
+
+static int
+cmd_quit(struct session *s, const struct smtp_command *cmd)
+{
+	(void)cmd;
+	return close_session(s, "221 2.0.0 %s closing connection", s->d->hostname);
+}
+
+/* RFC 5321, 3.5.3 and 7.3: who has an address here is not told to those who only ask. */
+static int
+cmd_vrfy(struct session *s, const struct smtp_command *cmd)
+{
+	(void)cmd;
+	return reply(s, "252 2.0.0 Cannot VRFY user, but will take mail for those who are known");
+}
+
+static int
+cmd_expn(struct session *s, const struct smtp_command *cmd)
+{
+	(void)cmd;
+	return reply(s, "502 5.5.1 EXPN is not offered");
+}
+
+static int
+cmd_help(struct session *s, const struct smtp_command *cmd)
+{
+	(void)cmd;
+	return reply(s, "214 2.0.0 See RFC 5321");
+}
+
+/* Which commands may come before TLS where that is required: RFC 3207, 4. */
+static const struct {
+	int (*run)(struct session *s, const struct smtp_command *cmd);
+	bool before_tls;
+} commands[] = {
+	[SMTP_HELO] = { cmd_hello, true },
+	[SMTP_EHLO] = { cmd_hello, true },
+	[SMTP_LHLO] = { cmd_hello, true },
+	[SMTP_MAIL] = { cmd_mail, false },
+	[SMTP_RCPT] = { cmd_rcpt, false },
+	[SMTP_DATA] = { cmd_data, false },
+	[SMTP_BDAT] = { cmd_bdat, false },
+	[SMTP_RSET] = { cmd_rset, false },
+	[SMTP_NOOP] = { cmd_noop, true },
+	[SMTP_QUIT] = { cmd_quit, true },
+	[SMTP_VRFY] = { cmd_vrfy, false },
+	[SMTP_EXPN] = { cmd_expn, false },
+	[SMTP_HELP] = { cmd_help, false },
+	[SMTP_STARTTLS] = { cmd_starttls, true },
+	[SMTP_AUTH] = { cmd_auth, false },
+};
+
+static bool
+needs_tls(const struct session *s)
+{
+	return span_eq(span_str(cfg.tls), "required") && conn_tls(s->c) == NULL && !s->local;
+}
+
+static int
+run(struct session *s, struct span line)
+{
+	struct smtp_command cmd;
+	struct err e = { 0 };
+	int bad = smtp_command_parse(line, &cmd, &e);
+
+	if (line.n + 2 > cfg.smtpd_line_max && cmd.verb != SMTP_AUTH)
+		return reply(s, "500 5.5.6 Line too long");
+	if (bad < 0)
+		return reply(s, "%s", e.text);
+	if (needs_tls(s) && !commands[cmd.verb].before_tls) {
+		if (cmd.verb == SMTP_BDAT) /* its octets would be taken for commands */
+			return close_session(s, "530 5.7.0 Must issue a STARTTLS command first");
+		return reply(s, "530 5.7.0 Must issue a STARTTLS command first");
+	}
+	return commands[cmd.verb].run(s, &cmd);
+}
+
+/* A line could not be read. 0 when the session can go on. */
+static int
+line_failed(struct session *s)
+{
+	if (s->err.kind != ERR_PEER) {
+		if (conn_timed_out(s->c))
+			close_session(s, "421 4.4.2 %s Timeout", s->d->hostname);
+		return -1;
+	}
+	if (conn_bare(s->c))
+		return close_bare(s);
+	err_clear(&s->err);
+	return reply(s, "500 5.5.6 Line too long");
+}
+
+/* One command. -1: the session is over. */
+static int
+step(struct session *s)
+{
+	struct span line;
+	int got;
+
+	if (s->errors >= cfg.smtpd_errors_max)
+		return close_session(s, "421 4.7.0 %s Too many errors", s->d->hostname);
+	if (svc_ending())
+		return close_session(s, "421 4.3.2 %s Shutting down, try again later", s->d->hostname);
+	got = conn_line(s->c, &line, &s->err);
+	if (got == 0 && svc_ending())
+		return close_session(s, "421 4.3.2 %s Shutting down, try again later", s->d->hostname);
+	if (got == 0)
+		return err_set(&s->err, ERR_GONE, "closed without QUIT");
+	return got < 0 ? line_failed(s) : run(s, line);
+}
+
+static void
+log_start(const struct session *s)
+{
+	log_event(LOG_INFO, "smtpd.connect", KV_S("sid", s->sid), KV_S("client", s->ip), KV_U("port", addr_port(&s->client->peer)),
+	    KV_STR("service", s->d->service), KV_OPT("login", s->login));
+}
+
+static void
+log_end(const struct session *s)
+{
+	log_event(LOG_INFO, "smtpd.end", KV_S("sid", s->sid), KV_S("client", s->ip), KV_OPT("helo", s->helo),
+	    KV_OPT("login", s->login), KV_STR("tls", conn_tls(s->c) != NULL ? conn_tls(s->c) : "no"),
+	    KV_U("messages", s->messages), KV_U("rejected", s->rejected), KV_U("failed_logins", s->logins_failed),
+	    KV_U("in", conn_in(s->c)), KV_U("out", conn_out(s->c)), KV_U("ms", clock_mono_ms() - s->started_ms), KV_ERR(&s->err));
+}
+
+int
+session_run(const struct smtpd *d, struct client *client, struct conn *c, struct peers *peers, struct span user)
+{
+	struct session s = {
+		.d = d,
+		.client = client,
+		.sid = id_span(&client->sid),
+		.ip = span_str(client->ip),
+		.c = c,
+		.peers = peers,
+		.a = arena_new(1 << 20),
+		.lmtp = span_eq(span_str(cfg.protocol), "lmtp"),
+		.local = user.n > 0,
+		.login = user,
+		.started_ms = clock_mono_ms(),
+	};
+
+	s.relay = s.local || addr_in(&client->peer, span_str(cfg.relay_networks));
+	transaction_init(&s.t);
+	log_start(&s);
+	if (!span_eq(span_str(cfg.tls), "wrapped") || s.local || tls_wrapped(&s) == 0) {
+		if (reply(&s, "220 %s %s Rookery", d->hostname, s.lmtp ? "LMTP" : "ESMTP") == 0)
+			while (step(&s) == 0)
+				;
+	}
+	log_end(&s);
+	transaction_done(&s.t);
+	arena_free(s.a);
+	return err_exit(&s.err);
+}

@@ -1,0 +1,97 @@
+/*
+ * smtpd - mail in: from other servers (25), from users (587, 465), from sendmail(1) (run/submit), by LMTP.
+ *
+ * One session, one process: svc_each() gives each client its own child, which narrows its jail to what one
+ * session needs: its connection, the doors to authd, queue and filterd, and the descriptor of the file that is
+ * being written. It can open no file. In reading order: session.c (the conversation), hello.c, tls.c, auth.c,
+ * mail.c, rcpt.c, data.c (a transaction), finish.c (from text to 250), received.c; peers.c asks the other
+ * services; transaction.c holds what was said; reply.c answers.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "cfg/cfg.h"
+#include "mail/charset.h"
+#include "smtpd/smtpd.h"
+
+/* RFC 4954, 4: the longest line of AUTH; the limit of the others is smtpd_line_max. */
+enum { AUTH_LINE_MAX = 12288 + 2, HOSTNAME_SIZE = 256 };
+
+static const struct jail jail = {
+	.calls = JAIL_ACCEPT	/* clients */
+		 | JAIL_FORK	/* a child for each */
+		 | JAIL_PAIR	/* dialling authd, queue, filterd */
+		 | JAIL_SYNC	/* the spool file: given, written, synced */
+		 | JAIL_CONFINE, /* the child's own, narrower jail */
+	.memory_max = 0,
+	.file_max = UINT64_MAX, /* a message; message_size_max is the limit that is answered */
+};
+enum { CHILD_CALLS = JAIL_PAIR | JAIL_SYNC };
+
+/* Filled before the jail closes, and only read after. */
+static struct smtpd smtpd;
+
+static void
+find_hostname(void)
+{
+	static char name[HOSTNAME_SIZE];
+
+	if (cfg.hostname[0] == '\0' && name[0] == '\0' && gethostname(name, sizeof name - 1) < 0)
+		snprintf(name, sizeof name, "localhost");
+	smtpd.hostname = cfg.hostname[0] != '\0' ? cfg.hostname : name;
+}
+
+static void
+reloaded(struct svc *svc)
+{
+	(void)svc;
+	find_hostname();
+}
+
+static int
+session(struct svc *svc, struct client *client)
+{
+	struct conn_opts o = { .timeout_ms = cfg.smtpd_wait, .strict = true };
+	struct arena *a = arena_new(1 << 16);
+	struct span user = { 0 };
+	struct peers *peers;
+	struct err e = { 0 };
+	struct conn *c;
+	int rc;
+
+	if (jail_narrow(CHILD_CALLS, NULL, 0, &e) < 0) {
+		log_event(LOG_ERROR, "smtpd.jail", KV_ERR(&e));
+		return err_exit(&e);
+	}
+	if (client->uid != (uid_t)-1)
+		user = local_user(smtpd.passwd, client->uid, a);
+	o.line_max = cfg.smtpd_line_max > AUTH_LINE_MAX ? cfg.smtpd_line_max : AUTH_LINE_MAX;
+	c = conn_new(client->fd, &o);
+	peers = peers_new(svc, id_span(&client->sid));
+	rc = session_run(&smtpd, client, c, peers, user);
+	peers_free(peers);
+	conn_free(c);
+	arena_free(a);
+	return rc;
+}
+
+int
+main(int argc, char **argv)
+{
+	static const struct svc_each each = {
+		.client = session,
+		.busy = "421 4.7.0 Too many connections, try again later\r\n",
+		.reloaded = reloaded,
+	};
+	struct svc *svc = svc_start(argc, argv, ROLE_SMTPD);
+
+	smtpd = (struct smtpd){ .svc = svc, .service = svc_name(svc), .tls = svc_tls_now };
+	find_hostname();
+	smtpd.passwd = svc_open(svc, "/etc/passwd");
+	svc_tls(svc);
+	charset_preload();
+	svc_confine(svc, &jail);
+	return svc_each(svc, &each);
+}
