@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "cfg/cfg.h"
+#include "cfg/filters.h"
 #include "cfg/value.h"
 #include "io/tls.h"
 
@@ -126,8 +127,11 @@ check_certificate(int dir, const char *cert, const char *key, struct err *e)
 static int
 read_and_check(struct plan *p, int dir, const char *bin_dir, struct err *e)
 {
+	struct filters chain;
 	struct span text;
 
+	if (slurp(dir, "etc/filters.cf", p->a, &text, e) < 0 || filters_parse(text, "etc/filters.cf", p->a, &chain, e) < 0)
+		return -1;
 	if (slurp(dir, "etc/rookery.cf", p->a, &p->config, e) < 0 || slurp(dir, "etc/master.cf", p->a, &text, e) < 0)
 		return -1;
 	if (cfg_check(p->config, "etc/rookery.cf", NULL, 0, e) < 0 ||

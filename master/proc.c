@@ -434,7 +434,8 @@ void
 proc_reload(struct proc *p)
 {
 	bool key = p->prog->role == ROLE_KEYD; /* nobody else has a use for it */
-	struct master_reload m = { .files = key ? 2 : 1 };
+	bool filters = p->prog->role == ROLE_FILTERD;
+	struct master_reload m = { .files = 1U + key + filters };
 	struct err e = { 0 };
 
 	if (p->channel == NULL)
@@ -443,7 +444,8 @@ proc_reload(struct proc *p)
 	m.config = exec_memfd(p->plan->config, &e);
 	if (m.config < 0 || ipc_send(p->channel, master_reload, &m, 0, &e) < 0 ||
 	    send_file(p, "tls_cert", cfg.tls_cert, &e) < 0 ||
-	    (key && send_file(p, "tls_key", cfg.tls_key, &e) < 0)) {
+	    (key && send_file(p, "tls_key", cfg.tls_key, &e) < 0) ||
+	    (filters && send_file(p, "filters", "etc/filters.cf", &e) < 0)) {
 		log_event(LOG_ERROR, "master.refused", KV_STR("service", p->label), KV_ERR(&e));
 		snprintf(p->wrong, sizeof p->wrong, "%s", e.text);
 	} else {

@@ -63,7 +63,7 @@ struct svc {
 	struct tls_ctx *tls;	/* NULL: the program does not speak it */
 	struct ipc *keyd;	/* sign.c; this process's own, NULL until it is needed */
 	uint32_t files_due;	/* master_file messages that are still to come */
-	int reload_config, reload_cert, reload_key; /* -1: not come */
+	int reload_config, reload_cert, reload_key, reload_filters; /* -1: not come */
 
 	bool serving, draining, linear; /* linear: a child that runs one session */
 	const struct svc_each *each;

@@ -282,7 +282,7 @@ svc_start(int argc, char **argv, enum ipc_role self)
 
 	s->program = strrchr(argv[0], '/') != NULL ? strrchr(argv[0], '/') + 1 : argv[0];
 	s->self = self;
-	s->dir = s->config = s->reload_config = s->reload_cert = s->reload_key = -1;
+	s->dir = s->config = s->reload_config = s->reload_cert = s->reload_key = s->reload_filters = -1;
 	s->limit = UINT32_MAX;
 	s->boot = "";
 	if (fds == NULL || env == NULL)
@@ -466,7 +466,7 @@ take_over(struct svc *s, struct err *e)
 static void
 close_reload(struct svc *s)
 {
-	int *fds[] = { &s->reload_config, &s->reload_cert, &s->reload_key };
+	int *fds[] = { &s->reload_config, &s->reload_cert, &s->reload_key, &s->reload_filters };
 
 	for (size_t i = 0; i < sizeof fds / sizeof fds[0]; i++) {
 		if (*fds[i] >= 0)
@@ -475,10 +475,25 @@ close_reload(struct svc *s)
 	}
 }
 
+/* Where the descriptor of a file that comes with a reload is kept, svc_file's too; NULL: we know no such file. */
+static int *
+reload_file(struct svc *s, struct span key)
+{
+	if (span_eq(key, "tls_cert"))
+		return &s->reload_cert;
+	if (span_eq(key, "tls_key"))
+		return &s->reload_key;
+	return span_eq(key, "filters") ? &s->reload_filters : NULL;
+}
+
 int
 svc_file(const struct svc *s, const char *key)
 {
-	return strcmp(key, "tls_cert") == 0 ? s->reload_cert : strcmp(key, "tls_key") == 0 ? s->reload_key : -1;
+	if (strcmp(key, "tls_cert") == 0)
+		return s->reload_cert;
+	if (strcmp(key, "tls_key") == 0)
+		return s->reload_key;
+	return strcmp(key, "filters") == 0 ? s->reload_filters : -1;
 }
 
 static void
@@ -518,7 +533,7 @@ service_reload(struct svc *s, struct ipc_in *in, struct err *e)
 	} else {
 		if (ipc_body(in, master_file, &f, e) < 0)
 			return -1;
-		keep = span_eq(f.name, "tls_cert") ? &s->reload_cert : span_eq(f.name, "tls_key") ? &s->reload_key : NULL;
+		keep = reload_file(s, f.name);
 		if (keep != NULL && *keep < 0)
 			*keep = f.file;
 		else if (f.file >= 0)

@@ -49,7 +49,7 @@ unsigned svc_instances(const struct svc *s, const char *program);
 unsigned svc_instance(const struct svc *s);
 const char *svc_name(const struct svc *s);	/* the line of master.cf: "smtp", "submission" ... */
 const char *svc_boot_id(const struct svc *s);	/* changes when the machine (or a test of it) starts anew */
-int svc_file(const struct svc *s, const char *key); /* while `reloaded` runs: the file of that config key, or -1 */
+int svc_file(const struct svc *s, const char *key); /* while `reloaded` runs: the file of that config key ("filters": etc/filters.cf), or -1 */
 struct tls_ctx *svc_tls_now(const struct svc *s);	/* the context to use for the next handshake; may be NULL */
 
 /* Dial a door and make the channel of it. NULL with *e (ERR_TEMP) when there is no such service. */
