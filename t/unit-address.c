@@ -68,7 +68,8 @@ static const struct {
 	/* RFC 5322, 3.4.1, and RFC 6532 */
 	{ "\"john doe\"@example.com", "-|-|john doe|example.com;" },
 	{ "x@[192.0.2.1], y@[IPv6:2001:db8::1]", "-|-|x|[192.0.2.1];-|-|y|[IPv6:2001:db8::1];" },
-	{ "J\303\266rg <j\303\266rg@m\303\274ller.example>", "J\303\266rg|-|j\303\266rg|m\303\274ller.example;" },
+	{ "J\303\266rg <j\303\266rg@m\303\274ller.example>",
+	    "J\303\266rg|-|j\303\266rg|m\303\274ller.example;" },
 	/* the name in a comment */
 	{ "gray@cac.washington.edu (Terry (T) Gray)", "Terry (T) Gray|-|gray|cac.washington.edu;" },
 	{ "<a@b> (Name)", "Name|-|a|b;" },

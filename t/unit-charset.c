@@ -98,14 +98,14 @@ utf8(void)
 		{ "\360\220\200\200", true },
 		{ "\364\217\277\277", true },
 		{ "\200", false },
-		{ "\300\200", false },		/* long forms */
+		{ "\300\200", false }, /* long forms */
 		{ "\301\277", false },
 		{ "\340\237\277", false },
 		{ "\360\217\277\277", false },
-		{ "\355\240\200", false },	/* a surrogate */
-		{ "\364\220\200\200", false },	/* past U+10FFFF */
+		{ "\355\240\200", false },     /* a surrogate */
+		{ "\364\220\200\200", false }, /* past U+10FFFF */
 		{ "\365\200\200\200", false },
-		{ "\342\202", false },		/* cut */
+		{ "\342\202", false }, /* cut */
 		{ "a long text of ASCII and \377 one that is not", false },
 	};
 	struct buf out;
@@ -114,8 +114,9 @@ utf8(void)
 		tap_ok(utf8_valid(span_str(rows[i].in)) == rows[i].valid, "UTF-8 %zu is %s", i,
 		    rows[i].valid ? "valid" : "refused");
 	buf_init(&out, 1000);
-	utf8_fold(SPAN("ABCXYZ[]@`{} \303\211T\303\211 \320\237\320\240 \316\243\317\202 \304\260 \342\204\252 \377"), &out,
-	    NULL);
+	utf8_fold(SPAN("ABCXYZ[]@`{} \303\211T\303\211 \320\237\320\240 \316\243\317\202 \304\260 "
+		       "\342\204\252 \377"),
+	    &out, NULL);
 	tap_span(buf_span(&out),
 	    SPAN("abcxyz[]@`{} \303\251t\303\251 \320\277\321\200 \317\203\317\203 i k \377"), "lower case");
 	buf_free(&out);

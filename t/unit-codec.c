@@ -55,7 +55,7 @@ strict(void)
 		else {
 			base64_encode(buf_span(&out), &back, &e);
 			tap_ok(rc == 0 && span_eq(buf_span(&out), rows[i].want) &&
-				span_eq(buf_span(&back), rows[i].in),
+				   span_eq(buf_span(&back), rows[i].in),
 			    "base64 \"%s\" is \"%s\" and back", rows[i].in, rows[i].want);
 		}
 		buf_free(&out);

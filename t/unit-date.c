@@ -27,7 +27,8 @@ parsing(void)
 		{ "Fri, 21 Nov 1997 09:55:06 -0600", 880127706, -360 },
 		{ "Tue, 1 Jul 2003 10:52:37 +0200", 1057049557, 120 },
 		{ "Thu, 13 Feb 1969 23:32:54 -0330", -27723426, -210 },
-		{ "Thu,\r\n      13\r\n        Feb\r\n          1969\r\n      23:32\r\n               -0330 (Newfoundland Time)",
+		{ "Thu,\r\n      13\r\n        Feb\r\n          1969\r\n      23:32\r\n               -0330 "
+		  "(Newfoundland Time)",
 		    -27723480, -210 },
 		{ "21 Nov 97 09:55:06 GMT", 880106106, 0 },
 		{ "Fri, 21 Nov 1997 09(comment):   55  :  06 -0600", 880127706, -360 },
@@ -65,7 +66,8 @@ parsing(void)
 		struct date d = { -1, 0 };
 		int rc = date_parse(span_str(rows[i].in), &d, NULL);
 
-		if (!tap_ok((rc == 0) == (rows[i].utc != -1) && d.utc == rows[i].utc && d.zone == rows[i].zone,
+		if (!tap_ok(
+			(rc == 0) == (rows[i].utc != -1) && d.utc == rows[i].utc && d.zone == rows[i].zone,
 			"\"%s\" %s", one_line(rows[i].in), rows[i].utc != -1 ? "is read" : "is no date"))
 			printf("# got %lld %d\n", (long long)d.utc, d.zone);
 	}
@@ -106,8 +108,8 @@ imap(void)
 		rc = date_parse_imap(span_str(rows[i].in), &d, &e);
 		if (rc == 0)
 			date_format_imap(d, &out, NULL);
-		tap_ok((rc == 0) == rows[i].ok && span_eq(buf_span(&out), rows[i].out), "INTERNALDATE \"%s\" %s",
-		    rows[i].in, rows[i].ok ? "is read and written" : "is refused");
+		tap_ok((rc == 0) == rows[i].ok && span_eq(buf_span(&out), rows[i].out),
+		    "INTERNALDATE \"%s\" %s", rows[i].in, rows[i].ok ? "is read and written" : "is refused");
 		buf_free(&out);
 	}
 }
@@ -129,7 +131,8 @@ days(void)
 	tap_ok(date_day(d) == day, "the day is the one where the date was written");
 	buf_init(&out, 100);
 	date_format(d, &out, NULL);
-	tap_span(buf_span(&out), SPAN("Fri, 21 Nov 1997 23:55:06 -0600"), "a date is written as RFC 5322 has it");
+	tap_span(
+	    buf_span(&out), SPAN("Fri, 21 Nov 1997 23:55:06 -0600"), "a date is written as RFC 5322 has it");
 	buf_clear(&out);
 	date_format((struct date){ -1, 0 }, &out, NULL);
 	tap_span(buf_span(&out), SPAN("Wed, 31 Dec 1969 23:59:59 +0000"), "and before 1970");

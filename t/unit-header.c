@@ -23,11 +23,13 @@ walking(void)
 		{ "fields and a body", "A: 1\r\nB:2\r\n\r\nC: 3\r\n", "A| 1;B|2;", 13 },
 		{ "LF only", "A: 1\nB:2\n\nC: 3\n", "A| 1;B|2;", 10 },
 		{ "a folded field", "A: 1\r\n 2\r\n\t3\r\nB: 4\r\n\r\n", "A| 1\r\n 2\r\n\t3;B| 4;", 22 },
-		{ "a continuation of blanks only (RFC 5322, 4.2)", "A: 1\r\n \r\n 2\r\n\r\n", "A| 1\r\n \r\n 2;", 15 },
+		{ "a continuation of blanks only (RFC 5322, 4.2)", "A: 1\r\n \r\n 2\r\n\r\n",
+		    "A| 1\r\n \r\n 2;", 15 },
 		{ "blanks before the colon (RFC 5322, 4.5)", "Subject \t: x\r\n\r\n", "Subject| x;", 16 },
 		{ "a line without a colon has no name", "From me at noon\r\nA: 1\r\n\r\n",
 		    "|From me at noon;A| 1;", 25 },
-		{ "the first line of an mbox has no name", "From me 10:00\nA: 1\n\n", "|From me 10:00;A| 1;", 20 },
+		{ "the first line of an mbox has no name", "From me 10:00\nA: 1\n\n", "|From me 10:00;A| 1;",
+		    20 },
 		{ "no body, no empty line", "A: 1\r\nB: 2", "A| 1;B| 2;", 10 },
 		{ "an empty message", "", "", 0 },
 		{ "only an empty line", "\r\nA: 1", "", 2 },
@@ -43,7 +45,8 @@ walking(void)
 		buf_init(&out, 1000);
 		list(span_str(rows[i].in), &out);
 		tap_span(buf_span(&out), span_str(rows[i].want), rows[i].name);
-		tap_ok(header_size(span_str(rows[i].in)) == rows[i].size, "its header is of %zu octets", rows[i].size);
+		tap_ok(header_size(span_str(rows[i].in)) == rows[i].size, "its header is of %zu octets",
+		    rows[i].size);
 		buf_free(&out);
 	}
 }

@@ -49,18 +49,23 @@ static const struct {
 	{ "an inner multipart without a closing delimiter",
 	    MIXED("a") "--a\n" MIXED("b") "--b\n\nx\n--a\n\ny\n--a--\n",
 	    "multipart/mixed:67:10(multipart/mixed:6:3(text/plain:1:1) text/plain:1:1)" },
-	{ "a delimiter with blanks behind", MIXED("b") "--b  \n\nx\n--b-- \t\n", "multipart/mixed:17:4(text/plain:1:1)" },
-	{ "a delimiter of a closed multipart is text of the epilogue", MIXED("b") "--b\n\nx\n--b--\n--b\n\ny\n",
-	    "multipart/mixed:20:7(text/plain:1:1)" },
-	{ "a multipart without a boundary is text", "Content-Type: multipart/mixed\n\n--b\n\nx\n", "text/plain:7:3" },
+	{ "a delimiter with blanks behind", MIXED("b") "--b  \n\nx\n--b-- \t\n",
+	    "multipart/mixed:17:4(text/plain:1:1)" },
+	{ "a delimiter of a closed multipart is text of the epilogue",
+	    MIXED("b") "--b\n\nx\n--b--\n--b\n\ny\n", "multipart/mixed:20:7(text/plain:1:1)" },
+	{ "a multipart without a boundary is text", "Content-Type: multipart/mixed\n\n--b\n\nx\n",
+	    "text/plain:7:3" },
 	{ "a multipart without a part is text", MIXED("b") "hello\n", "text/plain:6:1" },
 	{ "a type that cannot be read is text", "Content-Type: text\n\nx\n", "text/plain:2:1" },
-	{ "a message within", "Content-Type: message/rfc822\n\nSubject: y\n\nbody\n", "message/rfc822:17:3(text/plain:5:1)" },
+	{ "a message within", "Content-Type: message/rfc822\n\nSubject: y\n\nbody\n",
+	    "message/rfc822:17:3(text/plain:5:1)" },
 	{ "a message within a message within a multipart",
-	    MIXED("b") "--b\nContent-Type: message/rfc822\n\nContent-Type: message/rfc822\n\nA: b\n\nx\n--b--\n",
+	    MIXED("b") "--b\nContent-Type: message/rfc822\n\nContent-Type: message/rfc822\n\nA: "
+		       "b\n\nx\n--b--\n",
 	    "multipart/mixed:78:9(message/rfc822:37:5(message/rfc822:7:3(text/plain:1:1)))" },
 	{ "a digest's parts are messages",
-	    "Content-Type: multipart/digest; boundary=b\n\n--b\n\nA: b\n\nx\n--b\nContent-Type: text/html\n\ny\n--b--\n",
+	    "Content-Type: multipart/digest; boundary=b\n\n--b\n\nA: b\n\nx\n--b\nContent-Type: "
+	    "text/html\n\ny\n--b--\n",
 	    "multipart/digest:50:10(message/rfc822:7:3(text/plain:1:1) text/html:1:1)" },
 	{ "an encoded message is not looked into",
 	    "Content-Type: message/rfc822\nContent-Transfer-Encoding: base64\n\nQTogYgoKeA==\n",
@@ -69,8 +74,8 @@ static const struct {
 	    "multipart/mixed:41:6(text/html:0:0 text/plain:1:1)" },
 	{ "a message within that a delimiter cuts", MIXED("b") "--b\nContent-Type: message/rfc822\n\n--b--\n",
 	    "multipart/mixed:40:4(message/rfc822:0:0(text/plain:0:0))" },
-	{ "comments and quotes in a type", "Content-Type: (a) TEXT (b(c)) / (d) html (e) ; charset = \"x\" (f)\n\ny",
-	    "TEXT/html:1:1" },
+	{ "comments and quotes in a type",
+	    "Content-Type: (a) TEXT (b(c)) / (d) html (e) ; charset = \"x\" (f)\n\ny", "TEXT/html:1:1" },
 };
 
 static void
@@ -104,12 +109,14 @@ parameters(void)
 		{ "quotes that do not end", "; a=\"b; c=d", "a=b; c=d;" },
 		{ "junk in front", " junk; a=b", "a=b;" },
 		/* RFC 2231, 3 and 4 */
-		{ "continuations", "; URL*0=\"ftp://\"; URL*1=\"cs.utk.edu/pub/moore/bulk-mailer/bulk-mailer.tar\"",
+		{ "continuations",
+		    "; URL*0=\"ftp://\"; URL*1=\"cs.utk.edu/pub/moore/bulk-mailer/bulk-mailer.tar\"",
 		    "URL=ftp://cs.utk.edu/pub/moore/bulk-mailer/bulk-mailer.tar;" },
 		{ "a charset and language", "; title*=us-ascii'en-us'This%20is%20%2A%2A%2Afun%2A%2A%2A",
 		    "title*=us-ascii'en-us'This%20is%20%2A%2A%2Afun%2A%2A%2A;" },
-		{ "both", "; title*0*=us-ascii'en'This%20is%20even%20more%20; title*1*=%2A%2A%2Afun%2A%2A%2A%20;"
-			  " title*2=\"isn't it!\"",
+		{ "both",
+		    "; title*0*=us-ascii'en'This%20is%20even%20more%20; title*1*=%2A%2A%2Afun%2A%2A%2A%20;"
+		    " title*2=\"isn't it!\"",
 		    "title*=us-ascii'en'This%20is%20even%20more%20%2A%2A%2Afun%2A%2A%2A%20isn%27t%20it!;" },
 		{ "continuations in any order", "; a*1=y; b=z; a*0=x", "a=xy;b=z;" },
 		{ "a missing piece ends it", "; a*0=x; a*2=z", "a=x;a*2=z;" },
@@ -176,7 +183,7 @@ limits(void)
 	for (p = mime_parse(buf_span(&m), a); p != NULL; p = mime_next(p), parts++)
 		deepest = p;
 	tap_ok(parts == MIME_DEPTH_MAX + 1 && deepest->depth == MIME_DEPTH_MAX && deepest->opaque &&
-		span_ieq(deepest->subtype, "octet-stream"),
+		   span_ieq(deepest->subtype, "octet-stream"),
 	    "what is nested too deep is opaque");
 	buf_clear(&m);
 	for (int i = 0; i < 300; i++)

@@ -12,7 +12,8 @@ decoding(void)
 		{ "=?US-ASCII?Q?Keith_Moore?= <moore@cs.utk.edu>", "Keith Moore <moore@cs.utk.edu>" },
 		{ "=?ISO-8859-1?Q?Keld_J=F8rn_Simonsen?=", "Keld J\303\270rn Simonsen" },
 		{ "=?ISO-8859-1?Q?Andr=E9?= Pirard", "Andr\303\251 Pirard" },
-		{ "=?ISO-8859-1?B?SWYgeW91IGNhbiByZWFkIHRoaXMgeW8=?= =?ISO-8859-2?B?dSB1bmRlcnN0YW5kIHRoZSBleGFtcGxlLg==?=",
+		{ "=?ISO-8859-1?B?SWYgeW91IGNhbiByZWFkIHRoaXMgeW8=?= "
+		  "=?ISO-8859-2?B?dSB1bmRlcnN0YW5kIHRoZSBleGFtcGxlLg==?=",
 		    "If you can read this you understand the example." },
 		{ "(=?ISO-8859-1?Q?a?=)", "(a)" },
 		{ "(=?ISO-8859-1?Q?a?= b)", "(a b)" },
@@ -61,9 +62,12 @@ encoding(void)
 {
 	static const char *const plain[] = { "plain text", "", "a = b ? c" };
 	static const char *const rows[] = { "Gr\303\274\303\237e aus K\303\266ln", "=?utf-8?q?x?=",
-		"\343\203\206\343\202\271\343\203\210\343\203\206\343\202\271\343\203\210\343\203\206\343\202\271\343\203\210"
-		"\343\203\206\343\202\271\343\203\210\343\203\206\343\202\271\343\203\210\343\203\206\343\202\271\343\203\210",
-		"a long text with one \303\251 in it, which goes on and on and on for more than one line can hold of it" };
+		"\343\203\206\343\202\271\343\203\210\343\203\206\343\202\271\343\203\210\343\203\206\343\202"
+		"\271\343\203\210"
+		"\343\203\206\343\202\271\343\203\210\343\203\206\343\202\271\343\203\210\343\203\206\343\202"
+		"\271\343\203\210",
+		"a long text with one \303\251 in it, which goes on and on and on for more than one line can "
+		"hold of it" };
 	struct buf out, back;
 
 	buf_init(&out, 4000);

@@ -40,20 +40,20 @@ refused(void)
 {
 	static const char *const rows[] = {
 		"&",
-		"&AOk",			/* does not end */
-		"&Jjo!",		/* RFC 3501: does not shift back */
-		"&U,BTFw-&ZeVnLIqe-",	/* RFC 3501: a superfluous shift */
-		"&AGE-",		/* an a */
-		"&ACY-",		/* an & */
-		"&AOl-",		/* unused bits are set */
-		"&AOkA-",		/* too many of them */
-		"&2D0-",		/* half a pair */
-		"&3gA-",		/* the other half */
-		"&2D0A6Q-",		/* half a pair and a letter */
-		"&AAA-",		/* NUL */
+		"&AOk",               /* does not end */
+		"&Jjo!",              /* RFC 3501: does not shift back */
+		"&U,BTFw-&ZeVnLIqe-", /* RFC 3501: a superfluous shift */
+		"&AGE-",              /* an a */
+		"&ACY-",              /* an & */
+		"&AOl-",              /* unused bits are set */
+		"&AOkA-",             /* too many of them */
+		"&2D0-",              /* half a pair */
+		"&3gA-",              /* the other half */
+		"&2D0A6Q-",           /* half a pair and a letter */
+		"&AAA-",              /* NUL */
 		"&A-",
-		"&AO/-",		/* / is not of the alphabet */
-		"Entw\303\274rfe",	/* UTF-8 */
+		"&AO/-",           /* / is not of the alphabet */
+		"Entw\303\274rfe", /* UTF-8 */
 		"a\tb",
 		"a\177",
 	};

@@ -35,7 +35,7 @@
 
 enum {
 	STRUCTURE_VERSION = 1,
-	STRUCTURE_MAX = 8 << 20,	/* a message whose record would be larger gets the opaque one */
+	STRUCTURE_MAX = 2 << 20,	/* a message whose record would be larger gets the opaque one */
 	STRUCTURE_FIELDS_MAX = 64 << 10 /* of header fields kept; past it STRUCTURE_FIELDS_CUT */
 };
 

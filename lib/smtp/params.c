@@ -341,7 +341,7 @@ orcpt_param(struct span value, struct rcpt_params *r, struct arena *a, struct er
 	for (size_t i = 0; i < r->orcpt_type.n; i++)
 		if (!ascii_isalnum(r->orcpt_type.p[i]) && r->orcpt_type.p[i] != '-')
 			return err_set(e, ERR_PEER, "bad ORCPT");
-	if (span_ieq(r->orcpt_type, "utf-8") && (!ascii_only(value) || span_find(value, SPAN("\\x{")) >= 0))
+	if (span_ieq(r->orcpt_type, "utf-8") && (!ascii_only(value) || span_chr(value, '\\') >= 0))
 		return utf8_address(value, &r->orcpt, a, e);
 	if (xtext_param(value, ORCPT_MAX, &r->orcpt, a, e) < 0)
 		return -1;
