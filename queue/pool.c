@@ -147,7 +147,8 @@ pool_take(struct queue *q, struct pooled *out)
 		refill(q);
 	if (q->pool.n == 0)
 		return false;
-	*out = q->pool.v[--q->pool.n];
+	*out = q->pool.v[0];		/* the oldest: so ids grow as messages come */
+	memmove(q->pool.v, q->pool.v + 1, --q->pool.n * sizeof *q->pool.v);
 	if (q->pool.n <= POOL_LOW)
 		loop_timer(q->loop, &q->pool.refill, loop_now(q->loop) + 1);
 	return true;
