@@ -124,9 +124,16 @@ columns_print(struct columns *t)
 		if (t->right[col] != 'r' && !last)
 			pad(gap);
 		fputs(last ? "\n" : "  ", stdout);
-		free((void *)(uintptr_t)t->cells[i].p);
 	}
 	free(widths);
+	columns_free(t);
+}
+
+void
+columns_free(struct columns *t)
+{
+	for (size_t i = 0; i < t->used; i++)
+		free((void *)(uintptr_t)t->cells[i].p);
 	free(t->cells);
 	free(t->right);
 	free(t);

@@ -16,5 +16,6 @@ void columns_size(struct columns *t, uint64_t octets);		/* "4.2K" */
 void columns_time(struct columns *t, uint64_t wall_ms);		/* local time; "-" for 0 */
 /* Print all rows, and free. */
 void columns_print(struct columns *t);
+void columns_free(struct columns *t);
 
 #endif

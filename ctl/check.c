@@ -1,0 +1,232 @@
+/*
+ * check.c - `rookery check`: everything that could keep an instance from working, or from being safe, and that can
+ * be seen without starting it. Each finding is one line; nothing is changed.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cfg/cfg.h"
+#include "cfg/services.h"
+#include "ctl/ctl.h"
+#include "ctl/json.h"
+#include "io/tls.h"
+#include "jail/jail.h"
+
+enum { CONFIG_MAX = 1024 * 1024, ARENA_MAX = 16 * 1024 * 1024, CERT_WARN_DAYS = 14 };
+
+struct check {
+	struct ctl *c;
+	struct arena *a;
+	struct services services;
+	struct json j;
+	unsigned errors, warnings;
+};
+
+__attribute__((format(printf, 3, 4))) static void
+finding(struct check *k, bool error, const char *fmt, ...)
+{
+	char text[1024];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof text, fmt, ap);
+	va_end(ap);
+	*(error ? &k->errors : &k->warnings) += 1;
+	if (!k->c->json) {
+		printf("%s: %s\n", error ? "error" : "warning", text);
+		return;
+	}
+	json_object(&k->j, NULL);
+	json_str(&k->j, "level", error ? "error" : "warning");
+	json_str(&k->j, "text", text);
+	json_close(&k->j);
+}
+
+/* ---- configuration */
+
+static bool
+program_there(struct check *k, const char *program)
+{
+	struct span path = arena_printf(k->a, "%s/%s", k->c->self, program);
+
+	return access(path.p, X_OK) == 0;
+}
+
+static void
+check_service(struct check *k, const struct service *s, struct span config)
+{
+	struct err e = { 0 };
+
+	if (cfg_check(config, "etc/rookery.cf", s->options, s->n_options, &e) < 0)
+		finding(k, true, "etc/master.cf:%u: %s", s->line, e.text);
+	if (!program_there(k, s->program))
+		finding(k, true, "etc/master.cf:%u: there is no program %s/%s", s->line, k->c->self, s->program);
+	if (geteuid() != 0)
+		return;
+	if (s->user == NULL)
+		finding(k, false, "etc/master.cf:%u: %s runs as root", s->line, s->name);
+	else if (getpwnam(s->user) == NULL)
+		finding(k, true, "etc/master.cf:%u: there is no user %s", s->line, s->user);
+	if (s->group != NULL && getgrnam(s->group) == NULL)
+		finding(k, true, "etc/master.cf:%u: there is no group %s", s->line, s->group);
+}
+
+static void
+check_config(struct check *k)
+{
+	struct buf config, master;
+	struct err e = { 0 };
+
+	if (ctl_read(k->c, "etc/rookery.cf", CONFIG_MAX, &config, &e) < 0 ||
+	    cfg_load(buf_span(&config), "etc/rookery.cf", NULL, 0, &e) < 0)
+		finding(k, true, "%s", e.text);
+	err_clear(&e);
+	if (ctl_read(k->c, "etc/master.cf", CONFIG_MAX, &master, &e) < 0 ||
+	    services_parse(buf_span(&master), "etc/master.cf", k->a, &k->services, &e) < 0)
+		finding(k, true, "%s", e.text);
+	for (size_t i = 0; i < k->services.n && k->errors == 0; i++)
+		check_service(k, &k->services.v[i], buf_span(&config));
+	buf_free(&config);
+	buf_free(&master);
+}
+
+/* ---- certificate */
+
+static void
+check_certificate(struct check *k)
+{
+	int cert = openat(k->c->dir, cfg.tls_cert, O_RDONLY | O_CLOEXEC);
+	int key = openat(k->c->dir, cfg.tls_key, O_RDONLY | O_CLOEXEC);
+	struct err e = { 0 };
+	struct tls_ctx *t = NULL;
+	int64_t days;
+
+	if (cert < 0)
+		finding(k, true, "%s: %s", cfg.tls_cert, strerror(errno));
+	else if (key < 0)
+		finding(k, true, "%s: %s", cfg.tls_key, strerror(errno));
+	else if ((t = tls_server(cert, key, &e)) == NULL)
+		finding(k, true, "%s and %s: %s", cfg.tls_cert, cfg.tls_key, e.text);
+	if (t != NULL) {
+		days = (tls_cert_end(t) - (int64_t)time(NULL)) / 86400;
+		if (days < 0)
+			finding(k, true, "%s: ended %lld days ago", cfg.tls_cert, (long long)-days);
+		else if (days < CERT_WARN_DAYS)
+			finding(k, false, "%s: ends in %lld days", cfg.tls_cert, (long long)days);
+	}
+	tls_free(t);
+	if (cert >= 0)
+		close(cert);
+	if (key >= 0)
+		close(key);
+}
+
+/* ---- permissions (docs/architecture.md, section 5) */
+
+static const struct {
+	const char *path;
+	const char *user;  /* as root: whose it must be */
+	mode_t forbidden;  /* bits that must not be set */
+} paths[] = {
+	{ ".", NULL, 022 },
+	{ "etc", "root", 022 },
+	{ "etc/master.cf", "root", 022 },
+	{ "etc/rookery.cf", "root", 022 },
+	{ "etc/filters.cf", "root", 022 },
+	{ "tls", "root", 022 },
+	{ "tls/ticket.key", "root", 077 },
+	{ "tls/ticket.pub", "root", 022 },
+	{ "run", "root", 022 },
+	{ "log", "root", 022 },
+	{ "accounts", "rook-auth", 077 },
+	{ "spool", "rook-queue", 007 },
+	{ "store", "rook-store", 077 },
+};
+
+static void
+check_path(struct check *k, const char *path, const char *user, mode_t forbidden)
+{
+	struct passwd *pw = user != NULL ? getpwnam(user) : NULL;
+	struct stat st;
+
+	if (fstatat(k->c->dir, path, &st, AT_SYMLINK_NOFOLLOW) < 0) {
+		finding(k, true, "%s: %s", path, strerror(errno));
+		return;
+	}
+	if ((st.st_mode & forbidden) != 0)
+		finding(k, true, "%s: mode %04o: others may %s it (chmod %c-%s)", path, (unsigned)(st.st_mode & 07777),
+		    (st.st_mode & forbidden & 022) != 0 ? "change" : "read", 'o', (st.st_mode & forbidden & 022) != 0 ? "w" : "r");
+	if (geteuid() == 0 && pw != NULL && st.st_uid != pw->pw_uid)
+		finding(k, true, "%s: belongs to uid %u, not to %s", path, (unsigned)st.st_uid, user);
+	else if (geteuid() != 0 && user != NULL && st.st_uid != geteuid())
+		finding(k, true, "%s: belongs to uid %u, not to you", path, (unsigned)st.st_uid);
+}
+
+/* A key that others can read is no secret; it may be a symbolic link to where a certificate tool keeps it. */
+static void
+check_key(struct check *k)
+{
+	struct stat st;
+
+	if (fstatat(k->c->dir, cfg.tls_key, &st, 0) == 0 && (st.st_mode & 007) != 0)
+		finding(k, true, "%s: mode %04o: everyone may read the key", cfg.tls_key, (unsigned)(st.st_mode & 07777));
+}
+
+static void
+check_paths(struct check *k)
+{
+	for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++)
+		check_path(k, paths[i].path, paths[i].user, paths[i].forbidden);
+	check_key(k);
+}
+
+/* ---- the machine */
+
+static void
+check_kernel(struct check *k)
+{
+	const char *missing = jail_missing();
+
+	if (*missing != '\0')
+		finding(k, strcmp(cfg.sandbox, "off") != 0, "this kernel lacks %s: services start with `sandbox = off` only",
+		    missing);
+	else if (strcmp(cfg.sandbox, "off") == 0)
+		finding(k, false, "etc/rookery.cf: sandbox = off: services are not confined, though this kernel could");
+}
+
+int
+ctl_check(struct ctl *c, int argc, char **argv)
+{
+	struct check k = { .c = c };
+
+	if (argc > 1)
+		return ctl_misuse("`%s` is no argument of check", argv[1]);
+	if (c->dir < 0) {
+		fprintf(stderr, "rookery: %s: no instance is there\n", c->dir_name);
+		return EX_NOINPUT;
+	}
+	k.a = arena_new(ARENA_MAX);
+	json_begin(&k.j, stdout);
+	if (c->json)
+		json_array(&k.j, NULL);
+	cfg_load(SPAN(""), "defaults", NULL, 0, NULL);
+	check_config(&k);
+	check_certificate(&k);
+	check_paths(&k);
+	check_kernel(&k);
+	if (c->json)
+		json_close(&k.j);
+	else
+		printf("%s: %u error%s, %u warning%s\n", c->dir_name, k.errors, k.errors == 1 ? "" : "s", k.warnings,
+		    k.warnings == 1 ? "" : "s");
+	arena_free(k.a);
+	return k.errors > 0 ? EX_CONFIG : 0;
+}
