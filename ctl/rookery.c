@@ -27,6 +27,7 @@ static const struct command commands[] = {
 	{ "reload", ctl_reload, "", "take over a changed configuration and certificate; no session ends" },
 	{ "reopen", ctl_reopen, "", "write to a new log file, after logrotate has moved the old one" },
 	{ "status", ctl_status, "[--counters]", "services, processes, connections, the queue" },
+	{ "check", ctl_check, "", "configuration, permissions, certificate, kernel: all that could be wrong" },
 	{ "config", ctl_config, "[KEY ...] [--set] [--man]", "settings with value, default, origin and meaning" },
 	{ "user", ctl_user,
 	    "add|change|passwd ADDRESS [--name NAME] [--quota SIZE] [--messages N] [--alias ADDRESS] [--enable|--disable]\n"
@@ -35,6 +36,9 @@ static const struct command commands[] = {
 	{ "alias", ctl_alias, "add|change ADDRESS TARGET ... | del|show ADDRESS | list [DOMAIN]",
 	    "addresses that lead to others; show: where mail to an address goes" },
 	{ "domain", ctl_domain, "add|del NAME | list", "domains that mail is received for, beside those of rookery.cf" },
+	{ "queue", ctl_queue, "list [MID]|show MID|flush [MID]|hold|release|delete MID|--all", "messages on their way" },
+	{ "trace", ctl_trace, "WHAT [--since TIME]", "what happened to a message or session: by id, Message-ID, address" },
+	{ "who", ctl_who, "", "who reads mail now" },
 	{ "pids", ctl_pids, "[SERVICE]", "process ids, one a line" },
 };
 
@@ -122,6 +126,16 @@ run(struct ctl *c, const struct command *cmd, int argc, char **argv)
 	return rc;
 }
 
+static bool
+called_sendmail(const char *name)
+{
+	const char *slash = name != NULL ? strrchr(name, '/') : NULL;
+	const char *base = slash != NULL ? slash + 1 : name;
+
+	return base != NULL && (strcmp(base, "sendmail") == 0 || strcmp(base, "mailq") == 0 ||
+	    strcmp(base, "newaliases") == 0);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -131,6 +145,8 @@ main(int argc, char **argv)
 	char *self = own_directory();
 	int rc;
 
+	if (called_sendmail(argv[0]))
+		return sendmail_main(argc, argv);
 	if ((rc = options(&c, &argc, argv)) != 0)
 		return rc;
 	if (argc == 0)
