@@ -2,6 +2,7 @@
 #include "ipc/authd.h"
 #include "ipc/dsn.h"
 #include "ipc/filterd.h"
+#include "ipc/idle.h"
 #include "ipc/keyd.h"
 #include "ipc/local.h"
 #include "ipc/master.h"
@@ -59,6 +60,12 @@ const struct ipc_def mimed_def = { "mimed", 4 * MIB, mimed_msgs };
 #include "ipc/define.h"
 #undef IPC_MSGS
 const struct ipc_def session_def = { "session", 1 * MIB, session_msgs };
+
+#define IPC_MSGS idle_msgs
+#define IPC_DEF	 "ipc/idle.def"
+#include "ipc/define.h"
+#undef IPC_MSGS
+const struct ipc_def idle_def = { "idle", 64 * 1024, idle_msgs };
 
 #define IPC_MSGS master_msgs
 #define IPC_DEF	 "ipc/master.def"
