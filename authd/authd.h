@@ -7,7 +7,6 @@
 #include "authd/db.h"
 #include "authd/hash.h"
 #include "authd/limit.h"
-#include "authd/proven.h"
 #include "authd/resolve.h"
 #include "io/loop.h"
 #include "ipc/authd.h"
@@ -19,7 +18,6 @@ struct authd {
 	struct resolver resolver;
 	struct hash_pool *pool;
 	struct limits *by_client, *by_account, *known;
-	struct proven *proven;
 	struct ticket_secret key;
 	struct arena *scratch;		/* of the request that is being answered */
 	struct peer *peers;

@@ -10,9 +10,6 @@
 
 enum { VERSION = 1, APPLICATION = 0x526f6f6b /* "Rook" */, OWNER_MAX = 128 };
 
-/* Nobody else writes but an administrator with sqlite3; the loop does not wait long for him. */
-enum { BUSY_MS = 250 };
-
 /* One step for each version: from what is in the file to the next. */
 static const char *const upgrades[VERSION] = {
 	"CREATE TABLE domain(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;"
@@ -183,7 +180,7 @@ open_it(struct db *d, const char *path, struct err *e)
 
 	if (sqlite3_open_v2(path, &d->h, flags, names_as_they_are()) != SQLITE_OK)
 		return fail(d, e);
-	sqlite3_busy_timeout(d->h, BUSY_MS);
+	sqlite3_busy_timeout(d->h, 1000);
 	sqlite3_db_config(d->h, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
 	sqlite3_db_config(d->h, SQLITE_DBCONFIG_DQS_DML, 0, NULL);
 	if (exec(d, "PRAGMA temp_store = MEMORY; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"

@@ -28,7 +28,7 @@ struct hash_worker {
 	bool busy;		/* a result is due; with no job when that was cancelled */
 };
 
-struct hash_queue {
+struct queue {
 	struct hash_job *first, **last;
 	size_t n;
 };
@@ -37,7 +37,7 @@ struct hash_pool {
 	struct loop *loop;
 	struct hash_start how;
 	struct pw_cost cost;
-	struct hash_queue logins, bulk;
+	struct queue logins, bulk;
 	unsigned n;
 	struct hash_worker worker[];
 };
@@ -125,28 +125,42 @@ worker_main(const struct hash_start *how, int fd)
 static void feed(struct hash_pool *p);
 
 static void
-queue_add(struct hash_queue *q, struct hash_job *j)
+queue_add(struct queue *q, struct hash_job *j)
 {
-	j->queue = q;
 	j->next = NULL;
-	j->at = q->last;
 	*q->last = j;
 	q->last = &j->next;
 	q->n++;
 }
 
-static void
-queue_remove(struct hash_job *j)
+static struct hash_job *
+queue_take(struct queue *q)
 {
-	struct hash_queue *q = j->queue;
+	struct hash_job *j = q->first;
 
-	*j->at = j->next;
-	if (j->next != NULL)
-		j->next->at = j->at;
-	else
-		q->last = j->at;
+	if (j == NULL)
+		return NULL;
+	q->first = j->next;
+	if (q->first == NULL)
+		q->last = &q->first;
 	q->n--;
-	j->queue = NULL;
+	return j;
+}
+
+static bool
+queue_remove(struct queue *q, struct hash_job *j)
+{
+	struct hash_job **at = &q->first;
+
+	while (*at != NULL && *at != j)
+		at = &(*at)->next;
+	if (*at == NULL)
+		return false;
+	*at = j->next;
+	if (q->last == &j->next)
+		q->last = at;
+	q->n--;
+	return true;
 }
 
 static void
@@ -252,10 +266,12 @@ feed(struct hash_pool *p)
 
 		if (w->watch.fd < 0 || w->busy)
 			continue;
-		j = p->logins.first != NULL ? p->logins.first : p->bulk.first;
+		j = queue_take(&p->logins);
+		if (j == NULL)
+			j = queue_take(&p->bulk);
 		if (j == NULL)
 			return;
-		queue_remove(j);
+		j->queued = false;
 		j->worker = w;
 		w->job = j;
 		w->busy = true;
@@ -329,6 +345,7 @@ hash_submit(struct hash_pool *p, struct hash_job *j, enum hash_op op, struct spa
 		memcpy(j->request + sizeof h, hash.p, hash.n);
 	if (password.n > 0)
 		memcpy(j->request + sizeof h + hash.n, password.p, password.n);
+	j->queued = true;
 	queue_add(bulk ? &p->bulk : &p->logins, j);
 	feed(p);
 	return 0;
@@ -337,9 +354,10 @@ hash_submit(struct hash_pool *p, struct hash_job *j, enum hash_op op, struct spa
 void
 hash_cancel(struct hash_pool *p, struct hash_job *j)
 {
-	(void)p;
-	if (j->queue != NULL) {
-		queue_remove(j);
+	if (j->queued) {
+		if (!queue_remove(&p->logins, j))
+			queue_remove(&p->bulk, j);
+		j->queued = false;
 	} else if (j->worker != NULL) {
 		j->worker->job = NULL;
 		j->worker = NULL;

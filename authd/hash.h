@@ -25,11 +25,11 @@ struct hash_job {
 	/* The result of pw_verify() or pw_hash(); text is the new hash, or why it failed. */
 	void (*done)(struct hash_job *j, int result, struct span text);
 	void *arg;
-	struct hash_job *next, **at;	/* the pool's, as is all below */
-	struct hash_queue *queue;	/* that it waits in; NULL: in none */
+	struct hash_job *next;	/* the pool's, as is all below */
 	struct hash_worker *worker;
 	char *request;
 	size_t request_size;
+	bool queued;
 };
 
 struct hash_pool;

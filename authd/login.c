@@ -3,7 +3,7 @@
  *
  *   asked ── at its limit, or authzid differs ─────────────────────────────┐
  *     │                                                                    ▼
- *     ├── a cheap hash, or proven: verified at once ► right: answered   refused: answered
+ *     ├── a cheap hash: verified at once ───────────► right: answered   refused: answered
  *     └── a slow hash, or no such account: a worker ─►                  at asked + login_failure_delay
  *
  * Whatever goes wrong is answered at the same time after the request and in the same words, so that neither the
@@ -19,7 +19,6 @@
 #include "base/log.h"
 #include "cfg/cfg.h"
 #include "io/addr.h"
-#include "io/svc.h"
 
 enum { LOGINS_MAX = 8192, MEM_MAX = 64 * 1024 };
 
@@ -39,7 +38,6 @@ struct login {
 	bool found, trusted;
 	unsigned char client_key[16];
 	struct span pair;			/* account and client, for `known` */
-	struct proof proof;			/* of the password, while a worker verifies it */
 	uint32_t result;
 };
 
@@ -49,7 +47,6 @@ login_free(struct login *l)
 	l->a->logins--;
 	loop_timer(l->a->loop, &l->late, 0);
 	arena_free(l->mem);
-	explicit_bzero(&l->proof, sizeof l->proof);
 	free(l);
 }
 
@@ -131,7 +128,6 @@ static void
 refuse(struct login *l, enum login_result result, const char *why)
 {
 	l->result = result;
-	svc_count("authd.logins_refused", 1);
 	log_login(l, LOG_INFO, "authd.login.failed", why);
 	loop_timer(l->a->loop, &l->late, l->asked_ms + cfg.login_failure_delay);
 }
@@ -158,7 +154,6 @@ grant(struct login *l)
 		limit_count(a->known, l->pair, now, 1, KNOWN_MS);
 	limit_forget(a->by_account, l->key);
 	l->result = LOGIN_OK;
-	svc_count("authd.logins", 1);
 	log_login(l, LOG_INFO, "authd.login", "");
 	send_answer(l, SPAN(""));
 }
@@ -192,8 +187,6 @@ job_done(struct hash_job *j, int result, struct span text)
 {
 	struct login *l = j->arg;
 
-	if (result == 1 && l->found)
-		proven_add(l->a->proven, &l->proof, loop_now(l->a->loop));
 	verified(l, result, arena_cstr(l->mem, text));
 }
 
@@ -299,14 +292,6 @@ verify(struct login *l, struct span password)
 		rc = pw_verify(l->acct.hash, password, &e);
 		verified(l, rc, e.text);
 		return;
-	}
-	if (l->found && valid) {
-		proof_of(l->a->proven, l->key, l->acct.hash, password, &l->proof);
-		if (proven_has(l->a->proven, &l->proof, loop_now(l->a->loop), cfg.login_cache)) {
-			svc_count("authd.logins_proven", 1);
-			verified(l, 1, "");
-			return;
-		}
 	}
 	rc = hash_submit(l->a->pool, &l->job, l->found && valid ? HASH_VERIFY : HASH_DUMMY,
 	    l->found ? l->acct.hash : SPAN(""), valid ? password : SPAN(""), false, &e);

@@ -11,7 +11,6 @@
 #include "authd/authd.h"
 #include "base/log.h"
 #include "cfg/cfg.h"
-#include "io/svc.h"
 #include "smtp/mailbox.h"
 
 enum { SCRATCH_MAX = 256 * 1024 * 1024, FLUSH_MS = 60 * 1000 };
@@ -110,7 +109,6 @@ whois_request(struct peer *p, uint32_t id, const struct authd_whois *m)
 	struct err e = { 0 };
 
 	buf_init(&list, authd_def.frame_max - 4096);
-	svc_count("authd.lookups", 1);
 	resolve(&p->a->resolver, m->addr, m->size, p->a->scratch, &w);
 	out = (struct authd_whois_answer){ .kind = w.kind, .full = w.full, .text = span_str(w.text) };
 	if (pack_targets(&w, &list, &e) < 0)
@@ -267,7 +265,6 @@ authd_init(struct authd *a, struct loop *l)
 	a->by_client = limits_new();
 	a->by_account = limits_new();
 	a->known = limits_new();
-	a->proven = proven_new();
 	a->scratch = arena_new(SCRATCH_MAX);
 	a->flush = (struct timer){ .due = flush_due, .arg = a };
 	a->resolver.db = a->db;
@@ -284,7 +281,6 @@ authd_done_(struct authd *a)
 	limits_free(a->by_client);
 	limits_free(a->by_account);
 	limits_free(a->known);
-	proven_free(a->proven);
 	table_close(a->resolver.maps);
 	arena_free(a->scratch);
 	db_close(a->db);

@@ -13,7 +13,7 @@
 #include "store/inside.h"
 #include "store/vfs.h"
 
-enum { OWNER_MAX = 128, BUSY_MS = 10000, CACHE_KIB = 512, WAL_PAGES = 1000 };
+enum { OWNER_MAX = 128, BUSY_MS = 10000, CACHE_KIB = 512, MAP_MIB = 256, WAL_PAGES = 1000 };
 
 /* ---- failing */
 
@@ -109,7 +109,7 @@ static int
 open_index(struct store *st, const char *path, const struct store_opts *o, struct err *e)
 {
 	char name[OWNER_MAX + sizeof "/index.db"];
-	char pragmas[160];
+	char pragmas[240];
 	int rc;
 
 	if (vfs_name() == NULL)
@@ -126,8 +126,8 @@ open_index(struct store *st, const char *path, const struct store_opts *o, struc
 	sqlite3_busy_timeout(st->db, o->busy_ms != 0 ? (int)o->busy_ms : BUSY_MS);
 	snprintf(pragmas, sizeof pragmas,
 	    "PRAGMA temp_store = MEMORY; PRAGMA secure_delete = OFF; PRAGMA synchronous = NORMAL;"
-	    "PRAGMA cache_size = -%u; PRAGMA wal_autocheckpoint = %d",
-	    o->cache_kib != 0 ? o->cache_kib : CACHE_KIB, WAL_PAGES);
+	    "PRAGMA cache_size = -%u; PRAGMA mmap_size = %d; PRAGMA wal_autocheckpoint = %d",
+	    o->cache_kib != 0 ? o->cache_kib : CACHE_KIB, o->unmapped ? 0 : MAP_MIB << 20, WAL_PAGES);
 	return db_exec(st, pragmas, e);
 }
 

@@ -60,6 +60,8 @@ struct store_opts {
 	bool create;		/* make what is missing: directory, index, INBOX and the special-use mailboxes */
 	uint32_t busy_ms;	/* how long to wait for another writer; 0: 10 s */
 	uint32_t cache_kib;	/* page cache; 0: 512 KiB */
+	bool unmapped;		/* read the index by pread. Else it is mapped, 4 times as fast, but an I/O error of the
+				   disk is a SIGBUS: right for a worker of one owner, not for a process of many */
 	uint64_t quota_bytes;	/* limits of the owner, 0: none; may be changed by store_quota */
 	uint64_t quota_messages;
 };

@@ -324,36 +324,6 @@ forgetting(void)
 	limits_free(l);
 }
 
-/* A password that was verified is known, under its hash alone. */
-static void
-proofs(struct client *ctl, struct client *c)
-{
-	struct proven *p = proven_new();
-	struct proof one, two;
-	struct result r;
-
-	proof_of(p, SPAN("ab"), SPAN("c"), SPAN("pw"), &one);
-	proof_of(p, SPAN("a"), SPAN("bc"), SPAN("pw"), &two);
-	proven_add(p, &one, 1000);
-	tap_ok(proven_has(p, &one, 1999, 1000) && !proven_has(p, &one, 2000, 1000), "a proof holds for its lifetime");
-	tap_ok(!proven_has(p, &two, 1000, 1000), "and for what was verified alone");
-	proof_of(p, SPAN("ab"), SPAN("d"), SPAN("pw"), &two);
-	tap_ok(!proven_has(p, &two, 1000, 1000), "not under another hash");
-	proven_free(p);
-	need(kill(last_worker, SIGSTOP) == 0);
-	r = login(c, "ada@example.com", "secret", "192.0.2.1");
-	tap_ok(r.kind == LOGIN_OK, "a proven password needs no worker");
-	kill(last_worker, SIGCONT);
-	r = user(ctl, (struct authd_user){ .addr = SPAN("ada@example.com"), .password = SPAN("fresh"), .op = OP_CHANGE,
-	    .set = USER_SET_PASSWORD });
-	tap_ok(r.kind == 0 && login(c, "ada@example.com", "secret", "192.0.2.1").kind == LOGIN_BAD,
-	    "a password that was changed is proven no more");
-	tap_ok(login(c, "ada@example.com", "fresh", "192.0.2.1").kind == LOGIN_OK, "the new one is right");
-	r = user(ctl, (struct authd_user){ .addr = SPAN("ada@example.com"), .password = SPAN("secret"), .op = OP_CHANGE,
-	    .set = USER_SET_PASSWORD });
-	cfg.login_cache = 0;
-}
-
 static void
 worker_death(struct client *c)
 {
@@ -539,7 +509,6 @@ main(void)
 	no_stall(c);
 	limits(c);
 	forgetting();
-	proofs(ctl, c);
 	worker_death(c);
 	imports(ctl);
 	domains(ctl);

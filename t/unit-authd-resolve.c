@@ -1,5 +1,4 @@
 /* unit-authd-resolve - what addresses lead to: accounts, aliases, details, catch-alls, loops, quotas. */
-#include <sqlite3.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -270,28 +269,6 @@ owners(struct db *d)
 	arena_free(a);
 }
 
-static void
-pragma(const char *sql)
-{
-	sqlite3 *h;
-
-	need(sqlite3_open("accounts.db", &h) == SQLITE_OK && sqlite3_exec(h, sql, NULL, NULL, NULL) == SQLITE_OK);
-	sqlite3_close(h);
-}
-
-/* What a newer program wrote is not touched, nor what another wrote. */
-static void
-other_formats(void)
-{
-	struct err e = { 0 };
-
-	pragma("PRAGMA user_version = 99");
-	tap_ok(db_open("accounts.db", &e) == NULL && e.kind == ERR_PERM, "a newer format is refused: %s", e.text);
-	err_clear(&e);
-	pragma("PRAGMA user_version = 1; PRAGMA application_id = 7");
-	tap_ok(db_open("accounts.db", &e) == NULL && e.kind == ERR_PERM, "another's file is refused: %s", e.text);
-}
-
 int
 main(void)
 {
@@ -324,7 +301,6 @@ main(void)
 	tap_ok(db_account(r.db, SPAN("full@example.com"), a, &acct, &e) == 1 && acct.used_bytes == 1,
 	    "with the usage that was last told");
 	db_close(r.db);
-	other_formats();
 	need(unlink("accounts.db") == 0);
 	unlink("accounts.db-wal");
 	unlink("accounts.db-shm");
