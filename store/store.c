@@ -63,6 +63,19 @@ owner_valid(struct span s)
 	return true;
 }
 
+/* Services get their directories as O_PATH, which cannot be synced. */
+static int
+sync_parent(int parent, struct err *e)
+{
+	int fd = file_open(parent, ".", O_RDONLY | O_DIRECTORY, 0), rc = 0;
+
+	if (fd < 0 || fsync(fd) < 0)
+		rc = err_set(e, ERR_TEMP, "store: fsync: %m");
+	if (fd >= 0)
+		close(fd);
+	return rc;
+}
+
 int
 store_make(int parent, struct span owner, struct err *e)
 {
@@ -80,8 +93,8 @@ store_make(int parent, struct span owner, struct err *e)
 		return err_set(e, ERR_TEMP, "store/%s: %m", name);
 	if (mkdirat(parent, name, 0700) < 0 && errno != EEXIST)
 		return err_set(e, ERR_TEMP, "store/%s: %m", name);
-	if (fsync(parent) < 0)
-		return err_set(e, ERR_TEMP, "store: fsync: %m");
+	if (sync_parent(parent, e) < 0)
+		return -1;
 	if ((fd = file_open(parent, name, O_RDONLY | O_DIRECTORY, 0)) < 0)
 		return err_set(e, ERR_TEMP, "store/%s: %m", name);
 	return fd;
