@@ -1,0 +1,182 @@
+/*
+ * APPEND: RFC 3501, 6.3.11, with the APPENDUID of RFC 4315.
+ *
+ * What can be refused is refused before the message is asked for. Then it goes from the connection into the store's
+ * file and never stands in memory as a whole; mimed, which can reach nothing, makes its structure from the file; and
+ * the store has it on disk before OK is said.
+ */
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "imap/args.h"
+#include "imapd/command.h"
+#include "imapd/flags.h"
+#include "imapd/quota.h"
+#include "imapd/reply.h"
+#include "imapd/wait.h"
+#include "ipc/mimed.h"
+
+/* Everything that speaks against the message before it comes. */
+static int
+acceptable(struct session *s, struct cmd *cmd, struct span name, struct store_mailbox *box, struct err *e)
+{
+	uint64_t size = cmd->message->size;
+	int rc;
+
+	if (size > cfg.message_size_max) {
+		cmd->code = "TOOBIG";
+		return err_set(e, ERR_PERM, "A message may have %llu octets", (unsigned long long)cfg.message_size_max);
+	}
+	if (size == 0) {
+		cmd->code = "CANNOT";
+		return err_set(e, ERR_PERM, "That is no message");
+	}
+	rc = store_mailbox(s->st, name, box, s->a, e);
+	if (rc < 0)
+		return refused(s, cmd, true);
+	if (rc == 0 || box->noselect) {
+		cmd->code = "TRYCREATE";
+		return err_set(e, ERR_PERM, "There is no such mailbox");
+	}
+	if (quota_learn(s, e) < 0)
+		return -1;
+	return store_room(s->st, size, 1, e) < 0 ? refused(s, cmd, true) : 0;
+}
+
+/*
+ * The octets of the literal, and the end of the command behind it. A failure that is not the connection's is
+ * remembered in *why, and the rest read all the same.
+ */
+static int
+receive(struct session *s, uint64_t n, struct store_file *f, struct err *why, struct err *e)
+{
+	struct span have, line;
+	int rc;
+
+	while (n > 0) {
+		have = span_head(conn_peek(s->c), n < SIZE_MAX ? (size_t)n : SIZE_MAX);
+		if (have.n == 0) {
+			if ((rc = conn_fill(s->c, e)) <= 0)
+				return rc < 0 ? -1 : err_set(e, ERR_GONE, "closed within a message");
+			continue;
+		}
+		if (span_chr(have, '\0') >= 0) /* CHAR8 of RFC 3501, 9 */
+			err_set(why, ERR_PEER, "NUL is not allowed in a message");
+		if (why->kind == ERR_NONE)
+			store_file_write(f, have, why);
+		conn_use(s->c, have.n);
+		n -= have.n;
+	}
+	rc = conn_line(s->c, &line, why);
+	if (rc == 0 || why->kind == ERR_GONE)
+		return err_set(e, ERR_GONE, "closed within a command");
+	if (rc > 0 && line.n > 0)
+		err_set(why, ERR_PEER, "Something follows the message");
+	return 0;
+}
+
+/* For mimed: the file as something that can only be read. */
+static int
+readable(struct session *s, const struct store_file *f, struct err *e)
+{
+	struct store_msg m = { .file = f->id, .length = f->size };
+
+	return store_msg_open(s->st, &m, e);
+}
+
+/*
+ * The structure of the message, borrowed from the channel to mimed. Empty if mimed died of it or cannot be had: then the
+ * store keeps the message as opaque text.
+ */
+static struct span
+structure_of(struct session *s, const struct store_file *f)
+{
+	struct mimed_parse ask = { .file = -1, .offset = 0, .size = f->size };
+	struct mimed_parsed answer = { 0 };
+	struct err e = { 0 };
+
+	if (s->mimed == NULL && s->svc != NULL)
+		s->mimed = svc_dial(s->svc, "mimed", &mimed_def, &e);
+	if (s->mimed != NULL && (ask.file = readable(s, f, &e)) >= 0) {
+		ipc_call(s->mimed, mimed_parse, &ask, mimed_parsed, &answer, &e);
+		close(ask.file);
+	}
+	if (e.kind == ERR_NONE)
+		return answer.structure;
+	log_event(LOG_WARN, "imapd.unparsed", KV_S("sid", s->sid), KV_S("owner", s->owner), KV_U("size", f->size),
+	    KV_ERR(&e));
+	ipc_free(s->mimed);
+	s->mimed = NULL;
+	return (struct span){ 0 };
+}
+
+static int
+keep(struct session *s, struct cmd *cmd, const struct imap_append *args, const struct store_mailbox *box,
+    struct store_file *f, struct err *e)
+{
+	struct store_appended done = { 0 };
+	struct store_append m = {
+		.file = f,
+		.structure = structure_of(s, f),
+		.flags = flags_to_store(args->flags.system),
+		.keywords = args->flags.keywords,
+		.nkeywords = args->flags.n,
+		.date_ms = args->dated ? args->date.utc * 1000 : (int64_t)clock_wall_ms(),
+		.zone = args->dated ? (int16_t)args->date.zone : 0,
+	};
+
+	if (store_append(s->st, box->id, &m, 1, &done, e) < 0)
+		return refused(s, cmd, true);
+	tell_changed(s, box->id, done.modseq);
+	cmd->ok = arena_printf(s->a, "[APPENDUID %u %u] Kept", done.uidvalidity, done.first_uid);
+	return 0;
+}
+
+/* The message is on its way although we do not want it: read past it. */
+static int
+decline(struct session *s, const struct imap_literal *lit, struct err *e)
+{
+	struct err gone = { 0 }, bad = { 0 };
+	struct span line;
+
+	if (!lit->nonsync)
+		return -1;
+	if (lit->size > 2 * cfg.message_size_max) {
+		out_bye(s, "[TOOBIG] That message is too large to be read to its end");
+		err_clear(e);
+		return err_set(e, ERR_GONE, "message of %llu octets", (unsigned long long)lit->size);
+	}
+	if (command_skip(s, lit->size, &gone) < 0 || conn_line(s->c, &line, &bad) == 0 || bad.kind == ERR_GONE) {
+		err_clear(e);
+		return err_set(e, ERR_GONE, "closed within a message");
+	}
+	return -1;
+}
+
+int
+do_append(struct session *s, struct cmd *cmd, struct err *e)
+{
+	struct imap_append args;
+	struct store_mailbox box;
+	struct store_file f = { 0 };
+	struct err why = { 0 };
+	int rc;
+
+	if (imap_sp(&cmd->args, e) < 0 || imap_append_parse(&cmd->args, s->a, &args, e) < 0)
+		return -1;
+	if (cmd->message == NULL)
+		return err_set(e, ERR_PEER, "The message is a literal");
+	if (acceptable(s, cmd, args.mailbox, &box, e) < 0 || store_file_new(s->st, &f, e) < 0)
+		return decline(s, cmd->message, e);
+	rc = command_continue(s, cmd->message, e);
+	if (rc == 0)
+		rc = receive(s, cmd->message->size, &f, &why, e);
+	if (rc == 0 && why.kind != ERR_NONE) {
+		*e = why;
+		rc = -1;
+	}
+	if (rc == 0)
+		rc = keep(s, cmd, &args, &box, &f, e);
+	store_file_drop(s->st, &f);
+	return rc;
+}

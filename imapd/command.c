@@ -1,0 +1,245 @@
+/*
+ * The command table, and how a command is read: a line, and as long as it ends in a literal, that and the next
+ * line, all kept in s->text, so that parsers see one text. The message of APPEND is the one literal that is
+ * not collected: append.c takes it from the connection.
+ */
+#include "imapd/command.h"
+
+#include "imap/args.h"
+#include "imapd/reply.h"
+
+static const struct command table[] = {
+	{ "CAPABILITY", false, LOGGED_IN | SELECTED, do_capability, "RFC 3501, 6.1.1" },
+	{ "NOOP", false, LOGGED_IN | SELECTED, do_noop, "RFC 3501, 6.1.2" },
+	{ "LOGOUT", false, LOGGED_IN | SELECTED, do_logout, "RFC 3501, 6.1.3" },
+	{ "SELECT", false, LOGGED_IN | SELECTED, do_select, "RFC 3501, 6.3.1; 7162, 3.1.8" },
+	{ "EXAMINE", false, LOGGED_IN | SELECTED, do_examine, "RFC 3501, 6.3.2" },
+	{ "CREATE", false, LOGGED_IN | SELECTED, do_create, "RFC 3501, 6.3.3" },
+	{ "DELETE", false, LOGGED_IN | SELECTED, do_delete, "RFC 3501, 6.3.4" },
+	{ "RENAME", false, LOGGED_IN | SELECTED, do_rename, "RFC 3501, 6.3.5" },
+	{ "SUBSCRIBE", false, LOGGED_IN | SELECTED, do_subscribe, "RFC 3501, 6.3.6" },
+	{ "UNSUBSCRIBE", false, LOGGED_IN | SELECTED, do_unsubscribe, "RFC 3501, 6.3.7" },
+	{ "LIST", false, LOGGED_IN | SELECTED, do_list, "RFC 3501, 6.3.8; 5258; 6154; 5819" },
+	{ "LSUB", false, LOGGED_IN | SELECTED, do_lsub, "RFC 3501, 6.3.9" },
+	{ "STATUS", false, LOGGED_IN | SELECTED, do_status, "RFC 3501, 6.3.10; 7162, 3.1.7" },
+	{ "APPEND", false, LOGGED_IN | SELECTED, do_append, "RFC 3501, 6.3.11; 4315" },
+	{ "CHECK", false, SELECTED, do_noop, "RFC 3501, 6.4.1: all that is answered is on disk already" },
+	{ "CLOSE", false, SELECTED, do_close, "RFC 3501, 6.4.2" },
+	{ "UNSELECT", false, SELECTED, do_unselect, "RFC 3691" },
+	{ "EXPUNGE", true, SELECTED, do_expunge, "RFC 3501, 6.4.3; 4315" },
+	{ "SEARCH", true, SELECTED, do_search, "RFC 3501, 6.4.4; 4731; 7162, 3.1.5" },
+	{ "FETCH", true, SELECTED, do_fetch, "RFC 3501, 6.4.5; 7162, 3.1.4" },
+	{ "STORE", true, SELECTED, do_store, "RFC 3501, 6.4.6; 7162, 3.1.3" },
+	{ "COPY", true, SELECTED, do_copy, "RFC 3501, 6.4.7; 4315" },
+	{ "MOVE", true, SELECTED, do_move, "RFC 6851" },
+	{ "IDLE", false, LOGGED_IN | SELECTED, do_idle, "RFC 2177" },
+	{ "NAMESPACE", false, LOGGED_IN | SELECTED, do_namespace, "RFC 2342" },
+	{ "ENABLE", false, LOGGED_IN | SELECTED, do_enable, "RFC 5161" },
+	{ "ID", false, LOGGED_IN | SELECTED, do_id, "RFC 2971" },
+};
+
+const struct command *
+command_find(struct span name, bool uid)
+{
+	for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
+		if (span_ieq(name, table[i].name) && (!uid || table[i].uid))
+			return &table[i];
+	return NULL;
+}
+
+int
+command_skip(struct session *s, uint64_t n, struct err *e)
+{
+	while (n > 0) {
+		struct span have = conn_peek(s->c);
+		int rc;
+
+		if (have.n == 0) {
+			if ((rc = conn_fill(s->c, e)) <= 0)
+				return rc < 0 ? -1 : err_set(e, ERR_GONE, "closed within a literal");
+			continue;
+		}
+		have = span_head(have, n < SIZE_MAX ? (size_t)n : SIZE_MAX);
+		conn_use(s->c, have.n);
+		n -= have.n;
+	}
+	return 0;
+}
+
+int
+command_continue(struct session *s, const struct imap_literal *lit, struct err *e)
+{
+	if (lit->nonsync)
+		return 0;
+	return out_str(s, "+ Go on\r\n", e) < 0 ? -1 : out_flush(s, e);
+}
+
+/* A command that will be refused: take what is on its way without being asked for, to the end of its line. */
+static int
+skip_rest(struct session *s, struct imap_literal lit, struct err *e)
+{
+	struct err bad = { 0 };
+	struct span line;
+	int rc = 1;
+
+	while (rc > 0 && lit.nonsync) {
+		if (lit.size > 2 * cfg.message_size_max) {
+			out_bye(s, "[TOOBIG] That literal is too large to be read to its end");
+			return err_set(e, ERR_GONE, "literal of %llu octets", (unsigned long long)lit.size);
+		}
+		if (command_skip(s, lit.size, e) < 0)
+			return -1;
+		rc = conn_line(s->c, &line, &bad);
+		if (rc == 0 || (rc < 0 && bad.kind == ERR_GONE))
+			return err_set(e, ERR_GONE, "closed within a command");
+		if (rc > 0)
+			rc = imap_line_literal(line, &lit, &bad);
+		err_clear(&bad);
+	}
+	return 0;
+}
+
+/* Is what we have of this command APPEND with all its arguments, but for the message? */
+static bool
+append_complete(struct session *s, const struct imap_literal *lit)
+{
+	struct imap_lex l = { span_head(buf_span(&s->text), s->text.n) };
+	struct span tag, name;
+	bool uid;
+
+	l.in = span_head(l.in, lit->text);
+	if (imap_command(&l, &tag, &name, &uid, NULL) < 0 || uid || !span_ieq(name, "APPEND"))
+		return false;
+	return imap_sp(&l, NULL) == 0 && imap_append_parse(&l, s->a, &(struct imap_append){ 0 }, NULL) == 0;
+}
+
+/* One literal that belongs into s->text, behind the CR LF of its line. */
+static int
+collect_literal(struct session *s, const struct imap_literal *lit, struct err *e)
+{
+	char *to;
+	int rc;
+
+	if (lit->size >= cfg.imap_command_max || s->text.n + lit->size >= cfg.imap_command_max) {
+		if (skip_rest(s, *lit, e) < 0)
+			return -1;
+		return err_set(e, ERR_PEER, "[TOOBIG] The command is too long");
+	}
+	if (command_continue(s, lit, e) < 0 || buf_add(&s->text, e, SPAN("\r\n")) < 0 ||
+	    (to = buf_room(&s->text, e, (size_t)lit->size)) == NULL)
+		return -1;
+	if ((rc = conn_read(s->c, to, (size_t)lit->size, e)) <= 0)
+		return rc < 0 ? -1 : err_set(e, ERR_GONE, "closed within a literal");
+	s->text.n += (size_t)lit->size;
+	return 0;
+}
+
+/*
+ * The whole text of a command. 1 and cmd->message NULL, or the literal of APPEND that is to be read yet; 0 at
+ * the end of the connection; -1: ERR_PEER is to be answered, what can be known of the tag is in s->text.
+ */
+static int
+read_text(struct session *s, struct cmd *cmd, struct imap_literal *lit, struct err *e)
+{
+	struct span line;
+	int rc;
+
+	buf_clear(&s->text);
+	for (;;) {
+		size_t start = s->text.n;
+
+		if ((rc = conn_line(s->c, &line, e)) <= 0)
+			return rc;
+		conn_timeout(s->c, cfg.imap_write_wait); /* the client has begun: no more half hours */
+		if (buf_add(&s->text, e, line) < 0)
+			return -1;
+		rc = imap_line_literal(line, lit, e);
+		if (rc <= 0)
+			return rc < 0 ? -1 : 1;
+		lit->text += start;
+		if (append_complete(s, lit)) {
+			cmd->message = lit;
+			return 1;
+		}
+		if (collect_literal(s, lit, e) < 0)
+			return -1;
+	}
+}
+
+/* Say what others changed, unless a number of a message might still be on the client's lips (7.4.1). */
+static int
+announce_after(struct session *s, const struct cmd *cmd, struct err *e)
+{
+	bool numbers = !cmd->uid && (span_ieq(cmd->name, "FETCH") || span_ieq(cmd->name, "STORE") ||
+	    span_ieq(cmd->name, "SEARCH"));
+
+	if (announce(s, !numbers, e) == 0)
+		return 0;
+	if (e->kind == ERR_GONE)
+		return -1;
+	log_event(LOG_WARN, "imapd.sync", KV_S("sid", s->sid), KV_S("owner", s->owner), KV_ERR(e));
+	err_clear(e); /* what was asked is done: the news come another time */
+	return 0;
+}
+
+static int
+run(struct session *s, struct cmd *cmd, struct err *e)
+{
+	const struct command *c;
+
+	cmd->args.in = cmd->message != NULL ? span_head(buf_span(&s->text), cmd->message->text) : buf_span(&s->text);
+	if (imap_command(&cmd->args, &cmd->tag, &cmd->name, &cmd->uid, e) < 0)
+		return -1;
+	c = command_find(cmd->name, cmd->uid);
+	if (c == NULL)
+		return err_set(e, ERR_PEER, "There is no such command");
+	if ((c->states & (s->view != NULL ? SELECTED : LOGGED_IN)) == 0)
+		return err_set(e, ERR_PEER, "No mailbox is selected");
+	s->commands++;
+	cmd->ok = SPAN("Done");
+	if (c->run(s, cmd, e) < 0)
+		return -1;
+	return s->leave ? 0 : announce_after(s, cmd, e);
+}
+
+/* The tag of a command that could not be read to its end. */
+static void
+find_tag(struct session *s, struct cmd *cmd)
+{
+	struct imap_lex l = { buf_span(&s->text) };
+
+	if (cmd->tag.n == 0 && (imap_tag(&l, &cmd->tag, NULL) < 0 || imap_peek(&l) != ' '))
+		cmd->tag = (struct span){ 0 };
+}
+
+int
+command_serve(struct session *s, struct err *e)
+{
+	struct imap_literal lit;
+	struct cmd cmd = { 0 };
+	int rc;
+
+	arena_reset(s->a);
+	rc = read_text(s, &cmd, &lit, e);
+	if (rc == 0)
+		return err_set(e, ERR_GONE, "closed by the client");
+	if (rc > 0)
+		rc = run(s, &cmd, e);
+	if (e->kind == ERR_GONE)
+		return -1;
+	if (s->leave)
+		return 0;
+	if (rc < 0)
+		find_tag(s, &cmd);
+	if (out_result(s, &cmd, e) < 0)
+		return -1;
+	if (s->text.cap > (64 << 10))
+		buf_free(&s->text);
+	if (s->bad > cfg.imap_bad_max)
+		return out_bye(s, "Too many bad commands");
+	/* Answers to pipelined commands leave together: conn flushes before it waits. */
+	if (conn_write(s->c, buf_span(&s->out), e) < 0)
+		return -1;
+	buf_clear(&s->out);
+	return 0;
+}

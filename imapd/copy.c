@@ -1,0 +1,92 @@
+/* COPY (RFC 3501, 6.4.7) and MOVE (RFC 6851), with the COPYUID of RFC 4315. All or none. */
+#include "imap/args.h"
+#include "imap/set.h"
+#include "imapd/messages.h"
+#include "imapd/quota.h"
+#include "imapd/reply.h"
+#include "imapd/wait.h"
+
+/* "COPYUID 38505 304,319:320 3956:3958" */
+static int
+copyuid(struct session *s, const struct store_copied *c, struct span *out, struct err *e)
+{
+	struct imap_set src = { arena_array(s->a, c->n, sizeof *src.r), 0 };
+	struct imap_set dst = { arena_array(s->a, c->n, sizeof *dst.r), 0 };
+	struct buf text;
+	int rc;
+
+	/* Both sides must be of one shape: the first UIDs of the sets belong to each other. Ours both ascend. */
+	for (size_t i = 0; i < c->n; i++) {
+		imap_set_append(&src, c->src[i]);
+		imap_set_append(&dst, c->dst[i]);
+	}
+	buf_init(&text, 64 << 20);
+	buf_printf(&text, e, "COPYUID %u ", c->uidvalidity);
+	imap_set_format(&src, &text, e);
+	buf_byte(&text, e, ' ');
+	rc = imap_set_format(&dst, &text, e);
+	*out = arena_dup(s->a, buf_span(&text));
+	buf_free(&text);
+	return rc;
+}
+
+static int
+tell_copied(struct session *s, struct cmd *cmd, const struct store_copied *c, bool move, struct err *e)
+{
+	struct span code;
+
+	if (c->n == 0) /* nothing was there: RFC 4315, 3 wants no COPYUID then */
+		return 0;
+	if (copyuid(s, c, &code, e) < 0)
+		return -1;
+	if (move) { /* before the EXPUNGE responses (RFC 6851, 4.3) */
+		if (out_str(s, "* OK [", e) < 0 || buf_add(&s->out, e, code) < 0)
+			return -1;
+		return out_str(s, "] Moved\r\n", e);
+	}
+	cmd->ok = arena_printf(s->a, "[%.*s] Copied", SPAN_ARG(code));
+	return 0;
+}
+
+static int
+copy(struct session *s, struct cmd *cmd, bool move, struct err *e)
+{
+	struct store_copied c = { 0 };
+	struct store_mailbox target;
+	struct messages m;
+	struct span name;
+	int rc;
+
+	if (messages_parse(s, cmd, &m, e) < 0 || imap_sp(&cmd->args, e) < 0 ||
+	    imap_mailbox(&cmd->args, s->a, &name, e) < 0 || imap_end(&cmd->args, e) < 0)
+		return -1;
+	if (move && s->view->read_only)
+		return err_set(e, ERR_PERM, "The mailbox is read-only");
+	rc = store_mailbox(s->st, name, &target, s->a, e);
+	if (rc < 0)
+		return refused(s, cmd, true);
+	if (rc == 0 || target.noselect) {
+		cmd->code = "TRYCREATE";
+		return err_set(e, ERR_PERM, "There is no such mailbox");
+	}
+	if (!move && quota_learn(s, e) < 0)
+		return -1;
+	if (store_copy(s->view, m.uid, m.n, target.id, move, &c, s->a, e) < 0)
+		return refused(s, cmd, true);
+	tell_changed(s, c.mailbox, c.modseq);
+	if (move)
+		tell_changed(s, s->view->mailbox, c.source_modseq);
+	return tell_copied(s, cmd, &c, move, e);
+}
+
+int
+do_copy(struct session *s, struct cmd *cmd, struct err *e)
+{
+	return copy(s, cmd, false, e);
+}
+
+int
+do_move(struct session *s, struct cmd *cmd, struct err *e)
+{
+	return copy(s, cmd, true, e);
+}

@@ -1,0 +1,247 @@
+/*
+ * FETCH and UID FETCH: RFC 3501, 6.4.5 and 7.4.2; MODSEQ and CHANGEDSINCE of RFC 7162, 3.1.4.
+ *
+ * What is in the fixed records (flags, UID, dates, sizes) is answered from the view alone, without a look into the
+ * index. ENVELOPE, BODY, BODYSTRUCTURE and the usual header fields are copied from the structure record as they are.
+ */
+#include "imap/args.h"
+#include "imap/fetch.h"
+#include "imapd/body.h"
+#include "imapd/messages.h"
+#include "imapd/reply.h"
+#include "imapd/wait.h"
+#include "mail/date.h"
+
+enum { FROM_STRUCTURE = FETCH_ENVELOPE | FETCH_BODY | FETCH_BODYSTRUCTURE };
+
+/* One FETCH at work. */
+struct fetching {
+	struct session *s;
+	struct imap_fetch f;
+	bool *flags_too;	/* beside messages: \Seen was set, so the flags are told (6.4.5) */
+	bool lost;		/* some message could not be given */
+};
+
+static void
+internaldate(struct session *s, const struct store_rec *r, struct err *e)
+{
+	struct date d = { .utc = (r->date_ms - (r->date_ms % 1000 + 1000) % 1000) / 1000, .zone = r->zone };
+
+	out_str(s, "INTERNALDATE \"", e);
+	date_format_imap(d, &s->out, e);
+	buf_byte(&s->out, e, '"');
+}
+
+/* The items of the fixed record. `sep` stands before the first. */
+static const char *
+fixed_items(struct session *s, unsigned items, const struct store_rec *r, const char *sep, struct err *e)
+{
+	static const struct {
+		unsigned item;
+		const char *text;
+	} rows[] = {
+		{ FETCH_UID, "UID " }, { FETCH_FLAGS, "" }, { FETCH_MODSEQ, "MODSEQ (" }, { FETCH_INTERNALDATE, "" },
+		{ FETCH_SIZE, "RFC822.SIZE " },
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		if ((items & rows[i].item) == 0)
+			continue;
+		buf_str(&s->out, e, sep);
+		buf_str(&s->out, e, rows[i].text);
+		sep = " ";
+		if (rows[i].item == FETCH_UID)
+			buf_u64(&s->out, e, r->uid);
+		else if (rows[i].item == FETCH_FLAGS)
+			out_flags(s, r, e);
+		else if (rows[i].item == FETCH_INTERNALDATE)
+			internaldate(s, r, e);
+		else if (rows[i].item == FETCH_SIZE)
+			buf_u64(&s->out, e, r->size);
+		else if (buf_u64(&s->out, e, r->modseq) == 0)
+			buf_byte(&s->out, e, ')');
+	}
+	return sep;
+}
+
+static const char *
+structure_item(struct session *s, const char *sep, const char *name, struct span value, struct err *e)
+{
+	buf_str(&s->out, e, sep);
+	buf_str(&s->out, e, name);
+	buf_add(&s->out, e, value);
+	return " ";
+}
+
+static int
+row_start(struct session *s, uint32_t seq, struct err *e)
+{
+	buf_str(&s->out, e, "* ");
+	buf_u64(&s->out, e, seq);
+	return buf_str(&s->out, e, " FETCH (");
+}
+
+/* Why a message or section could not be given is for the log; the others are given all the same. */
+static int
+lost(struct fetching *f, uint32_t uid, struct err *e)
+{
+	if (e->kind == ERR_GONE)
+		return -1;
+	log_event(LOG_ERROR, "imapd.message", KV_S("sid", f->s->sid), KV_S("owner", f->s->owner),
+	    KV_U("mailbox", f->s->view->mailbox), KV_U("uid", uid), KV_ERR(e));
+	err_clear(e);
+	f->lost = true;
+	return 0;
+}
+
+/* A whole response. */
+static int
+row(struct fetching *f, uint32_t seq, unsigned items, struct body *b, struct err *e)
+{
+	struct session *s = f->s;
+	const char *sep;
+
+	row_start(s, seq, e);
+	sep = fixed_items(s, items, &s->view->rec[seq - 1], "", e);
+	if (items & FETCH_ENVELOPE)
+		sep = structure_item(s, sep, "ENVELOPE ", b->st.envelope, e);
+	if (items & FETCH_BODY)
+		sep = structure_item(s, sep, "BODY ", b->st.body, e);
+	if (items & FETCH_BODYSTRUCTURE)
+		sep = structure_item(s, sep, "BODYSTRUCTURE ", b->st.bodystructure, e);
+	for (struct imap_section *sec = f->f.sections; sec != NULL; sec = sec->next) {
+		buf_str(&s->out, e, sep);
+		sep = " ";
+		if (body_section(b, sec, e) < 0 && lost(f, b->msg->uid, e) < 0)
+			return -1;
+	}
+	return buf_str(&s->out, e, ")\r\n");
+}
+
+static unsigned
+items_of(const struct fetching *f, size_t i)
+{
+	if (f->flags_too == NULL || !f->flags_too[i])
+		return f->f.items;
+	return f->f.items | FETCH_FLAGS | (f->s->condstore ? FETCH_MODSEQ : 0U);
+}
+
+static int
+one_message(struct fetching *f, uint32_t seq, unsigned items, const struct store_msg *m, struct err *e)
+{
+	struct body b;
+	int rc;
+
+	if (body_open(&b, f->s, m, e) < 0)
+		return lost(f, m->uid, e);
+	rc = row(f, seq, items, &b, e);
+	body_close(&b);
+	return rc < 0 ? -1 : out_flush_some(f->s, e);
+}
+
+/* With structure or octets: the index is read beside. */
+static int
+fetch_stored(struct fetching *f, const struct messages *m, struct err *e)
+{
+	bool record = (f->f.items & FROM_STRUCTURE) != 0 || f->f.sections != NULL;
+	struct store_fetch *in = store_fetch_open(f->s->view, m->uid, m->n,
+	    record ? STORE_WANT_STRUCTURE : STORE_WANT_FILE);
+	struct store_msg msg;
+	size_t i = 0;
+	int rc;
+
+	while ((rc = store_fetch_next(in, &msg, e)) > 0) {
+		for (; m->uid[i] != msg.uid; i++)
+			f->lost = true; /* purged meanwhile */
+		if (one_message(f, m->seq[i], items_of(f, i), &msg, e) < 0) {
+			rc = -1;
+			break;
+		}
+		i++;
+	}
+	f->lost |= rc == 0 && i < m->n;
+	store_fetch_close(in);
+	return rc;
+}
+
+static int
+fetch_fixed(struct fetching *f, const struct messages *m, struct err *e)
+{
+	for (size_t i = 0; i < m->n; i++)
+		if (row(f, m->seq[i], items_of(f, i), NULL, e) < 0 || out_flush_some(f->s, e) < 0)
+			return -1;
+	return 0;
+}
+
+/* CHANGEDSINCE (RFC 7162, 3.1.4.1): only what has a modseq above. */
+static void
+only_changed(struct session *s, uint64_t since, struct messages *m)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < m->n; i++) {
+		if (s->view->rec[m->seq[i] - 1].modseq <= since)
+			continue;
+		m->seq[n] = m->seq[i];
+		m->uid[n++] = m->uid[i];
+	}
+	m->n = n;
+}
+
+/* Sections without .PEEK set \Seen: all in one change before the first is sent. */
+static int
+set_seen(struct fetching *f, struct cmd *cmd, const struct messages *m, struct err *e)
+{
+	struct session *s = f->s;
+	struct store_flags change = {
+		.op = STORE_FLAGS_ADD,
+		.flags = STORE_SEEN,
+		.unchanged_since = UINT64_MAX,
+	};
+	struct store_flagged done = { 0 };
+	uint32_t *seqs = arena_array(s->a, m->n, sizeof *seqs);
+	size_t n = 0;
+
+	f->flags_too = arena_array(s->a, m->n, sizeof *f->flags_too);
+	for (size_t i = 0; i < m->n; i++) {
+		f->flags_too[i] = (s->view->rec[m->seq[i] - 1].flags & (STORE_SEEN | (uint32_t)STORE_GONE)) == 0;
+		if (f->flags_too[i])
+			seqs[n++] = m->seq[i];
+	}
+	if (n == 0)
+		return 0;
+	if (store_flags(s->view, seqs, n, &change, &done, s->a, e) < 0)
+		return refused(s, cmd, false);
+	tell_changed(s, s->view->mailbox, done.modseq);
+	return 0;
+}
+
+int
+do_fetch(struct session *s, struct cmd *cmd, struct err *e)
+{
+	struct fetching f = { .s = s };
+	struct messages m;
+	int rc;
+
+	if (messages_parse(s, cmd, &m, e) < 0 || imap_sp(&cmd->args, e) < 0 ||
+	    imap_fetch_parse(&cmd->args, s->a, &f.f, e) < 0)
+		return -1;
+	if (cmd->uid)
+		f.f.items |= FETCH_UID;
+	s->condstore |= (f.f.items & FETCH_MODSEQ) != 0; /* RFC 7162, 3.1: this enables it */
+	if (f.f.changed)
+		only_changed(s, f.f.since, &m);
+	if (f.f.seen && !s->view->read_only && set_seen(&f, cmd, &m, e) < 0)
+		return -1;
+	if ((f.f.items & FROM_STRUCTURE) == 0 && f.f.sections == NULL)
+		rc = fetch_fixed(&f, &m, e);
+	else
+		rc = fetch_stored(&f, &m, e);
+	if (rc < 0)
+		return -1;
+	if (f.lost) {
+		cmd->code = "EXPUNGEISSUED";
+		return err_set(e, ERR_PERM, "Some of the messages can no longer be given");
+	}
+	return 0;
+}

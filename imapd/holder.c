@@ -1,0 +1,644 @@
+#include "imapd/holder.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sodium.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/id.h"
+#include "base/log.h"
+#include "cfg/cfg.h"
+#include "imapd/worker.h"
+#include "io/svc.h"
+#include "ipc/idle.h"
+#include "ipc/session.h"
+#include "store/store.h"
+
+enum {
+	BUCKETS = 8192,
+	DEATHS_MAX = 3,		/* workers in a row that died of one session: then it is ended */
+};
+
+/* The sessions of one owner. */
+struct owner {
+	struct owner *next;	/* in the bucket */
+	struct held *sessions;
+	size_t n;
+	char name[];
+};
+
+/* One session. Its size, and that of its texts, is what an idle client costs us: see docs/performance.md. */
+struct held {
+	struct holder *h;
+	struct owner *owner;
+	struct held *next, *prev;	/* of the same owner */
+	struct watch stream;		/* watched while HELD */
+	struct timer autologout;	/* set while HELD */
+
+	struct ipc *control;		/* to the worker; NULL: HELD */
+	struct watch from_worker;
+	pid_t pid;
+	unsigned deaths;
+
+	bool recorded;			/* what follows is true */
+	bool idling, told;		/* told: the worker was, since the record */
+	uint32_t flags, bad;
+	uint64_t commands, octets_in, octets_out;
+	struct store_view_state view;
+	char *tag;			/* of the IDLE command; NULL: none */
+
+	/* The newest change since the record before: 0 none; in this mailbox, 0: in several. */
+	uint64_t news, news_mailbox;
+
+	uint64_t since;
+	struct id sid;
+	uint16_t login_n;
+	char text[];			/* login, and then client as a C string */
+};
+
+struct holder {
+	struct svc *svc;
+	struct loop *loop;
+	int store;
+	int first_fd;			/* descriptors of sessions are not below this one */
+	bool draining;
+	size_t n;
+	unsigned char key[crypto_shorthash_KEYBYTES];
+	struct owner *bucket[BUCKETS];
+};
+
+struct holder *
+holder_new(struct svc *svc, int store, struct err *e)
+{
+	struct holder *h = mem_zero(1, sizeof *h);
+
+	h->svc = svc;
+	h->store = store;
+	randombytes_buf(h->key, sizeof h->key);
+	h->first_fd = fcntl(store, F_DUPFD_CLOEXEC, 64);
+	if (h->first_fd < 0) {
+		err_set(e, ERR_TEMP, "imapd: descriptors: %m");
+		free(h);
+		return NULL;
+	}
+	close(h->first_fd);
+	return h;
+}
+
+/* ---- owners */
+
+static struct owner **
+bucket_of(struct holder *h, struct span name)
+{
+	uint64_t hash;
+
+	crypto_shorthash((unsigned char *)&hash, (const unsigned char *)name.p, name.n, h->key);
+	return &h->bucket[hash % BUCKETS];
+}
+
+static struct owner *
+owner_find(struct holder *h, struct span name)
+{
+	struct owner *o = *bucket_of(h, name);
+
+	while (o != NULL && !span_eq(name, o->name))
+		o = o->next;
+	return o;
+}
+
+static struct owner *
+owner_get(struct holder *h, struct span name)
+{
+	struct owner *o = owner_find(h, name), **b = bucket_of(h, name);
+
+	if (o != NULL)
+		return o;
+	o = mem_zero(1, sizeof *o + name.n + 1);
+	memcpy(o->name, name.p, name.n);
+	o->next = *b;
+	*b = o;
+	return o;
+}
+
+static void
+owner_drop(struct holder *h, struct owner *o)
+{
+	struct owner **at = bucket_of(h, span_str(o->name));
+
+	if (o->n > 0)
+		return;
+	while (*at != o)
+		at = &(*at)->next;
+	*at = o->next;
+	free(o);
+}
+
+/* ---- one session: coming, going */
+
+static const char *
+client_of(const struct held *x)
+{
+	return x->text + x->login_n;
+}
+
+/* Descriptors of sessions stand above a line, so that a worker can close all but its own at once. */
+static int
+above_line(const struct holder *h, int fd)
+{
+	int high;
+
+	if (fd < 0 || fd >= h->first_fd)
+		return fd;
+	high = fcntl(fd, F_DUPFD_CLOEXEC, h->first_fd);
+	close(fd);
+	return high;
+}
+
+static void worker_speaks(struct watch *w, uint32_t events);
+static void client_speaks(struct watch *w, uint32_t events);
+static void silent_too_long(struct timer *t);
+
+static struct held *
+held_new(struct holder *h, const struct holder_client *c)
+{
+	struct held *x = mem_zero(1, sizeof *x + c->login.n + c->client.n + 1);
+
+	x->h = h;
+	x->owner = owner_get(h, c->owner);
+	x->next = x->owner->sessions;
+	if (x->next != NULL)
+		x->next->prev = x;
+	x->owner->sessions = x;
+	x->owner->n++;
+	x->stream = (struct watch){ .fd = c->stream, .ready = client_speaks, .arg = x };
+	x->autologout = (struct timer){ .due = silent_too_long, .arg = x };
+	x->since = clock_wall_ms();
+	x->sid = id_from(c->sid);
+	x->login_n = (uint16_t)c->login.n;
+	memcpy(x->text, c->login.p, c->login.n);
+	memcpy(x->text + c->login.n, c->client.p, c->client.n);
+	h->n++;
+	svc_sessions(h->svc, 1);
+	return x;
+}
+
+static void
+drop_control(struct held *x)
+{
+	if (x->control == NULL)
+		return;
+	loop_watch(x->h->loop, &x->from_worker, 0);
+	ipc_free(x->control);
+	x->control = NULL;
+	x->pid = 0;
+}
+
+static void
+forget(struct held *x)
+{
+	struct holder *h = x->h;
+
+	loop_watch(h->loop, &x->stream, 0);
+	loop_timer(h->loop, &x->autologout, 0);
+	drop_control(x);
+	close(x->stream.fd);
+	if (x->next != NULL)
+		x->next->prev = x->prev;
+	if (x->prev != NULL)
+		x->prev->next = x->next;
+	else
+		x->owner->sessions = x->next;
+	x->owner->n--;
+	owner_drop(h, x->owner);
+	free(x->tag);
+	free(x);
+	h->n--;
+	svc_sessions(h->svc, -1);
+	if (h->draining && h->n == 0)
+		svc_end(h->svc);
+}
+
+/* A session that ends in here, with no worker: its last words, and the line in the log. */
+static void
+end_held(struct held *x, const char *bye, const char *why)
+{
+	if (bye != NULL)
+		send(x->stream.fd, bye, strlen(bye), MSG_DONTWAIT | MSG_NOSIGNAL);
+	log_event(LOG_INFO, "imapd.end", KV_STR("sid", x->sid.s), KV_STR("owner", x->owner->name),
+	    KV_U("commands", x->commands), KV_U("bad", x->bad), KV_U("in", x->octets_in), KV_U("out", x->octets_out),
+	    KV_U("seconds", (clock_wall_ms() - x->since) / 1000), KV_STR("err", why));
+	forget(x);
+}
+
+/* ---- workers */
+
+/* In the child: no descriptor of another session may stay. */
+static void
+close_others(const struct holder *h, int a, int b)
+{
+	unsigned low = (unsigned)(a < b ? a : b), high = (unsigned)(a < b ? b : a), first = (unsigned)h->first_fd;
+
+	if (low > first)
+		close_range(first, low - 1, 0);
+	if (high > low + 1)
+		close_range(low + 1, high - 1, 0);
+	close_range(high + 1, ~0U, 0);
+}
+
+static struct idle_record
+record_of(const struct held *x)
+{
+	return (struct idle_record){
+		.version = IDLE_VERSION,
+		.idling = x->idling,
+		.tag = span_str(x->tag),
+		.flags = x->flags,
+		.bad = x->bad,
+		.commands = x->commands,
+		.octets_in = x->octets_in,
+		.octets_out = x->octets_out,
+		.mailbox = x->view.mailbox,
+		.modseq = x->view.modseq,
+		.uidvalidity = x->view.uidvalidity,
+		.uidnext = x->view.uidnext,
+		.recent = span_of(x->view.recent_uid, sizeof x->view.recent_uid),
+	};
+}
+
+_Noreturn static void
+be_worker(const struct held *x, int control, const struct holder_client *fresh)
+{
+	struct idle_record r = record_of(x);
+	struct worker_start w = {
+		.svc = x->h->svc,
+		.stream = x->stream.fd,
+		.control = control,
+		.store = x->h->store,
+		.owner = span_str(x->owner->name),
+		.login = span_of(x->text, x->login_n),
+		.client = span_str(client_of(x)),
+		.sid = id_span(&x->sid),
+		.since = x->since,
+		.record = fresh == NULL ? &r : NULL,
+	};
+
+	if (fresh != NULL) {
+		w.tag = fresh->tag;
+		w.input = fresh->input;
+	}
+	close_others(x->h, w.stream, control);
+	exit(worker_run(&w));
+}
+
+static int
+start_worker(struct held *x, const struct holder_client *fresh, struct err *e)
+{
+	struct holder *h = x->h;
+	int pair[2];
+	pid_t pid;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
+		return err_set(e, ERR_TEMP, "a worker's channel: %m");
+	pair[0] = above_line(h, pair[0]);
+	pair[1] = above_line(h, pair[1]);
+	pid = pair[0] < 0 || pair[1] < 0 ? -1 : svc_fork(h->svc);
+	if (pid == 0)
+		be_worker(x, pair[1], fresh);
+	if (pair[1] >= 0)
+		close(pair[1]);
+	if (pid < 0) {
+		err_set(e, ERR_TEMP, "a worker: %m");
+		if (pair[0] >= 0)
+			close(pair[0]);
+		return -1;
+	}
+	loop_watch(h->loop, &x->stream, 0);
+	loop_timer(h->loop, &x->autologout, 0);
+	x->control = ipc_new(pair[0], &idle_def, ROLE_IMAPD, ROLE_IMAPD);
+	x->from_worker = (struct watch){ .fd = pair[0], .ready = worker_speaks, .arg = x };
+	loop_watch(h->loop, &x->from_worker, EPOLLIN);
+	x->pid = pid;
+	return 0;
+}
+
+/* The client spoke, or there is news for it. */
+static void
+wake(struct held *x)
+{
+	struct err e = { 0 };
+
+	if (start_worker(x, NULL, &e) == 0)
+		return;
+	log_event(LOG_ERROR, "imapd.worker", KV_STR("sid", x->sid.s), KV_ERR(&e));
+	end_held(x, "* BYE [UNAVAILABLE] The server is too busy, try again later\r\n", e.text);
+}
+
+/* ---- news */
+
+/* Would it interest the client, as far as the record tells? */
+static bool
+has_news(const struct held *x)
+{
+	return x->idling && x->view.mailbox != 0 && (x->news_mailbox == 0 || x->news_mailbox == x->view.mailbox) &&
+	       x->news > x->view.modseq;
+}
+
+/* Once a record: its answer is the next one. If the worker is gone, its channel will say so. */
+static void
+tell_worker(struct held *x)
+{
+	struct idle_changed m = { .mailbox = x->news_mailbox, .modseq = x->news };
+	struct err e = { 0 };
+
+	if (x->told)
+		return;
+	x->told = true;
+	ipc_send(x->control, idle_changed, &m, 0, &e);
+}
+
+/* Without a record nobody knows yet whether it is news: the next one will tell. */
+static void
+news(struct held *x, uint64_t mailbox, uint64_t modseq)
+{
+	x->news_mailbox = x->news == 0 || x->news_mailbox == mailbox ? mailbox : 0;
+	x->news = modseq > x->news ? modseq : x->news;
+	if (!x->recorded || !has_news(x))
+		return;
+	if (x->control != NULL)
+		tell_worker(x);
+	else
+		wake(x);
+}
+
+static void
+changed(struct owner *o, const struct held *except, uint64_t mailbox, uint64_t modseq)
+{
+	struct held *next;
+
+	if (mailbox == 0) /* names of mailboxes: no client is told of those */
+		return;
+	for (struct held *x = o->sessions; x != NULL; x = next) {
+		next = x->next;
+		if (x != except)
+			news(x, mailbox, modseq);
+	}
+}
+
+void
+holder_changed(struct holder *h, struct span owner, uint64_t mailbox, uint64_t modseq)
+{
+	struct owner *o = owner_find(h, owner);
+
+	if (o != NULL)
+		changed(o, NULL, mailbox, modseq);
+}
+
+/* ---- what a worker says */
+
+static void
+keep_record(struct held *x, const struct idle_record *r)
+{
+	x->recorded = true;
+	x->told = false;
+	x->idling = r->idling;
+	x->flags = r->flags;
+	x->bad = r->bad;
+	x->commands = r->commands;
+	x->octets_in = r->octets_in;
+	x->octets_out = r->octets_out;
+	x->view = (struct store_view_state){
+		.mailbox = r->mailbox,
+		.modseq = r->modseq,
+		.uidvalidity = r->uidvalidity,
+		.uidnext = r->uidnext,
+		.read_only = (r->flags & IDLE_READ_ONLY) != 0,
+	};
+	if (r->recent.n == sizeof x->view.recent_uid)
+		memcpy(x->view.recent_uid, r->recent.p, r->recent.n);
+	if (x->tag != NULL && !span_eq(r->tag, x->tag)) {
+		free(x->tag);
+		x->tag = NULL;
+	}
+	if (x->tag == NULL && r->tag.n > 0) {
+		x->tag = mem_zero(1, r->tag.n + 1);
+		memcpy(x->tag, r->tag.p, r->tag.n);
+	}
+}
+
+/* From SERVED to HELD; and back at once, when there is news. x may be gone after. */
+static void
+hold(struct held *x)
+{
+	struct loop *l = x->h->loop;
+
+	drop_control(x);
+	if (x->h->draining) {
+		end_held(x, "* BYE The server is going down, try again in a moment\r\n", "drained");
+	} else if (has_news(x)) {
+		wake(x);
+	} else {
+		loop_watch(l, &x->stream, EPOLLIN | EPOLLRDHUP);
+		loop_timer(l, &x->autologout, loop_now(l) + cfg.imap_wait);
+	}
+}
+
+/* A record came. What it holds already is no news any more. */
+static void
+recorded(struct held *x, const struct idle_record *r)
+{
+	keep_record(x, r);
+	if (!has_news(x))
+		x->news = 0;
+	if (r->leave) {
+		x->deaths = 0;
+		hold(x);
+	} else if (x->news > 0) {
+		tell_worker(x);
+	}
+}
+
+/* One frame. false: this channel is closed, or (*e is set) to be closed; x may be gone. */
+static bool
+frame(struct held *x, struct ipc_in *in, struct err *e)
+{
+	struct idle_record r;
+	struct idle_changed c;
+
+	switch (in->number) {
+	case idle_busy_no:
+		x->recorded = false;
+		return true;
+	case idle_record_no:
+		if (ipc_body(in, idle_record, &r, e) < 0)
+			return false;
+		recorded(x, &r);
+		return !r.leave;
+	case idle_changed_no:
+		if (ipc_body(in, idle_changed, &c, e) < 0)
+			return false;
+		changed(x->owner, x, c.mailbox, c.modseq);
+		return true;
+	case idle_end_no:
+		forget(x);
+		return false;
+	}
+	err_set(e, ERR_PEER, "not for a worker to say");
+	return false;
+}
+
+/* Its channel is closed and it did not say good-bye. */
+static void
+worker_lost(struct held *x, const struct err *why)
+{
+	log_event(LOG_ERROR, "imapd.lost", KV_STR("sid", x->sid.s), KV_STR("owner", x->owner->name), KV_U("pid", x->pid),
+	    KV_U("recorded", x->recorded), KV_ERR(why));
+	if (!x->recorded) {
+		end_held(x, NULL, "its worker died");
+		return;
+	}
+	if (++x->deaths >= DEATHS_MAX) {
+		end_held(x, "* BYE [SERVERBUG] The session cannot go on\r\n", "its workers die");
+		return;
+	}
+	hold(x);
+}
+
+static void
+worker_speaks(struct watch *w, uint32_t events)
+{
+	struct held *x = w->arg;
+	struct err e = { 0 };
+	struct ipc_in in;
+	int got;
+
+	(void)events;
+	while ((got = ipc_get(x->control, &in, &e)) > 0)
+		if (!frame(x, &in, &e)) {
+			if (e.kind == ERR_NONE)
+				return;
+			break;
+		}
+	if (e.kind != ERR_NONE || ipc_eof(x->control))
+		worker_lost(x, &e);
+}
+
+void
+holder_worker_ended(struct holder *h, int pid, int status)
+{
+	(void)h;
+	if (WIFSIGNALED(status))
+		log_event(LOG_ERROR, "imapd.killed", KV_U("pid", pid), KV_U("signal", WTERMSIG(status)));
+	else if (WIFEXITED(status) && WEXITSTATUS(status) != 0)
+		log_event(LOG_ERROR, "imapd.failed", KV_U("pid", pid), KV_U("status", WEXITSTATUS(status)));
+}
+
+/* ---- what a client does while it is held */
+
+static void
+client_speaks(struct watch *w, uint32_t events)
+{
+	struct held *x = w->arg;
+	char c;
+	ssize_t n = recv(w->fd, &c, 1, MSG_PEEK | MSG_DONTWAIT);
+
+	(void)events;
+	if (n > 0)
+		wake(x);
+	else if (n == 0)
+		end_held(x, NULL, "closed by the client");
+	else if (errno != EAGAIN && errno != EINTR)
+		end_held(x, NULL, "connection lost");
+}
+
+static void
+silent_too_long(struct timer *t)
+{
+	end_held(t->arg, "* BYE Nothing was heard from you for too long\r\n", "timed out");
+}
+
+/* ---- from outside */
+
+int
+holder_begin(struct holder *h, const struct holder_client *c, struct err *e)
+{
+	struct holder_client mine = *c;
+	struct held *x;
+	int mode;
+
+	if (h->draining) {
+		close(c->stream);
+		return err_set(e, ERR_TEMP, "The server is going down, try again in a moment");
+	}
+	h->loop = svc_loop_of(h->svc);
+	mine.stream = above_line(h, c->stream);
+	if (mine.stream < 0 || (mode = fcntl(mine.stream, F_GETFL)) < 0 ||
+	    fcntl(mine.stream, F_SETFL, mode & ~O_NONBLOCK) < 0) {
+		err_set(e, ERR_TEMP, "the client's stream: %m");
+		if (mine.stream >= 0)
+			close(mine.stream);
+		return -1;
+	}
+	x = held_new(h, &mine);
+	if (start_worker(x, &mine, e) == 0)
+		return 0;
+	forget(x);
+	return -1;
+}
+
+int
+holder_list(struct holder *h, struct buf *out, struct err *e)
+{
+	for (size_t i = 0; i < BUCKETS; i++)
+		for (struct owner *o = h->bucket[i]; o != NULL; o = o->next)
+			for (struct held *x = o->sessions; x != NULL; x = x->next) {
+				struct session_item item = {
+					.sid = id_span(&x->sid),
+					.owner = span_str(o->name),
+					.client = span_str(client_of(x)),
+					.pid = (uint32_t)x->pid,
+					.since = x->since,
+				};
+
+				if (ipc_pack(&session_def, out, session_item, &item, e) < 0)
+					return -1;
+			}
+	return 0;
+}
+
+static void
+drain_owner(struct owner *o)
+{
+	struct held *next;
+	struct err e = { 0 };
+
+	for (struct held *x = o->sessions; x != NULL; x = next) {
+		next = x->next;
+		if (x->control != NULL)
+			ipc_send(x->control, idle_drain, &(struct idle_drain){}, 0, &e);
+		else
+			end_held(x, "* BYE The server is going down, try again in a moment\r\n", "drained");
+		err_clear(&e);
+	}
+}
+
+void
+holder_drain(struct holder *h)
+{
+	struct owner *next;
+
+	h->draining = true;
+	h->loop = svc_loop_of(h->svc);
+	if (h->n == 0) {
+		svc_end(h->svc);
+		return;
+	}
+	for (size_t i = 0; i < BUCKETS; i++)
+		for (struct owner *o = h->bucket[i]; o != NULL; o = next) {
+			next = o->next;
+			drain_owner(o);
+		}
+}

@@ -1,0 +1,53 @@
+/*
+ * holder.h - all sessions: those that a worker serves, and those that wait in here at the price of a record.
+ *
+ *   state   event                              then
+ *   -       holder_begin                       a worker is started: SERVED
+ *   SERVED  idle_record                        the record is kept; news since it was made: the worker is told
+ *           idle_record with `leave`           HELD; news since it was made: a worker is started at once
+ *           idle_busy                          the record is dropped
+ *           idle_changed                       told to the other sessions of the owner
+ *           idle_end                           the session is forgotten
+ *           its channel closes, with a record  the worker died while its client idled: HELD
+ *           its channel closes, without        the session is lost with its worker: forgotten
+ *   HELD    the client sends                   a worker is started: SERVED
+ *           news, and the client is in IDLE    a worker is started: SERVED
+ *           the client closes                  forgotten
+ *           imap_wait passes                   BYE, forgotten
+ *   any     drain                              HELD: BYE, forgotten; SERVED: the worker is told
+ *
+ * News may be older than the record: it counts if its modification sequence is above the record's. So nothing is lost
+ * that happens between a worker's last look at the mailbox and its record, in whatever order the two arrive here.
+ */
+#ifndef IMAPD_HOLDER_H
+#define IMAPD_HOLDER_H
+
+#include "base/base.h"
+
+struct holder;
+struct ipc;
+struct svc;
+
+/* Before svc_confine. `store`: the directory of all owners. */
+struct holder *holder_new(struct svc *s, int store, struct err *e);
+
+/* A client whose ticket has been checked. The stream is taken, also on failure (ERR_TEMP). Spans are copied. */
+struct holder_client {
+	int stream;
+	struct span owner, login, sid, client, tag, input;
+};
+int	holder_begin(struct holder *h, const struct holder_client *c, struct err *e);
+
+/* Something changed: wake who waits for it. */
+void	holder_changed(struct holder *h, struct span owner, uint64_t mailbox, uint64_t modseq);
+
+/* Append a session_item for each session, as many as fit into the buffer. */
+int	holder_list(struct holder *h, struct buf *out, struct err *e);
+
+/* End all sessions; nothing new is taken. svc_end follows when the last is gone. */
+void	holder_drain(struct holder *h);
+
+/* A worker ended. */
+void	holder_worker_ended(struct holder *h, int pid, int status);
+
+#endif

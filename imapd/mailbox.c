@@ -1,0 +1,134 @@
+/* CREATE, DELETE, RENAME, SUBSCRIBE, UNSUBSCRIBE, STATUS: RFC 3501, 6.3.3 to 6.3.10. */
+#include "imap/args.h"
+#include "imap/reply.h"
+#include "imapd/reply.h"
+#include "imapd/status.h"
+#include "imapd/wait.h"
+
+/* SP mailbox, to the end. */
+static int
+one_name(struct session *s, struct cmd *cmd, struct span *name, struct err *e)
+{
+	if (imap_sp(&cmd->args, e) < 0 || imap_mailbox(&cmd->args, s->a, name, e) < 0)
+		return -1;
+	return imap_end(&cmd->args, e);
+}
+
+static int
+list_changed(struct session *s, struct cmd *cmd, int rc)
+{
+	if (rc < 0)
+		return refused(s, cmd, false);
+	tell_changed(s, 0, 1);
+	return 0;
+}
+
+int
+do_create(struct session *s, struct cmd *cmd, struct err *e)
+{
+	struct span name;
+
+	if (one_name(s, cmd, &name, e) < 0)
+		return -1;
+	return list_changed(s, cmd, store_create(s->st, name, STORE_USE_NONE, NULL, e));
+}
+
+int
+do_delete(struct session *s, struct cmd *cmd, struct err *e)
+{
+	struct store_mailbox box = { 0 };
+	struct span name;
+	int rc;
+
+	if (one_name(s, cmd, &name, e) < 0)
+		return -1;
+	rc = store_mailbox(s->st, name, &box, s->a, e);
+	if (rc < 0 || store_delete(s->st, name, e) < 0)
+		return refused(s, cmd, false);
+	tell_changed(s, box.id, UINT64_MAX); /* whoever idles there must learn of it */
+	return list_changed(s, cmd, 0);
+}
+
+int
+do_rename(struct session *s, struct cmd *cmd, struct err *e)
+{
+	struct span from, to;
+
+	if (imap_sp(&cmd->args, e) < 0 || imap_mailbox(&cmd->args, s->a, &from, e) < 0 ||
+	    one_name(s, cmd, &to, e) < 0)
+		return -1;
+	return list_changed(s, cmd, store_rename(s->st, from, to, e));
+}
+
+static int
+subscribe(struct session *s, struct cmd *cmd, bool subscribed, struct err *e)
+{
+	struct span name;
+
+	if (one_name(s, cmd, &name, e) < 0)
+		return -1;
+	return list_changed(s, cmd, store_subscribe(s->st, name, subscribed, e));
+}
+
+int
+do_subscribe(struct session *s, struct cmd *cmd, struct err *e)
+{
+	return subscribe(s, cmd, true, e);
+}
+
+int
+do_unsubscribe(struct session *s, struct cmd *cmd, struct err *e)
+{
+	return subscribe(s, cmd, false, e);
+}
+
+int
+out_status(struct session *s, const struct store_mailbox *box, unsigned items, struct err *e)
+{
+	const struct {
+		unsigned item;
+		const char *name;
+		uint64_t value;
+	} rows[] = {
+		{ STATUS_MESSAGES, "MESSAGES", box->exists },
+		{ STATUS_RECENT, "RECENT", box->recent },
+		{ STATUS_UIDNEXT, "UIDNEXT", box->uidnext },
+		{ STATUS_UIDVALIDITY, "UIDVALIDITY", box->uidvalidity },
+		{ STATUS_UNSEEN, "UNSEEN", box->unseen },
+		{ STATUS_HIGHESTMODSEQ, "HIGHESTMODSEQ", box->highestmodseq },
+	};
+	const char *sep = "";
+
+	if (out_str(s, "* STATUS ", e) < 0 || imap_put_mailbox(box->name, &s->out, e) < 0)
+		return -1;
+	out_str(s, " (", e);
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		if ((items & rows[i].item) == 0)
+			continue;
+		out_printf(s, e, "%s%s %llu", sep, rows[i].name, (unsigned long long)rows[i].value);
+		sep = " ";
+	}
+	s->condstore |= (items & STATUS_HIGHESTMODSEQ) != 0; /* RFC 7162, 3.1 */
+	return out_str(s, ")\r\n", e);
+}
+
+int
+do_status(struct session *s, struct cmd *cmd, struct err *e)
+{
+	struct store_mailbox box;
+	struct span name;
+	unsigned items;
+	int rc;
+
+	if (imap_sp(&cmd->args, e) < 0 || imap_mailbox(&cmd->args, s->a, &name, e) < 0 ||
+	    imap_sp(&cmd->args, e) < 0 || imap_status_parse(&cmd->args, &items, e) < 0 || imap_end(&cmd->args, e) < 0)
+		return -1;
+	rc = store_mailbox(s->st, name, &box, s->a, e);
+	if (rc < 0)
+		return refused(s, cmd, false);
+	if (rc == 0 || box.noselect) {
+		cmd->code = rc == 0 || box.id == 0 ? "NONEXISTENT" : "CANNOT";
+		return err_set(e, ERR_PERM, "There is no such mailbox");
+	}
+	return out_status(s, &box, items, e);
+}

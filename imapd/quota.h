@@ -1,0 +1,13 @@
+/* quota.h - the owner's limits, which authd knows, and what is used of them, which it is told. */
+#ifndef IMAPD_QUOTA_H
+#define IMAPD_QUOTA_H
+
+#include "imapd/session.h"
+
+/* Before the first command of a worker that needs room: ask authd, tell the store. ERR_TEMP when that fails. */
+int	quota_learn(struct session *s, struct err *e);
+
+/* When a worker ends that changed something: tell authd what is used now. Nothing is lost if that fails. */
+void	quota_report(struct session *s);
+
+#endif

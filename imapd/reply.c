@@ -1,0 +1,219 @@
+#include "imapd/reply.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "imap/reply.h"
+#include "imapd/flags.h"
+
+enum { OUT_SOME = 48 * 1024 };
+
+int
+out_str(struct session *s, const char *text, struct err *e)
+{
+	return buf_str(&s->out, e, text);
+}
+
+int
+out_printf(struct session *s, struct err *e, const char *fmt, ...)
+{
+	char small[256];
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(small, sizeof small, fmt, ap);
+	va_end(ap);
+	if (n < 0 || (size_t)n < sizeof small)
+		return buf_add(&s->out, e, span_of(small, n < 0 ? 0 : (size_t)n));
+	va_start(ap, fmt);
+	char *to = buf_room(&s->out, e, (size_t)n + 1);
+	if (to != NULL)
+		s->out.n += (size_t)vsnprintf(to, (size_t)n + 1, fmt, ap);
+	va_end(ap);
+	return to != NULL ? 0 : -1;
+}
+
+static int
+to_conn(struct session *s, struct err *e)
+{
+	int rc = conn_write(s->c, buf_span(&s->out), e);
+
+	if (s->out.cap > (1 << 20)) /* one large answer must not stay */
+		buf_free(&s->out);
+	buf_clear(&s->out);
+	return rc;
+}
+
+int
+out_flush_some(struct session *s, struct err *e)
+{
+	return s->out.n >= OUT_SOME ? to_conn(s, e) : 0;
+}
+
+int
+out_flush(struct session *s, struct err *e)
+{
+	return to_conn(s, e) < 0 ? -1 : conn_flush(s->c, e);
+}
+
+int
+out_flags(struct session *s, const struct store_rec *r, struct err *e)
+{
+	size_t n = 0;
+
+	buf_str(&s->out, e, "FLAGS (");
+	imap_flags_put(flags_of_store(r->flags), &n, &s->out, e);
+	for (uint64_t left = r->keywords; left != 0; left &= left - 1) {
+		if (n++ > 0)
+			buf_byte(&s->out, e, ' ');
+		buf_add(&s->out, e, s->view->keyword[__builtin_ctzll(left)]);
+	}
+	return buf_byte(&s->out, e, ')');
+}
+
+int
+out_mailbox_flags(struct session *s, bool permanent, struct err *e)
+{
+	struct buf list;
+	size_t n = 0;
+	int rc;
+
+	buf_init(&list, 64 << 10);
+	imap_flags_put(IMAP_SYSTEM_FLAGS, &n, &list, e);
+	for (uint32_t i = 0; i < s->view->keywords; i++) {
+		buf_byte(&list, e, ' ');
+		buf_add(&list, e, s->view->keyword[i]);
+	}
+	rc = out_printf(s, e, "* FLAGS (%.*s)\r\n", SPAN_ARG(buf_span(&list)));
+	if (rc == 0 && permanent && s->view->read_only)
+		rc = out_str(s, "* OK [PERMANENTFLAGS ()] Nothing can be changed\r\n", e);
+	else if (rc == 0 && permanent) /* \*: new keywords may be made */
+		rc = out_printf(s, e, "* OK [PERMANENTFLAGS (%.*s%s)] Flags are kept\r\n", SPAN_ARG(buf_span(&list)),
+		    s->view->keywords < STORE_KEYWORDS_MAX ? " \\*" : "");
+	buf_free(&list);
+	return rc;
+}
+
+static int
+out_changed(struct session *s, uint32_t seq, struct err *e)
+{
+	const struct store_rec *r = &s->view->rec[seq - 1];
+
+	/* The UID is for clients that pair updates with their own records; unasked data is always allowed (7). */
+	out_printf(s, e, "* %u FETCH (UID %u ", seq, r->uid);
+	out_flags(s, r, e);
+	if (s->condstore)
+		out_printf(s, e, " MODSEQ (%llu)", (unsigned long long)r->modseq);
+	return out_str(s, ")\r\n", e);
+}
+
+int
+announce(struct session *s, bool expunges, struct err *e)
+{
+	struct store_changes ch = { 0 };
+
+	if (s->view == NULL)
+		return 0;
+	if (store_view_sync(s->view, expunges, &ch, s->a, e) < 0)
+		return -1;
+	for (size_t i = 0; i < ch.nexpunged; i++)
+		if (out_printf(s, e, "* %u EXPUNGE\r\n", ch.expunged[i]) < 0 || out_flush_some(s, e) < 0)
+			return -1;
+	if (ch.exists && out_printf(s, e, "* %u EXISTS\r\n", s->view->n) < 0)
+		return -1;
+	if ((ch.exists || ch.recent) && out_printf(s, e, "* %u RECENT\r\n", s->view->recent) < 0)
+		return -1;
+	if (ch.keywords && out_mailbox_flags(s, true, e) < 0)
+		return -1;
+	for (size_t i = 0; i < ch.nchanged; i++)
+		if (out_changed(s, ch.changed[i], e) < 0 || out_flush_some(s, e) < 0)
+			return -1;
+	return 0;
+}
+
+/* "tag NO [CODE] text". What a failure of ours is goes to the log and not to the client. */
+static int
+out_no(struct session *s, const struct cmd *cmd, struct err *e)
+{
+	struct err own = { 0 };
+	const char *code = cmd->code, *text = e->text;
+	int rc;
+
+	if (e->kind == ERR_TEMP && code == NULL) {
+		code = "UNAVAILABLE"; /* RFC 5530 */
+		text = "This cannot be done now: try again later";
+		log_event(LOG_WARN, "imapd.failed", KV_S("sid", s->sid), KV_S("owner", s->owner), KV_S("command", cmd->name),
+		    KV_ERR(e));
+	}
+	if (code != NULL)
+		rc = out_printf(s, &own, "%.*s NO [%s] %s\r\n", SPAN_ARG(cmd->tag), code, text);
+	else
+		rc = out_printf(s, &own, "%.*s NO %s\r\n", SPAN_ARG(cmd->tag), text);
+	err_clear(e);
+	return rc;
+}
+
+int
+out_result(struct session *s, const struct cmd *cmd, struct err *e)
+{
+	struct err own = { 0 };
+	int rc = -1;
+
+	switch (e->kind) {
+	case ERR_NONE:
+		return out_printf(s, e, "%.*s OK %.*s\r\n", SPAN_ARG(cmd->tag), SPAN_ARG(cmd->ok));
+	case ERR_TEMP:
+	case ERR_PERM:
+		return out_no(s, cmd, e);
+	case ERR_PEER:
+		s->bad++;
+		rc = cmd->tag.n > 0 ? out_printf(s, &own, "%.*s BAD %s\r\n", SPAN_ARG(cmd->tag), e->text)
+				    : out_printf(s, &own, "* BAD %s\r\n", e->text);
+		err_clear(e);
+		return rc;
+	case ERR_GONE:
+		break;
+	}
+	return rc;
+}
+
+int
+out_bye(struct session *s, const char *text)
+{
+	struct err e = { 0 };
+
+	s->over = true;
+	return out_printf(s, &e, "* BYE %s\r\n", text) < 0 ? -1 : out_flush(s, &e);
+}
+
+int
+refused(struct session *s, struct cmd *cmd, bool target)
+{
+	switch (store_why(s->st)) {
+	case STORE_OTHER:
+		break;
+	case STORE_OVERQUOTA:
+		cmd->code = "OVERQUOTA";
+		break;
+	case STORE_NONEXISTENT:
+		cmd->code = target ? "TRYCREATE" : "NONEXISTENT";
+		break;
+	case STORE_ALREADYEXISTS:
+		cmd->code = "ALREADYEXISTS";
+		break;
+	case STORE_CANNOT:
+		cmd->code = "CANNOT";
+		break;
+	case STORE_LIMIT:
+		cmd->code = "LIMIT";
+		break;
+	case STORE_BUSY:
+		cmd->code = "INUSE";
+		break;
+	case STORE_DAMAGED:
+		cmd->code = "SERVERBUG";
+		break;
+	}
+	return -1;
+}

@@ -1,0 +1,131 @@
+/* SELECT, EXAMINE, CLOSE, UNSELECT, EXPUNGE: RFC 3501, 6.3.1, 6.3.2, 6.4.2, 6.4.3. */
+#include "imap/args.h"
+#include "imapd/messages.h"
+#include "imapd/reply.h"
+#include "imapd/wait.h"
+
+static uint32_t
+first_unseen(const struct store_view *v)
+{
+	for (uint32_t i = 0; i < v->n; i++)
+		if ((v->rec[i].flags & STORE_SEEN) == 0)
+			return i + 1;
+	return 0;
+}
+
+static int
+tell_selected(struct session *s, struct err *e)
+{
+	const struct store_view *v = s->view;
+	uint32_t unseen = first_unseen(v);
+
+	if (out_mailbox_flags(s, true, e) < 0)
+		return -1;
+	out_printf(s, e, "* %u EXISTS\r\n* %u RECENT\r\n", v->n, v->recent);
+	if (unseen > 0)
+		out_printf(s, e, "* OK [UNSEEN %u] The first\r\n", unseen);
+	out_printf(s, e, "* OK [UIDVALIDITY %u] UIDs hold\r\n", v->uidvalidity);
+	out_printf(s, e, "* OK [UIDNEXT %u] The next UID\r\n", v->uidnext);
+	return out_printf(s, e, "* OK [HIGHESTMODSEQ %llu] Up to now\r\n", (unsigned long long)v->modseq);
+}
+
+/* An attempt to select leaves the old mailbox in any case (6.3.1). */
+static int
+leave_mailbox(struct session *s, struct err *e)
+{
+	if (s->view == NULL)
+		return 0;
+	store_view_close(s->view);
+	s->view = NULL;
+	return out_str(s, "* OK [CLOSED] The mailbox before is closed\r\n", e);
+}
+
+static int
+select_mailbox(struct session *s, struct cmd *cmd, bool read_only, struct err *e)
+{
+	struct store_mailbox box;
+	struct span name;
+	bool condstore;
+	int rc;
+
+	if (imap_sp(&cmd->args, e) < 0 || imap_mailbox(&cmd->args, s->a, &name, e) < 0 ||
+	    imap_select_params(&cmd->args, &condstore, e) < 0 || leave_mailbox(s, e) < 0)
+		return -1;
+	s->condstore |= condstore;
+	if ((rc = store_mailbox(s->st, name, &box, s->a, e)) <= 0) {
+		if (rc == 0) {
+			cmd->code = "NONEXISTENT";
+			return err_set(e, ERR_PERM, "There is no such mailbox");
+		}
+		return refused(s, cmd, false);
+	}
+	if (box.noselect) {
+		cmd->code = box.id == 0 ? "NONEXISTENT" : "CANNOT";
+		return err_set(e, ERR_PERM, "This name cannot be selected");
+	}
+	s->view = store_view_open(s->st, box.id, read_only, e);
+	if (s->view == NULL)
+		return refused(s, cmd, false);
+	cmd->ok = read_only ? SPAN("[READ-ONLY] Selected") : SPAN("[READ-WRITE] Selected");
+	return tell_selected(s, e);
+}
+
+int
+do_select(struct session *s, struct cmd *cmd, struct err *e)
+{
+	return select_mailbox(s, cmd, false, e);
+}
+
+int
+do_examine(struct session *s, struct cmd *cmd, struct err *e)
+{
+	return select_mailbox(s, cmd, true, e);
+}
+
+/* CLOSE removes what is \Deleted without a word, and nothing after EXAMINE (6.4.2). */
+int
+do_close(struct session *s, struct cmd *cmd, struct err *e)
+{
+	struct store_expunged gone = { 0 };
+
+	if (imap_end(&cmd->args, e) < 0)
+		return -1;
+	if (!s->view->read_only && store_expunge(s->view, STORE_EXPUNGE_DELETED, NULL, 0, &gone, e) < 0)
+		return refused(s, cmd, false);
+	tell_changed(s, s->view->mailbox, gone.modseq);
+	store_view_close(s->view);
+	s->view = NULL;
+	return 0;
+}
+
+int
+do_unselect(struct session *s, struct cmd *cmd, struct err *e)
+{
+	if (imap_end(&cmd->args, e) < 0)
+		return -1;
+	store_view_close(s->view);
+	s->view = NULL;
+	return 0;
+}
+
+/* EXPUNGE, and UID EXPUNGE set (RFC 4315, 2.1). What is gone is announced as after any command. */
+int
+do_expunge(struct session *s, struct cmd *cmd, struct err *e)
+{
+	struct store_expunged gone = { 0 };
+	struct messages m = { 0 };
+	int rc;
+
+	if ((cmd->uid && messages_parse(s, cmd, &m, e) < 0) || imap_end(&cmd->args, e) < 0)
+		return -1;
+	if (s->view->read_only)
+		return err_set(e, ERR_PERM, "The mailbox is read-only");
+	if (cmd->uid)
+		rc = store_expunge(s->view, STORE_EXPUNGE_DELETED_OF, m.uid, m.n, &gone, e);
+	else
+		rc = store_expunge(s->view, STORE_EXPUNGE_DELETED, NULL, 0, &gone, e);
+	if (rc < 0)
+		return refused(s, cmd, false);
+	tell_changed(s, s->view->mailbox, gone.modseq);
+	return 0;
+}

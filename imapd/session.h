@@ -1,0 +1,79 @@
+/*
+ * session.h - one client's session, as its worker knows it, and what the command files share.
+ *
+ * A command is a function of (session, command). It writes untagged responses into s->out by the functions of
+ * reply.h, and either returns 0, with cmd->ok what stands behind "tag OK ", or -1 with *e, and then cmd->code may
+ * hold a response code for the NO. Everything that lives as long as the command is allocated from s->a.
+ */
+#ifndef IMAPD_SESSION_H
+#define IMAPD_SESSION_H
+
+#include "base/base.h"
+#include "base/log.h"
+#include "cfg/cfg.h"
+#include "imap/lex.h"
+#include "io/conn.h"
+#include "io/svc.h"
+#include "store/store.h"
+
+struct ipc;
+
+struct session {
+	struct svc *svc;
+	struct conn *c;
+	struct ipc *up;			/* to the holder; NULL when it is gone, or in tests */
+	struct ipc *mimed;		/* dialled at the first APPEND */
+	struct store *st;
+	struct store_view *view;	/* of the selected mailbox; NULL: none is */
+
+	struct arena *a;		/* of the present command */
+	struct buf text;		/* the command as read */
+	struct buf out;			/* responses on their way to conn */
+
+	struct span owner, login, client, sid;
+	uint64_t since;			/* milliseconds since 1970 */
+	bool condstore;			/* the client knows of modification sequences (RFC 7162, 3.1) */
+	bool quota_known;		/* the owner's limits have been asked for */
+	bool usage_changed;		/* authd is to be told at the end */
+
+	struct buf idle_tag;		/* of the IDLE command in progress; empty when there is none */
+	bool recorded;			/* the holder has a record that holds */
+	bool leave;			/* the holder takes over: end without a word */
+	bool over;			/* LOGOUT, BYE */
+
+	uint32_t bad;
+	uint64_t commands, before_in, before_out; /* octets: of the workers before this one */
+};
+
+struct cmd {
+	struct span tag, name;		/* in s->text */
+	bool uid;			/* UID name */
+	struct imap_lex args;		/* at the space before the arguments, or the end */
+	const struct imap_literal *message; /* APPEND: args end before this literal, which is yet to come */
+	struct span ok;			/* behind "OK " */
+	const char *code;		/* "TRYCREATE": for NO; NULL: none */
+};
+
+typedef int command_fn(struct session *s, struct cmd *cmd, struct err *e);
+
+/* The table of command.c: which command in which state. */
+enum states { LOGGED_IN = 1, SELECTED = 2 };
+struct command {
+	const char *name;
+	bool uid;			/* exists with UID in front, too */
+	unsigned states;		/* or of enum states in which it is allowed */
+	command_fn *run;
+	const char *where;		/* the standard */
+};
+const struct command *command_find(struct span name, bool uid);
+
+/* session.c */
+command_fn do_capability, do_noop, do_logout, do_id, do_enable, do_namespace;
+/* select.c */
+command_fn do_select, do_examine, do_close, do_unselect, do_expunge;
+/* mailbox.c */
+command_fn do_create, do_delete, do_rename, do_subscribe, do_unsubscribe, do_status;
+/* list.c, fetch.c, search.c, store.c, append.c, copy.c, idle.c */
+command_fn do_list, do_lsub, do_fetch, do_search, do_store, do_append, do_copy, do_move, do_idle;
+
+#endif

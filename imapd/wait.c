@@ -1,0 +1,177 @@
+#include "imapd/wait.h"
+
+#include <errno.h>
+#include <poll.h>
+
+#include "base/clock.h"
+#include "imapd/reply.h"
+#include "ipc/idle.h"
+
+/* A frame to the holder, all of it. A holder that is gone is noticed when we wait. */
+#define to_holder(s, name, m, e) (to_holder_((s), ipc_send((s)->up, name, (m), 0, (e)), (e)))
+
+static int
+to_holder_(struct session *s, int rc, struct err *e)
+{
+	while (rc == 0 && ipc_unsent(s->up)) {
+		struct pollfd p = { ipc_fd(s->up), POLLOUT, 0 };
+
+		if (poll(&p, 1, 30000) <= 0)
+			return err_set(e, ERR_GONE, "the holder does not read");
+		rc = ipc_flush(s->up, e);
+	}
+	return rc;
+}
+
+static struct idle_record
+record_of(struct session *s, bool leave)
+{
+	return (struct idle_record){
+		.version = IDLE_VERSION,
+		.leave = leave,
+		.idling = s->idle_tag.n > 0,
+		.tag = buf_span(&s->idle_tag),
+		.flags = s->condstore ? IDLE_CONDSTORE : 0,
+		.bad = s->bad,
+		.commands = s->commands,
+		.octets_in = s->before_in + conn_in(s->c),
+		.octets_out = s->before_out + conn_out(s->c),
+	};
+}
+
+int
+hand_over(struct session *s, bool leave, struct err *e)
+{
+	struct idle_record r = record_of(s, leave);
+	struct store_view_state v;
+
+	if (s->up == NULL || conn_peek(s->c).n > 0)
+		return 0;
+	if (s->view != NULL) {
+		if (s->view->gone > 0)
+			return 0;
+		if (store_view_save(s->view, &v, e) < 0)
+			return -1;
+		r.mailbox = v.mailbox;
+		r.modseq = v.modseq;
+		r.uidvalidity = v.uidvalidity;
+		r.uidnext = v.uidnext;
+		r.flags |= v.read_only ? IDLE_READ_ONLY : 0;
+		r.recent = span_of(v.recent_uid, sizeof v.recent_uid);
+	}
+	if (to_holder(s, idle_record, &r, e) < 0)
+		return -1;
+	s->recorded = true;
+	s->leave = leave;
+	return 1;
+}
+
+int
+take_back(struct session *s, struct err *e)
+{
+	if (!s->recorded)
+		return 0;
+	s->recorded = false;
+	return to_holder(s, idle_busy, &(struct idle_busy){}, e);
+}
+
+void
+tell_changed(struct session *s, uint64_t mailbox, uint64_t modseq)
+{
+	struct idle_changed m = { .mailbox = mailbox, .modseq = modseq };
+	struct err e = { 0 };
+
+	if (modseq == 0)
+		return;
+	s->usage_changed = true;
+	if (s->up != NULL && to_holder(s, idle_changed, &m, &e) < 0)
+		log_event(LOG_WARN, "imapd.holder", KV_S("sid", s->sid), KV_ERR(&e));
+}
+
+/* What the holder has said so far. */
+static int
+from_holder(struct session *s, enum wake *why, struct err *e)
+{
+	struct ipc_in in;
+	int got;
+
+	*why = WAKE_QUIET;
+	while ((got = ipc_get(s->up, &in, e)) > 0) {
+		if (in.number == idle_drain_no)
+			*why = WAKE_DRAIN;
+		else if (in.number == idle_changed_no && *why != WAKE_DRAIN)
+			*why = WAKE_NEWS;
+	}
+	if (got < 0 || ipc_eof(s->up)) {
+		ipc_free(s->up);
+		s->up = NULL;
+		*why = WAKE_DRAIN;
+		err_clear(e);
+	}
+	return 0;
+}
+
+int
+wait_for(struct session *s, uint64_t wait_ms, enum wake *why, struct err *e)
+{
+	uint64_t until = clock_mono_ms() + wait_ms;
+	struct pollfd p[2] = { { conn_fd(s->c), POLLIN | POLLRDHUP, 0 }, { -1, POLLIN, 0 } };
+
+	if (out_flush(s, e) < 0)
+		return -1;
+	log_flush();
+	for (;;) {
+		uint64_t now = clock_mono_ms();
+		int n;
+
+		p[1].fd = s->up != NULL ? ipc_fd(s->up) : -1;
+		n = poll(p, 2, now >= until ? 0 : (int)(until - now < 86400000 ? until - now : 86400000));
+		if (n < 0 && errno != EINTR)
+			return err_set(e, ERR_GONE, "poll: %m");
+		*why = WAKE_QUIET;
+		if (n > 0 && p[1].revents != 0 && from_holder(s, why, e) < 0)
+			return -1;
+		if (*why == WAKE_QUIET && n > 0 && p[0].revents != 0)
+			*why = WAKE_INPUT;
+		if (*why != WAKE_QUIET || clock_mono_ms() >= until)
+			return 0;
+	}
+}
+
+/* Half an hour of silence while this worker could not leave. */
+static int
+autologout(struct session *s)
+{
+	out_bye(s, "Nothing was heard from you for too long");
+	return 0;
+}
+
+int
+wait_command(struct session *s, struct err *e)
+{
+	uint64_t quiet_since = clock_mono_ms();
+	enum wake why;
+
+	conn_timeout(s->c, cfg.imap_wait);
+	if (conn_peek(s->c).n > 0)
+		return 1;
+	for (;;) {
+		if (wait_for(s, cfg.imap_quiet, &why, e) < 0)
+			return -1;
+		switch (why) {
+		case WAKE_INPUT:
+			return 1;
+		case WAKE_NEWS: /* the client asks nothing: it is told with its next command (RFC 3501, 7) */
+			break;
+		case WAKE_DRAIN:
+			out_bye(s, "The server is going down, try again in a moment");
+			return 0;
+		case WAKE_QUIET:
+			if (hand_over(s, true, e) != 0)
+				return e->kind == ERR_NONE ? 0 : -1;
+			if (clock_mono_ms() - quiet_since >= cfg.imap_wait)
+				return autologout(s);
+			break;
+		}
+	}
+}

@@ -1,0 +1,194 @@
+#include "imapd/worker.h"
+
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "imap/caps.h"
+#include "imapd/command.h"
+#include "imapd/idle.h"
+#include "imapd/quota.h"
+#include "imapd/reply.h"
+#include "imapd/wait.h"
+#include "ipc/idle.h"
+
+enum {
+	ARENA_MAX = 1 << 30,	/* a view of a hundred million messages would need more: the backstop */
+	OUT_MAX = 1 << 30,
+};
+
+int
+worker_enter(int store, struct span owner, struct err *e)
+{
+	struct jail_fd own = { .rights = JAIL_READ | JAIL_WRITE };
+	int rc = 0;
+
+	own.fd = store_make(store, owner, e);
+	if (own.fd < 0)
+		return -1;
+	if (fchdir(own.fd) < 0)
+		rc = err_set(e, ERR_TEMP, "entering the store of an owner: %m");
+	else if (strcmp(cfg.sandbox, "off") != 0)
+		rc = jail_narrow(WORKER_CALLS, &own, 1, e);
+	close(own.fd);
+	return rc;
+}
+
+static void
+session_init(struct session *s, const struct worker_start *w)
+{
+	struct conn_opts o = {
+		.line_max = (size_t)cfg.imap_command_max,
+		.timeout_ms = cfg.imap_wait,
+	};
+
+	*s = (struct session){
+		.svc = w->svc,
+		.c = conn_new(w->stream, &o),
+		.up = ipc_new(w->control, &idle_def, ROLE_IMAPD, ROLE_IMAPD),
+		.a = arena_new(ARENA_MAX),
+		.owner = w->owner,
+		.login = w->login,
+		.client = w->client,
+		.sid = w->sid,
+		.since = w->since,
+	};
+	buf_init(&s->text, 2 * (size_t)cfg.imap_command_max + 64);
+	buf_init(&s->out, OUT_MAX);
+	buf_init(&s->idle_tag, (size_t)cfg.imap_command_max);
+}
+
+static void
+session_done(struct session *s)
+{
+	store_view_close(s->view);
+	store_close(s->st);
+	ipc_free(s->mimed);
+	ipc_free(s->up);
+	conn_free(s->c);
+	arena_free(s->a);
+	buf_free(&s->text);
+	buf_free(&s->out);
+	buf_free(&s->idle_tag);
+}
+
+static int
+open_store(struct session *s, const struct worker_start *w, struct err *e)
+{
+	struct store_opts o = { .boot_id = svc_boot_id(w->svc), .create = true };
+
+	if (worker_enter(w->store, w->owner, e) < 0)
+		return -1;
+	s->st = store_open(".", &o, e);
+	return s->st == NULL ? -1 : 0;
+}
+
+/* The selected mailbox, as the client knew it when the record was made. */
+static int
+restore_view(struct session *s, const struct idle_record *r, struct err *e)
+{
+	struct store_view_state v = {
+		.mailbox = r->mailbox,
+		.modseq = r->modseq,
+		.uidvalidity = r->uidvalidity,
+		.uidnext = r->uidnext,
+		.read_only = (r->flags & IDLE_READ_ONLY) != 0,
+	};
+
+	if (r->mailbox == 0)
+		return 0;
+	need(r->recent.n == sizeof v.recent_uid);
+	memcpy(v.recent_uid, r->recent.p, sizeof v.recent_uid);
+	s->view = store_view_restore(s->st, &v, e);
+	return s->view == NULL ? -1 : 0;
+}
+
+static int
+resume(struct session *s, const struct idle_record *r, struct err *e)
+{
+	s->recorded = true; /* still true: it is withdrawn before we say or read anything */
+	s->condstore = (r->flags & IDLE_CONDSTORE) != 0;
+	s->bad = r->bad;
+	s->commands = r->commands;
+	s->before_in = r->octets_in;
+	s->before_out = r->octets_out;
+	if (buf_add(&s->idle_tag, e, r->tag) < 0 || restore_view(s, r, e) < 0)
+		return -1;
+	return r->idling ? idle_go_on(s, e) : 0;
+}
+
+/* The answer to the login command, which proxyd left to us. */
+static int
+welcome(struct session *s, const struct worker_start *w, struct err *e)
+{
+	if (conn_push(s->c, w->input, e) < 0 || out_printf(s, e, "%.*s OK [CAPABILITY ", SPAN_ARG(w->tag)) < 0 ||
+	    imap_caps(IMAP_CAPS_AFTER, &s->out, e) < 0)
+		return -1;
+	log_event(LOG_INFO, "imapd.begin", KV_S("sid", s->sid), KV_S("owner", s->owner), KV_S("client", s->client));
+	return out_str(s, "] Logged in\r\n", e);
+}
+
+/* The store cannot be had: say so in the form that the client waits for. */
+static void
+turn_away(struct session *s, const struct worker_start *w, const struct err *why)
+{
+	struct err e = { 0 };
+	const char *code = why->kind == ERR_TEMP ? "UNAVAILABLE" : "SERVERBUG";
+
+	if (w->record == NULL)
+		out_printf(s, &e, "%.*s NO [%s] The mailboxes cannot be opened now\r\n", SPAN_ARG(w->tag), code);
+	else
+		out_printf(s, &e, "* BYE [%s] The session cannot go on\r\n", code);
+	out_flush(s, &e);
+	log_event(LOG_ERROR, "imapd.open", KV_S("sid", s->sid), KV_S("owner", s->owner), KV_ERR(why));
+}
+
+static void
+serve(struct session *s, struct err *e)
+{
+	int rc = 1;
+
+	while (rc > 0 && !s->over && !s->leave) {
+		rc = wait_command(s, e);
+		if (rc > 0 && (take_back(s, e) < 0 || command_serve(s, e) < 0))
+			rc = -1;
+	}
+	if (e->kind == ERR_GONE && conn_timed_out(s->c))
+		out_bye(s, "Nothing was heard from you for too long");
+	else if (!s->leave)
+		out_flush(s, e);
+}
+
+/* The session is over: one line sums it up, and the holder is told that there is nothing to go on with. */
+static void
+say_end(struct session *s, const struct err *e)
+{
+	struct err ignored = { 0 };
+
+	log_event(LOG_INFO, "imapd.end", KV_S("sid", s->sid), KV_S("owner", s->owner), KV_U("commands", s->commands),
+	    KV_U("bad", s->bad), KV_U("in", s->before_in + conn_in(s->c)), KV_U("out", s->before_out + conn_out(s->c)),
+	    KV_U("seconds", (clock_wall_ms() - s->since) / 1000), KV_ERR(e));
+	if (s->up != NULL)
+		ipc_send(s->up, idle_end, &(struct idle_end){}, 0, &ignored);
+}
+
+int
+worker_run(const struct worker_start *w)
+{
+	struct session s;
+	struct err e = { 0 };
+
+	session_init(&s, w);
+	if (open_store(&s, w, &e) < 0 || (w->record != NULL ? resume(&s, w->record, &e) : welcome(&s, w, &e)) < 0) {
+		if (e.kind != ERR_GONE)
+			turn_away(&s, w, &e);
+	} else {
+		serve(&s, &e);
+	}
+	if (!s.leave)
+		say_end(&s, &e);
+	if (s.st != NULL)
+		quota_report(&s);
+	session_done(&s);
+	log_flush();
+	return 0;
+}

@@ -1,0 +1,35 @@
+/*
+ * worker.h - one session, served by a process of its own that can reach one owner's store and nothing else.
+ */
+#ifndef IMAPD_WORKER_H
+#define IMAPD_WORKER_H
+
+#include "base/base.h"
+#include "jail/jail.h"
+
+struct idle_record;
+struct svc;
+
+/* What a worker may still call once it is in its owner's directory; a subset of imapd.c's jail. */
+enum { WORKER_CALLS = JAIL_FILES | JAIL_SQLITE | JAIL_SYNC | JAIL_PAIR };
+
+struct worker_start {
+	struct svc *svc;
+	int stream, control;		/* of the client, blocking; to the holder, non-blocking. Taken */
+	int store;			/* the directory of all owners */
+	struct span owner, login, client, sid;
+	uint64_t since;			/* milliseconds since 1970 */
+	struct span tag, input;		/* a new session: of the login, to be answered; what came behind it */
+	const struct idle_record *record; /* a session that goes on; NULL: a new one */
+};
+
+/* In the child: serve until the session ends or is handed back. Gives the exit status. */
+int	worker_run(const struct worker_start *w);
+
+/*
+ * Enter the directory of an owner below `store`, and lock out everything else: from here on the kernel lets this
+ * process open no file but this owner's.
+ */
+int	worker_enter(int store, struct span owner, struct err *e);
+
+#endif
