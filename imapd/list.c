@@ -94,7 +94,7 @@ tell(struct listing *l, const struct store_mailbox *m, bool childinfo, struct er
 	if (imap_put_mailbox(m->name, &l->s->out, e) < 0)
 		return -1;
 	if (childinfo) /* RFC 5258, 4: which of the criteria the children meet */
-		out_printf(l->s, e, " (CHILDINFO (%s%s%s))", (o & LIST_SUBSCRIBED) != 0 ? "\"SUBSCRIBED\"" : "",
+		out_printf(l->s, e, " (\"CHILDINFO\" (%s%s%s))", (o & LIST_SUBSCRIBED) != 0 ? "\"SUBSCRIBED\"" : "",
 		    (o & LIST_SUBSCRIBED) != 0 && (o & LIST_SPECIAL_USE) != 0 ? " " : "",
 		    (o & LIST_SPECIAL_USE) != 0 ? "\"SPECIAL-USE\"" : "");
 	out_str(l->s, "\r\n", e);
