@@ -416,42 +416,71 @@ proc_stop(struct proc *p, bool now)
 	say_drain(p, now);
 }
 
+/* What goes with a new configuration, by descriptor, and to whom. */
+static const struct {
+	const char *key;
+	uint32_t roles;
+} reload_files[] = {
+	{ "tls_cert", ROLE_SMTPD | ROLE_PROXYD | ROLE_KEYD },
+	{ "tls_key", ROLE_KEYD },
+	{ "filters", ROLE_FILTERD },
+};
+
+enum { RELOAD_FILES = sizeof reload_files / sizeof reload_files[0] };
+
+static const char *
+path_of(const char *key)
+{
+	if (strcmp(key, "tls_cert") == 0)
+		return cfg.tls_cert;
+	return strcmp(key, "tls_key") == 0 ? cfg.tls_key : "etc/filters.cf";
+}
+
 static int
-send_file(struct proc *p, const char *key, const char *path, struct err *e)
+send_file(struct proc *p, const char *key, struct err *e)
 {
 	struct master_file m = { .name = span_str(key) };
 	int rc;
 
-	m.file = openat(p->m->dir, path, O_RDONLY | O_CLOEXEC);
+	m.file = openat(p->m->dir, path_of(key), O_RDONLY | O_CLOEXEC);
 	if (m.file < 0)
-		return err_set(e, ERR_PERM, "%s: %m", path);
+		return err_set(e, ERR_PERM, "%s: %m", path_of(key));
 	rc = ipc_send(p->channel, master_file, &m, 0, e);
 	close(m.file);
+	return rc;
+}
+
+static int
+send_reload(struct proc *p, struct err *e)
+{
+	struct master_reload m = { .config = exec_memfd(p->plan->config, e) };
+	int rc;
+
+	if (m.config < 0)
+		return -1;
+	for (size_t i = 0; i < RELOAD_FILES; i++)
+		m.files += (reload_files[i].roles & p->prog->role) != 0;
+	rc = ipc_send(p->channel, master_reload, &m, 0, e);
+	close(m.config);
+	for (size_t i = 0; i < RELOAD_FILES && rc == 0; i++) {
+		if ((reload_files[i].roles & p->prog->role) != 0)
+			rc = send_file(p, reload_files[i].key, e);
+	}
 	return rc;
 }
 
 void
 proc_reload(struct proc *p)
 {
-	bool key = p->prog->role == ROLE_KEYD; /* nobody else has a use for it */
-	bool filters = p->prog->role == ROLE_FILTERD;
-	struct master_reload m = { .files = 1U + key + filters };
 	struct err e = { 0 };
 
 	if (p->channel == NULL)
 		return; /* it starts with the new text */
 	p->wrong[0] = '\0';
-	m.config = exec_memfd(p->plan->config, &e);
-	if (m.config < 0 || ipc_send(p->channel, master_reload, &m, 0, &e) < 0 ||
-	    send_file(p, "tls_cert", cfg.tls_cert, &e) < 0 ||
-	    (key && send_file(p, "tls_key", cfg.tls_key, &e) < 0) ||
-	    (filters && send_file(p, "filters", "etc/filters.cf", &e) < 0)) {
+	p->reloading = send_reload(p, &e) == 0;
+	if (!p->reloading) {
 		log_event(LOG_ERROR, "master.refused", KV_STR("service", p->label), KV_ERR(&e));
 		snprintf(p->wrong, sizeof p->wrong, "%s", e.text);
-	} else {
-		p->reloading = true;
 	}
-	if (m.config >= 0)
-		close(m.config);
 	flush(p);
 }

@@ -66,7 +66,7 @@ int
 setup_privileges(struct err *e)
 {
 	static const int keep[] = { CAP_NET_BIND_SERVICE, CAP_DAC_READ_SEARCH, CAP_SETUID, CAP_SETGID, CAP_SETPCAP,
-		CAP_KILL, CAP_SYS_RESOURCE, CAP_SYS_ADMIN, CAP_SYS_CHROOT };
+		CAP_KILL };
 	struct __user_cap_header_struct head = { _LINUX_CAPABILITY_VERSION_3, 0 };
 	struct __user_cap_data_struct data[2] = { 0 };
 
