@@ -428,9 +428,16 @@ static const struct {
 
 enum { RELOAD_FILES = sizeof reload_files / sizeof reload_files[0] };
 
+/* Where the file is for this service: its line of master.cf may have another than rookery.cf. */
 static const char *
-path_of(const char *key)
+path_of(const struct service *svc, const char *key)
 {
+	size_t n = strlen(key);
+
+	for (size_t i = svc->n_options; i > 0; i--) {
+		if (strncmp(svc->options[i - 1], key, n) == 0 && svc->options[i - 1][n] == '=')
+			return svc->options[i - 1] + n + 1;
+	}
 	if (strcmp(key, "tls_cert") == 0)
 		return cfg.tls_cert;
 	return strcmp(key, "tls_key") == 0 ? cfg.tls_key : "etc/filters.cf";
@@ -440,11 +447,12 @@ static int
 send_file(struct proc *p, const char *key, struct err *e)
 {
 	struct master_file m = { .name = span_str(key) };
+	const char *path = path_of(p->svc, key);
 	int rc;
 
-	m.file = openat(p->m->dir, path_of(key), O_RDONLY | O_CLOEXEC);
+	m.file = openat(p->m->dir, path, O_RDONLY | O_CLOEXEC);
 	if (m.file < 0)
-		return err_set(e, ERR_PERM, "%s: %m", path_of(key));
+		return err_set(e, ERR_PERM, "%s: %m", path);
 	rc = ipc_send(p->channel, master_file, &m, 0, e);
 	close(m.file);
 	return rc;
