@@ -41,6 +41,20 @@ converting(void)
 }
 
 static void
+marks(void)
+{
+	static const struct span little = { "\377\376a\0", 4 }, big = { "\376\377\0a", 4 }, none = { "\0a", 2 };
+	struct buf out;
+
+	buf_init(&out, 100);
+	charset_to_utf8(charset_of(SPAN("utf-16")), little, &out, NULL);
+	charset_to_utf8(charset_of(SPAN("utf-16")), big, &out, NULL);
+	charset_to_utf8(charset_of(SPAN("utf-16")), none, &out, NULL);
+	tap_span(buf_span(&out), SPAN("\357\273\277a\357\273\277aa"), "UTF-16: the mark says the order");
+	buf_free(&out);
+}
+
+static void
 pieces(void)
 {
 	static const struct {
@@ -129,6 +143,7 @@ main(void)
 	charset_preload();
 	tap_ok(charset_of(SPAN("big5")).kind == CHARSET_ICONV, "what is preloaded is known");
 	converting();
+	marks();
 	pieces();
 	utf8();
 	return tap_done();

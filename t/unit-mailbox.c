@@ -81,6 +81,11 @@ main(void)
 		{ "\"a@x", NULL },
 		{ "\"a\"b@x", NULL },
 		{ "a@", NULL },
+		{ "@x", NULL },
+		{ "", NULL },
+		{ "a\tb@x", NULL },
+		{ "\"a\177\"@x", NULL },
+		{ "a\377@x", NULL },
 	};
 	struct span local, domain;
 

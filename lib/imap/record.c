@@ -73,43 +73,56 @@ structure_open(struct span record, struct structure *s, struct err *e)
 	return 0;
 }
 
-static struct span
-field_name(struct span raw)
+/* Is a field of List-* or X-Spam* one of those asked for? */
+static bool
+named(struct span raw, const struct structure_names *want)
 {
 	ssize_t colon = span_chr(raw, ':');
+	struct span name = span_trim(span_head(raw, colon > 0 ? (size_t)colon : 0));
 
-	return span_trim(span_head(raw, colon > 0 ? (size_t)colon : 0));
+	for (size_t i = 0; i < want->n; i++)
+		if (span_isame(want->names[i], name))
+			return true;
+	return false;
+}
+
+int
+structure_fields(const struct structure *s, const struct structure_names *want, struct buf *out,
+    bool *complete, struct err *e)
+{
+	struct span rest = s->fields;
+	size_t start = out->n;
+
+	*complete = want->all_kept && (s->flags & STRUCTURE_FIELDS_CUT) == 0;
+	while (*complete && rest.n >= 4) {
+		uint32_t head = record_get_u32(rest.p);
+		struct span raw = span_of(rest.p + 4, head & 0xffffff);
+		unsigned number = head >> 24 & 63;
+
+		if (raw.n > rest.n - 4)
+			break;
+		rest = span_from(rest, 4 + raw.n);
+		if ((want->numbers >> number & 1) == 0 || (number == RECORD_NAME_OTHER && !named(raw, want)))
+			continue;
+		if (buf_add(out, e, raw) < 0) {
+			out->n = start;
+			return -1;
+		}
+	}
+	if (*complete && rest.n > 0) {
+		out->n = start;
+		return damaged(e);
+	}
+	return 0;
 }
 
 int
 structure_header_fields(const struct structure *s, const struct span *names, size_t n, struct buf *out,
     bool *complete, struct err *e)
 {
-	struct span rest = s->fields, raw;
-	size_t start = out->n;
+	struct structure_names want = structure_names(names, n);
 
-	*complete = (s->flags & STRUCTURE_FIELDS_CUT) == 0;
-	for (size_t i = 0; i < n && *complete; i++)
-		*complete = structure_keeps(names[i]);
-	while (*complete && rest.n > 0) {
-		struct span name;
-
-		if (sized(&rest, &raw) < 0) {
-			out->n = start;
-			return damaged(e);
-		}
-		name = field_name(raw);
-		for (size_t i = 0; i < n; i++) {
-			if (!span_isame(names[i], name))
-				continue;
-			if (buf_add(out, e, raw) < 0) {
-				out->n = start;
-				return -1;
-			}
-			break;
-		}
-	}
-	return 0;
+	return structure_fields(s, &want, out, complete, e);
 }
 
 /* A row of the part table; `end` gets the index behind its last descendant. */

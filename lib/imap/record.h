@@ -26,10 +26,14 @@ enum {
 	RECORD_SECTIONS = 40,
 	RECORD_FIXED = RECORD_SECTIONS + 4 * RECORD_SECTION_COUNT,
 
+	RECORD_NAME_OTHER = 63,		/* the number of List-* and X-Spam*, which are told apart by their names */
 	RECORD_PART = 32,		/* octets of a row of the part table */
 	RECORD_CHARSET_MAX = 64,	/* a longer name of a charset is left out */
 	RECORD_KEY_MAX = 1024		/* mailboxes and message ids kept for sorting */
 };
+
+/* The number by which a record knows the name of a header field; 0: it is not kept. */
+unsigned record_name(struct span name);
 
 static inline void
 record_put_u32(char *p, uint32_t v)

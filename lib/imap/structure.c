@@ -6,60 +6,6 @@
 #include "imap/record.h"
 #include "mail/header.h"
 
-bool
-structure_keeps(struct span name)
-{
-	static const struct span kept[] = {
-#define NAME(s) { s, sizeof(s) - 1 }
-		NAME("Date"),
-		NAME("From"),
-		NAME("Sender"),
-		NAME("Reply-To"),
-		NAME("To"),
-		NAME("Cc"),
-		NAME("Bcc"),
-		NAME("Subject"),
-		NAME("Message-ID"),
-		NAME("In-Reply-To"),
-		NAME("References"),
-		NAME("Content-Type"),
-		NAME("Content-Transfer-Encoding"),
-		NAME("Content-Disposition"),
-		NAME("Content-Language"),
-		NAME("MIME-Version"),
-		NAME("Priority"),
-		NAME("X-Priority"),
-		NAME("Importance"),
-		NAME("X-MSMail-Priority"),
-		NAME("Return-Path"),
-		NAME("Delivered-To"),
-		NAME("Disposition-Notification-To"),
-		NAME("Return-Receipt-To"),
-		NAME("Auto-Submitted"),
-		NAME("Precedence"),
-		NAME("Newsgroups"),
-		NAME("Followup-To"),
-		NAME("Mail-Followup-To"),
-		NAME("Mail-Reply-To"),
-		NAME("Organization"),
-		NAME("User-Agent"),
-		NAME("X-Mailer"),
-		NAME("Keywords"),
-		NAME("X-Draft-Info"),
-		NAME("X-Uniform-Type-Identifier"),
-		NAME("X-Universally-Unique-Identifier"),
-		NAME("X-Mozilla-Draft-Info"),
-		NAME("X-Forwarded-Message-Id"),
-		NAME("X-Identity-Key"),
-#undef NAME
-	};
-
-	for (size_t i = 0; i < sizeof kept / sizeof kept[0]; i++)
-		if (name.n == kept[i].n && span_isame(name, kept[i]))
-			return true;
-	return span_istarts(name, "List-") || span_istarts(name, "X-Spam");
-}
-
 /* What a record is built with. */
 struct builder {
 	struct span msg; /* empty for an opaque record: nothing is read then */
@@ -172,13 +118,15 @@ add_fields(struct builder *b)
 	struct header_field f;
 
 	while (header_next(&it, &f)) {
-		if (!structure_keeps(f.name))
+		unsigned name = record_name(f.name);
+
+		if (name == 0)
 			continue;
 		if (b->out->n - start + f.raw.n > STRUCTURE_FIELDS_MAX) {
 			it.cut = true;
 			break;
 		}
-		add_u32(b, f.raw.n);
+		add_u32(b, (size_t)name << 24 | f.raw.n);
 		buf_add(b->out, b->e, f.raw);
 	}
 	if (it.cut)

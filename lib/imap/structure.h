@@ -20,7 +20,7 @@
  *    32  sent date, 8 octets: seconds since 1970 UTC; see STRUCTURE_DATED
  *    40  six sections, for each the offset of its end; the first starts at 64, each next where the last
  *        ended: ENVELOPE, BODY, BODYSTRUCTURE, header fields, parts, keys
- *   header fields: for each: size, then the raw field with its line end
+ *   header fields: for each: size (3 octets) and number of its name (1), then the raw field with its line end
  *   parts: for each, in preorder, 32 octets: header at, header size, body at, body size, body lines, index
  *        of the part behind its last descendant, kind (1 octet), encoding (1), size of the charset name (1),
  *        0 (1), offset of the charset name in this section; the names stand behind the last part
@@ -80,16 +80,27 @@ struct structure {
 /* 0, or -1 with ERR_TEMP when the record is damaged or of a version that is not known. */
 int	structure_open(struct span record, struct structure *s, struct err *e);
 
+/* Names of header fields, looked up once for many records. `names` is borrowed. */
+struct structure_names {
+	uint64_t numbers;
+	bool all_kept;
+	const struct span *names;
+	size_t n;
+};
+
+struct structure_names structure_names(const struct span *names, size_t n);
+
 /*
  * Append the header fields with one of these names, raw, in the order of the message, without an empty line
  * behind them. *complete tells whether these are all: true if each name is of the usual fields (which are
  * kept when they are there); when false nothing was appended, and the message must be read.
  */
+int	structure_fields(const struct structure *s, const struct structure_names *want, struct buf *out,
+	    bool *complete, struct err *e);
+
+/* The same for names that are used once. */
 int	structure_header_fields(const struct structure *s, const struct span *names, size_t n,
 	    struct buf *out, bool *complete, struct err *e);
-
-/* True if this field is one that is kept in a record. */
-bool	structure_keeps(struct span name);
 
 /* Where a part is. Offsets and sizes in octets from the start of the message. */
 struct structure_part {

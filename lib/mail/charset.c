@@ -212,6 +212,14 @@ charset_of(struct span name)
 	return (struct charset){ CHARSET_UNKNOWN, NULL, 0 };
 }
 
+struct charset
+charset_marked(struct charset cs, struct span text)
+{
+	if (cs.kind == CHARSET_ICONV && cs.index == UTF_16BE && span_starts(text, "\xff\xfe"))
+		cs.index = UTF_16LE;
+	return cs;
+}
+
 /* All of one octet: what is below 128 stands for itself. A NULL table defines nothing above. */
 static int
 by_table(const uint16_t *table, struct span s, struct buf *out, struct err *e)
@@ -322,7 +330,5 @@ charset_to_utf8(struct charset cs, struct span text, struct buf *out, struct err
 {
 	size_t used;
 
-	if (cs.kind == CHARSET_ICONV && cs.index == UTF_16BE && span_starts(text, "\xff\xfe"))
-		cs.index = UTF_16LE;
-	return charset_feed(cs, text, true, out, &used, e);
+	return charset_feed(charset_marked(cs, text), text, true, out, &used, e);
 }

@@ -32,6 +32,12 @@ struct charset {
  */
 struct charset charset_of(struct span name);
 
+/*
+ * The charset that a text is in, which for UTF-16 the mark at its start says. charset_to_utf8() looks for it
+ * itself.
+ */
+struct charset charset_marked(struct charset cs, struct span text);
+
 /* Append `text` as UTF-8. 0, or -1 with ERR_PEER when `out` is full. */
 int	charset_to_utf8(struct charset cs, struct span text, struct buf *out, struct err *e);
 

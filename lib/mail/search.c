@@ -103,6 +103,7 @@ search_header(struct span header, const char *name, struct search_key *keys, siz
 struct decoder {
 	enum mime_encoding encoding;
 	struct charset cs;
+	bool begun;
 	struct base64_state base64;
 	struct qp_state qp;
 	struct buf octets; /* transfer encoding undone; what the charset left of the last piece first */
@@ -132,6 +133,9 @@ decode(struct decoder *d, struct span piece, bool last, struct err *e)
 		break;
 	}
 	buf_clear(&d->utf8);
+	if (!d->begun)
+		d->cs = charset_marked(d->cs, buf_span(&d->octets));
+	d->begun = true;
 	if (rc < 0 || charset_feed(d->cs, buf_span(&d->octets), last, &d->utf8, &used, e) < 0)
 		return -1;
 	buf_consume(&d->octets, used);

@@ -70,10 +70,16 @@ is_dot_string(struct span s)
 int
 local_quote(struct span local, struct buf *out, struct err *e)
 {
+	size_t start = out->n;
+
 	if (is_dot_string(local))
 		return buf_add(out, e, local);
 	buf_byte(out, e, '"');
 	for (size_t i = 0; i < local.n; i++) {
+		if (local.p[i] == 0x7f || (local.p[i] >= 0 && local.p[i] < ' ')) {
+			out->n = start;
+			return err_set(e, ERR_PEER, "a control character in an address");
+		}
 		if ((local.p[i] == '"' || local.p[i] == '\\') && buf_byte(out, e, '\\') < 0)
 			return -1;
 		if (buf_byte(out, e, local.p[i]) < 0)
@@ -185,6 +191,8 @@ mailbox_canon(struct span address, struct buf *out, struct err *e)
 
 	if (mailbox_split(address, &local, &domain, e) < 0)
 		return -1;
+	if (local.n == 0 || !utf8_valid(local))
+		return err_set(e, ERR_PEER, "an address without a local part that can be read");
 	buf_init(&plain, local.n);
 	if ((rc = local_unquote(local, &plain, e)) == 0)
 		rc = local_quote(buf_span(&plain), out, e);

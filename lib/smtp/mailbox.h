@@ -20,7 +20,10 @@ int	mailbox_split(struct span address, struct span *local, struct span *domain, 
 /* Append a local part without its quotes and backslashes, if it is a quoted string; else as it is. */
 int	local_unquote(struct span local, struct buf *out, struct err *e);
 
-/* Append an unquoted local part as it goes on the wire: quoted when it is no Dot-string (RFC 5321, 4.1.2). */
+/*
+ * Append an unquoted local part as it goes on the wire: quoted when it is no Dot-string (RFC 5321, 4.1.2).
+ * ERR_PEER for control characters, which cannot be quoted either.
+ */
 int	local_quote(struct span local, struct buf *out, struct err *e);
 
 /*
