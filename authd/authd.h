@@ -59,7 +59,7 @@ void	answer_refuse(struct peer *p, uint32_t id, const struct err *why);
 void	authd_init(struct authd *a, struct loop *l);	/* the caller has set db, pool, key */
 void	authd_done_(struct authd *a);
 void	authd_peer(struct authd *a, int fd, enum ipc_role role);
-/* cfg has been read: take over what stands in it. 0, or -1 with *e: then alias_maps and domains are as before. */
+/* cfg has been read: take over what stands in it. 0, or -1 with *e: then domains are as before. */
 int	authd_configure(struct authd *a, struct err *e);
 
 /* login.c */

@@ -4,9 +4,9 @@
 #include <sqlite3.h>
 #include <stdlib.h>
 
-#include "authd/names.h"
 #include "base/clock.h"
 #include "base/id.h"
+#include "store/vfs.h"
 
 enum { VERSION = 1, APPLICATION = 0x526f6f6b /* "Rook" */, OWNER_MAX = 128 };
 
@@ -178,7 +178,7 @@ open_it(struct db *d, const char *path, struct err *e)
 {
 	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
 
-	if (sqlite3_open_v2(path, &d->h, flags, names_as_they_are()) != SQLITE_OK)
+	if (sqlite3_open_v2(path, &d->h, flags, vfs_name()) != SQLITE_OK)
 		return fail(d, e);
 	sqlite3_busy_timeout(d->h, 1000);
 	sqlite3_db_config(d->h, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);

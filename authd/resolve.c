@@ -103,7 +103,7 @@ mapped(struct walk *w, struct span key, bool bare, struct span *list)
 	int got;
 
 	if (w->r->maps == NULL)
-		return 0;
+		return err_set(&w->e, ERR_TEMP, "alias_maps could not be read");
 	got = table_get(w->r->maps, key, w->a, list, &w->e);
 	if (got == 0 && bare && at > 0)
 		got = table_get(w->r->maps, span_head(key, (size_t)at), w->a, list, &w->e);

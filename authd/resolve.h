@@ -20,7 +20,7 @@ enum { RESOLVE_DEPTH_MAX = 32, RESOLVE_TARGETS_MAX = 20000, FOLDER_MAX = 200 };
 
 struct resolver {
 	struct db *db;
-	struct table *maps;
+	struct table *maps;		/* alias_maps; NULL: they could not be opened yet */
 	struct span postmaster;		/* empty: none configured */
 	char delimiter;			/* '\0': none */
 };

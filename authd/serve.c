@@ -305,11 +305,28 @@ canonical_domains(struct span in, struct buf *out, struct err *e)
 	return 0;
 }
 
+/*
+ * Open alias_maps anew. If that fails the old ones stay; if there are none, as at the start, lookups that would ask
+ * them are temporary failures until a reload succeeds, and logins go on.
+ */
+static void
+open_maps(struct authd *a)
+{
+	struct err e = { 0 };
+	struct table *maps = table_open(span_str(cfg.alias_maps), &e);
+
+	if (maps == NULL) {
+		log_event(LOG_ERROR, "authd.alias_maps", KV_ERR(&e));
+		return;
+	}
+	table_close(a->resolver.maps);
+	a->resolver.maps = maps;
+}
+
 int
 authd_configure(struct authd *a, struct err *e)
 {
 	struct pw_cost cost = { .passes = (uint32_t)cfg.hash_passes, .memory_kib = (uint32_t)(cfg.hash_memory / 1024) };
-	struct table *maps;
 	struct buf domains;
 	int rc;
 
@@ -317,19 +334,11 @@ authd_configure(struct authd *a, struct err *e)
 	a->resolver.postmaster = span_str(cfg.postmaster);
 	a->resolver.delimiter = cfg.recipient_delimiter[0];
 	hash_pool_cost(a->pool, &cost);
-	maps = table_open(span_str(cfg.alias_maps), e);
-	if (maps == NULL)
-		return err_prefix(e, "alias_maps: ");
+	open_maps(a);
 	buf_init(&domains, 2 * strlen(cfg.domains) + 65536);
 	rc = canonical_domains(span_str(cfg.domains), &domains, e);
 	if (rc == 0)
 		rc = db_config_domains(a->db, buf_span(&domains), e);
 	buf_free(&domains);
-	if (rc < 0) {
-		table_close(maps);
-		return -1;
-	}
-	table_close(a->resolver.maps);
-	a->resolver.maps = maps;
-	return 0;
+	return rc;
 }

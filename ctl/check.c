@@ -19,6 +19,7 @@
 #include "ctl/json.h"
 #include "io/tls.h"
 #include "jail/jail.h"
+#include "table/table.h"
 
 enum { CONFIG_MAX = 1024 * 1024, ARENA_MAX = 16 * 1024 * 1024, CERT_WARN_DAYS = 14 };
 
@@ -202,6 +203,23 @@ check_kernel(struct check *k)
 		finding(k, false, "etc/rookery.cf: sandbox = off: services are not confined, though this kernel could");
 }
 
+/* Last of all, since paths of tables are relative to the instance's directory, which is entered. */
+static void
+check_tables(struct check *k)
+{
+	struct err e = { 0 };
+	struct table *t;
+
+	if (fchdir(k->c->dir) < 0) {
+		finding(k, true, "%s: %s", k->c->dir_name, strerror(errno));
+		return;
+	}
+	t = table_open(span_str(cfg.alias_maps), &e);
+	if (t == NULL)
+		finding(k, true, "alias_maps: %s", e.text);
+	table_close(t);
+}
+
 int
 ctl_check(struct ctl *c, int argc, char **argv)
 {
@@ -222,6 +240,7 @@ ctl_check(struct ctl *c, int argc, char **argv)
 	check_certificate(&k);
 	check_paths(&k);
 	check_kernel(&k);
+	check_tables(&k);
 	if (c->json)
 		json_close(&k.j);
 	else

@@ -44,6 +44,15 @@ printf 'webmaster: countess\nroot: ada\n' >"$DIR/etc/aliases"
 ok "reload" rk reload
 is "$(targets "root@$DOMAIN")" "deliver ada@$DOMAIN" "reads the file again"
 
+sqlite3 "$DIR/etc/map.db" "CREATE TABLE map(key, value); INSERT INTO map VALUES('hotline', 'ada'), ('hotline', 'ops@elsewhere.example')"
+rk_set alias_maps 'file:etc/aliases, sqlite:etc/map.db'
+ok "a database beside it" rk reload
+is "$(targets "hotline@$DOMAIN")" "deliver ada@$DOMAIN ops@elsewhere.example" "is asked too"
+echo 'broken' >>"$DIR/etc/aliases"
+like "$(rk check 2>&1)" "alias_maps: etc/aliases:3: the key broken has no value" "check tells what is wrong with a file"
+ok "reload with a broken file" rk reload
+is "$(targets "hotline@$DOMAIN")" "deliver ada@$DOMAIN ops@elsewhere.example" "keeps what was loaded"
+
 # ---- import
 python3 - "$DOMAIN" >"$TMP/many.csv" <<'EOP'
 import sys
@@ -70,6 +79,10 @@ pid=$(rk pids authd | head -1)
 kill -9 "$pid"
 await rk user show "p9@$DOMAIN"
 isnt "$(rk pids authd | head -1)" "$pid" "authd that is killed is started again"
+is "$(targets "p9@$DOMAIN")" "failure" "with the broken file, mail has to wait"
+ok "but accounts are there" rk user show "p9@$DOMAIN"
+sed -i '$d' "$DIR/etc/aliases"
+ok "reload with the file mended" rk reload
 is "$(targets "alias9@$DOMAIN")" "deliver p9@$DOMAIN" "and knows all that it knew"
 ok "an account is deleted" rk user del "p9@$DOMAIN"
 is "$(targets "p9@$DOMAIN")" "unknown" "and is unknown then"

@@ -241,6 +241,18 @@ postmasters(struct resolver *r)
 	arena_free(a);
 }
 
+/* Without the tables an account cannot be told from an alias. */
+static void
+table_less(const struct resolver *r)
+{
+	struct arena *a = arena_new(1 << 20);
+	struct whois w;
+
+	resolve(r, SPAN("ada@example.com"), 0, a, &w);
+	tap_ok(w.kind == WHOIS_TEMP, "while alias_maps cannot be read, lookups are temporary failures");
+	arena_free(a);
+}
+
 /* Owners are never given twice, and are safe as names of directories. */
 static void
 owners(struct db *d)
@@ -292,6 +304,8 @@ main(void)
 	postmasters(&r);
 	owners(r.db);
 	table_close(r.maps);
+	r.maps = NULL;
+	table_less(&r);
 	db_close(r.db);
 	r.db = db_open("accounts.db", &e);
 	tap_ok(r.db != NULL && db_account(r.db, SPAN("full@example.com"), a, &(struct account){ 0 }, &e) == 1,
