@@ -10,7 +10,7 @@
 enum { LINGER_MS = 2000 };
 
 /* A reply line is at most 512 octets (RFC 5321, 4.5.3.1.5); longer text is cut. */
-static int
+__attribute__((format(printf, 2, 0))) static int
 send_line(struct session *s, const char *fmt, va_list ap)
 {
 	char line[513];

@@ -578,7 +578,9 @@ conn_tls_connect(struct conn *c, const struct tls_ctx *t, const char *name, stru
 {
 	if (tls_begin(c, t, e) < 0)
 		return -1;
-	if (name != NULL && (SSL_set_tlsext_host_name(c->ssl, name) != 1 || SSL_set1_host(c->ssl, name) != 1))
+	/* SSL_set_tlsext_host_name, the macro of this, casts const away, which clang will not have. */
+	if (name != NULL && (SSL_ctrl(c->ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name,
+		(void *)(uintptr_t)name) != 1 || SSL_set1_host(c->ssl, name) != 1))
 		return tls_err(e, ERR_PERM, name);
 	return handshake(c, SSL_connect, e);
 }
