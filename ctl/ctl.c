@@ -85,8 +85,7 @@ role_of(const char *program)
 		if (strcmp(roles[i].name, program) == 0)
 			return roles[i].role;
 	}
-	need(program == NULL); /* no caller dials another */
-	return ROLE_MASTER;
+	need_failed("a program that the admin tool may dial", __FILE__, __LINE__);
 }
 
 struct ipc *
