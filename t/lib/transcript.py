@@ -7,6 +7,9 @@ A file of transcripts/ is a list of cases; each starts with a line that is the s
     S: a1 BAD <any>
 
   C: text     the client sends text and CR LF; ~ at the end: no CR LF; \\xHH are octets; <$name> is what was captured
+  C+ text     the client sends text, a literal {n+} and its octets, which follow on lines that start with "| ", CR LF at the
+              end of each; and CR LF behind it
+  C{ text     the same with {n}: the octets go when the server has said +
   S: text     the next line is this, with wildcards:
                 <any>  anything, also nothing      <num>  digits
                 <name=num> <name=any>  the same, captured     <$name>  what was captured before
@@ -24,7 +27,7 @@ import socket
 
 import rk
 
-_step = re.compile(r"(\d?)(C:|S:|S\.\.|S\*|S/)(?: (.*))?$")
+_step = re.compile(r"(\d?)(C:|C\+|C\{|S:|S\.\.|S\*|S/)(?: (.*))?$")
 _wild = re.compile(r"<(any|num|\$\w+|\w+=(?:any|num))>")
 _octets = re.compile(rb"\\x([0-9a-fA-F]{2})")
 
@@ -69,9 +72,11 @@ def cases(path):
 
 
 class Player:
-    def __init__(self, connect, **functions):
-        """connect(): a socket behind the login. functions: what lines with @ call, with this player first."""
+    def __init__(self, connect, resync=None, **functions):
+        """connect(): a socket behind the login. functions: what lines with @ call, with this player first. resync: what
+        to say after a failed case, and the line (a regular expression) up to which answers are passed over then."""
         self.connect = connect
+        self.resync = resync
         self.functions = functions
         self.lines = {}
         self.seen = {}
@@ -108,6 +113,19 @@ class Player:
         text = re.sub(r"<\$(\w+)>", lambda m: self.seen[m.group(1)], text)
         data = _octets.sub(lambda m: bytes([int(m.group(1), 16)]), text.encode("utf-8", "surrogateescape"))
         line.send(data[:-1] if data.endswith(b"~") else data + b"\r\n")
+
+    def _literal(self, line, how, text, steps, at):
+        """Gives where the steps go on."""
+        octets = ""
+        while at < len(steps) and steps[at][1].startswith("|"):
+            octets += steps[at][1][2:] + "\r\n"
+            at += 1
+        octets = octets.encode("utf-8")
+        self._say(line, "%s {%d%s}" % (text, len(octets), "+" if how == "C+" else ""))
+        if how == "C{":
+            self._hear(line, "S:", "+ <any>")
+        line.send(octets + b"\r\n")
+        return at
 
     def _hear(self, line, how, want):
         regex = want if how == "S/" else self._regex(want)
@@ -146,6 +164,8 @@ class Player:
             try:
                 if m.group(2) == "C:":
                     self._say(line, m.group(3) or "")
+                elif m.group(2) in ("C+", "C{"):
+                    at = self._literal(line, m.group(2), m.group(3), steps, at)
                 elif m.group(2) == "S*":
                     wants = [m.group(3)]
                     while at < len(steps) and _step.match(steps[at][1] or "") and \
@@ -158,6 +178,14 @@ class Player:
             except Mismatch as e:
                 raise Mismatch("line %d\n%s" % (n, e))
 
+    def _resync(self):
+        for line in self.lines.values() if self.resync else ():
+            try:
+                line.send(self.resync[0])
+                self._hear(line, "S..", self.resync[1])
+            except (OSError, Mismatch):
+                pass
+
     def play(self, path):
         """All cases of a file, on the same connections; one check each."""
         for name, steps in cases(path):
@@ -166,4 +194,5 @@ class Player:
                 rk.ok(True, name)
             except Mismatch as e:
                 rk.ok(False, name, str(e))
+                self._resync()
         self.close()
