@@ -20,7 +20,7 @@
 
 enum {
 	BUCKETS = 8192,
-	DEATHS_MAX = 3,		/* workers in a row that died of one session: then it is ended */
+	DEATHS_MAX = 3,		/* workers that died one after the other before they said anything: no more then */
 };
 
 /* The sessions of one owner. */
@@ -454,7 +454,6 @@ recorded(struct held *x, const struct idle_record *r)
 	if (!has_news(x))
 		x->news = 0;
 	if (r->leave) {
-		x->deaths = 0;
 		hold(x);
 	} else if (x->news > 0) {
 		tell_worker(x);
@@ -468,6 +467,7 @@ frame(struct held *x, struct ipc_in *in, struct err *e)
 	struct idle_record r;
 	struct idle_changed c;
 
+	x->deaths = 0;
 	switch (in->number) {
 	case idle_busy_no:
 		x->recorded = false;
