@@ -157,6 +157,18 @@ ipc_eof(const struct ipc *ch)
 	return ch->eof;
 }
 
+/* Empty a buffer; passwords pass through here. */
+static void
+forget(struct buf *b)
+{
+	if (b->n > 0)
+		explicit_bzero(b->p, b->n);
+	if (b->cap > KEEP)
+		buf_free(b);
+	else
+		buf_clear(b);
+}
+
 /* ---- output */
 
 static ssize_t
@@ -191,10 +203,7 @@ out_gone(struct ipc *ch, size_t n)
 	if (ch->sent < ch->out.n)
 		return;
 	ch->sent = 0;
-	if (ch->out.cap > KEEP)
-		buf_free(&ch->out);
-	else
-		buf_clear(&ch->out);
+	forget(&ch->out);
 }
 
 /* What may go with the next sendmsg: it starts with the frame of `rider` (-1: none), and ends before the next. */
@@ -367,10 +376,7 @@ drop_used(struct ipc *ch)
 	ch->current = -1;
 	if (ch->used == ch->in.n) {
 		ch->used = 0;
-		if (ch->in.cap > KEEP)
-			buf_free(&ch->in);
-		else
-			buf_clear(&ch->in);
+		forget(&ch->in);
 	}
 	at = ch->received - (ch->in.n - ch->used);
 	while (ch->came != NULL && ch->came->at <= at) {
