@@ -83,7 +83,7 @@ plain(struct span m, struct login *l, struct err *e)
 }
 
 static enum sasl_next
-answer(struct sasl *s, struct span text, struct login *l, struct err *e)
+respond(struct sasl *s, struct span text, struct login *l, struct err *e)
 {
 	if (s->mech == SASL_PLAIN)
 		return plain(text, l, e) < 0 ? SASL_BAD : SASL_DONE;
@@ -102,7 +102,7 @@ sasl_response(struct sasl *s, struct span base64, struct login *l, struct err *e
 
 	buf_init(&text, base64.n);
 	if (base64_decode(base64, &text, e) == 0)
-		next = answer(s, buf_span(&text), l, e);
+		next = respond(s, buf_span(&text), l, e);
 	buf_wipe(&text);
 	if (next != SASL_CHALLENGE)
 		*s = (struct sasl){ 0 };
