@@ -44,7 +44,8 @@ address_of(struct span in, struct span home, struct arena *a, struct address *ou
 
 /* A quoted local part is not split: what it has of delimiters was meant to be taken as it is. */
 int
-address_detail(const struct address *in, char delimiter, struct arena *a, struct span *key, struct span *detail)
+address_detail(
+    const struct address *in, char delimiter, struct arena *a, struct span *key, struct span *detail)
 {
 	ssize_t at = delimiter != '\0' ? span_chr(in->local, delimiter) : -1;
 
@@ -87,9 +88,9 @@ address_next(struct span *list, struct span *out, struct err *e)
 	if (item.n > 1 && item.p[0] == '<' && item.p[item.n - 1] == '>')
 		item = (struct span){ item.p + 1, item.n - 2 };
 	if (span_starts(item, "\\"))
-		item = span_from(item, 1); /* sendmail's "no further alias": what was expanded is not again, anyway */
-	if (item.n == 0 || item.p[0] == '|' || item.p[0] == '/' || item.p[0] == ':' || span_starts(item, "\"|") ||
-	    span_starts(item, "\"/"))
+		item = span_from(item, 1); /* sendmail's "no further alias"; nothing is expanded twice, anyway */
+	if (item.n == 0 || item.p[0] == '|' || item.p[0] == '/' || item.p[0] == ':' ||
+	    span_starts(item, "\"|") || span_starts(item, "\"/"))
 		return err_set(e, ERR_PERM, "'%.*s' is not an address", SPAN_ARG(span_head(item, 100)));
 	*out = item;
 	return 1;

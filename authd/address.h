@@ -1,8 +1,9 @@
 /*
  * address.h - an address as authd compares it.
  *
- * We own the hosts that we receive for, so we may say that their local parts ignore ASCII case (RFC 5321, 2.4):
- * the key is all lower case. The canonical form keeps the case of the local part, for what goes to other hosts.
+ * We own the hosts that we receive for, so we may say that their local parts ignore ASCII case (RFC
+ * 5321, 2.4): the key is all lower case. The canonical form keeps the case of the local part, for what goes
+ * to other hosts.
  */
 #ifndef AUTHD_ADDRESS_H
 #define AUTHD_ADDRESS_H
@@ -18,13 +19,14 @@ struct address {
 };
 
 /*
- * Take an address without brackets apart. One without @ gets `home` as its domain (none if that is empty). The
- * result is in `a`. 0, or -1 with ERR_PEER.
+ * Take an address without brackets apart. One without @ gets `home` as its domain (none if that is empty).
+ * The result is in `a`. 0, or -1 with ERR_PEER.
  */
 int	address_of(struct span in, struct span home, struct arena *a, struct address *out, struct err *e);
 
 /* user+detail: 1 with the key of user@domain and the detail as it was written, 0 if it has none. */
-int	address_detail(const struct address *in, char delimiter, struct arena *a, struct span *key, struct span *detail);
+int address_detail(
+    const struct address *in, char delimiter, struct arena *a, struct span *key, struct span *detail);
 
 /*
  * The next address of a list "a@b, c, <d@e>"; *list is moved behind it. 1, 0 at the end, -1 with ERR_PERM for

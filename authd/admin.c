@@ -1,8 +1,9 @@
 /*
  * admin.c - what the admin tool asks: accounts, aliases, domains, lists.
  *
- * A change of accounts, one or 26,000, is collected (`struct change`), its plain passwords are hashed by the workers,
- * and then it is one transaction: all of it or nothing. Each address is checked before anything is stored.
+ * A change of accounts, one or 26,000, is collected (`struct change`), its plain passwords are hashed by the
+ * workers, and then it is one transaction: all of it or nothing. Each address is checked before anything is
+ * stored.
  */
 #include <stdlib.h>
 
@@ -12,7 +13,13 @@
 #include "base/utf8.h"
 #include "smtp/mailbox.h"
 
-enum { CHANGE_MAX = 512 * 1024 * 1024, USERS_MAX = 1000000, NAME_MAX_OCTETS = 255, LIST_ITEMS = 1000, LIST_MAX = 1024 * 1024 };
+enum {
+	CHANGE_MAX = 512 * 1024 * 1024,
+	USERS_MAX = 1000000,
+	NAME_MAX_OCTETS = 255,
+	LIST_ITEMS = 1000,
+	LIST_MAX = 1024 * 1024
+};
 enum { TARGETS_TEXT_MAX = 1024 * 1024 };
 
 /* ---- answers */
@@ -219,8 +226,12 @@ add_aliases(struct authd *a, struct span list, struct span addr, struct err *e)
 static int
 add_account(struct authd *a, const struct user *u, struct span addr, struct err *e)
 {
-	struct account acct = { .addr = addr, .hash = u->hash, .name = u->m.name, .quota_bytes = u->m.quota_bytes,
-		.quota_messages = u->m.quota_messages, .enabled = u->m.enabled != 0 };
+	struct account acct = { .addr = addr,
+		.hash = u->hash,
+		.name = u->m.name,
+		.quota_bytes = u->m.quota_bytes,
+		.quota_messages = u->m.quota_messages,
+		.enabled = u->m.enabled != 0 };
 
 	if (acct.hash.n == 0)
 		return refused(e, addr, "no password");
@@ -264,7 +275,8 @@ apply_user(struct authd *a, const struct user *u, struct err *e)
 	case OP_CHANGE:
 		return change_account(a, u, &acct, u->m.set, e);
 	case OP_PUT:
-		rc = got > 0 ? change_account(a, u, &acct, u->m.set != 0 ? u->m.set : all, e) : add_account(a, u, addr, e);
+		rc = got > 0 ? change_account(a, u, &acct, u->m.set != 0 ? u->m.set : all, e)
+			     : add_account(a, u, addr, e);
 		break;
 	case OP_ADD:
 		rc = add_account(a, u, addr, e);
@@ -294,7 +306,8 @@ static void
 log_change(const struct change *c)
 {
 	if (c->n == 1)
-		log_event(LOG_INFO, "authd.account", KV_S("addr", c->v[0]->m.addr), KV_STR("op", op_text(c->v[0]->m.op)));
+		log_event(LOG_INFO, "authd.account", KV_S("addr", c->v[0]->m.addr),
+		    KV_STR("op", op_text(c->v[0]->m.op)));
 	else
 		log_event(LOG_INFO, "authd.import", KV_U("accounts", c->n));
 }
@@ -455,7 +468,8 @@ next_user(struct page *g, struct err *e)
 	int got;
 
 	if (g->only.n > 0)
-		got = g->n == 0 && g->after.n == 0 ? db_account(g->a->db, g->only, g->a->scratch, &acct, e) : 0;
+		got = g->n == 0 && g->after.n == 0 ? db_account(g->a->db, g->only, g->a->scratch, &acct, e)
+						   : 0;
 	else
 		got = db_next_account(g->a->db, g->after, g->domain, g->a->scratch, &acct, e);
 	if (got <= 0)
@@ -474,7 +488,9 @@ next_alias(struct page *g, struct err *e)
 
 	if (g->only.n > 0) {
 		al.addr = g->only;
-		got = g->n == 0 && g->after.n == 0 ? db_alias(g->a->db, g->only, g->a->scratch, &al.targets, e) : 0;
+		got = g->n == 0 && g->after.n == 0
+			  ? db_alias(g->a->db, g->only, g->a->scratch, &al.targets, e)
+			  : 0;
 	} else {
 		got = db_next_alias(g->a->db, g->after, g->domain, g->a->scratch, &al, e);
 	}
@@ -499,7 +515,10 @@ next_domain(struct page *g, struct err *e)
 	return ipc_pack(&authd_def, &g->items, authd_domain, &m, e) < 0 ? -1 : 1;
 }
 
-/* "domain" or "@domain" is all of a domain; "user@domain" is one address; the catch-all is one among its domain's. */
+/*
+ * "domain" or "@domain" is all of a domain; "user@domain" is one address; the catch-all is one among its
+ * domain's.
+ */
 static int
 page_match(struct page *g, struct span match, struct err *e)
 {
@@ -511,7 +530,8 @@ page_match(struct page *g, struct span match, struct err *e)
 		return 0;
 	whole = span_chr(match, '@') <= 0;
 	if (whole)
-		match = arena_printf(mem, "x@%.*s", SPAN_ARG(span_starts(match, "@") ? span_from(match, 1) : match));
+		match = arena_printf(
+		    mem, "x@%.*s", SPAN_ARG(span_starts(match, "@") ? span_from(match, 1) : match));
 	if (address_of(match, SPAN(""), mem, &at, e) < 0)
 		return -1;
 	if (whole)
@@ -633,8 +653,8 @@ delete_domain(struct authd *a, struct span name, struct err *e)
 	if (got < 0 || db_domain_used(a->db, name, &used, e) < 0)
 		return -1;
 	if (used > 0)
-		return err_set(e, ERR_PERM, "%.*s: %llu accounts and aliases stand in this domain", SPAN_ARG(name),
-		    (unsigned long long)used);
+		return err_set(e, ERR_PERM, "%.*s: %llu accounts and aliases stand in this domain",
+		    SPAN_ARG(name), (unsigned long long)used);
 	got = db_domain_delete(a->db, name, e);
 	return got == 0 ? refused(e, name, "no such domain") : got;
 }

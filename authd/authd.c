@@ -1,11 +1,11 @@
 /*
  * authd - who exists, who may log in, where does an address lead.
  *
- * The only program that sees passwords and the only one that opens accounts.db. An event loop; nobody it talks
- * to is a stranger, but what they ask about is strangers' text.
+ * The only program that sees passwords and the only one that opens accounts.db. An event loop; nobody it
+ * talks to is a stranger, but what they ask about is strangers' text.
  *
- * Read resolve.h (addresses), login.c (passwords to tickets), admin.c (changes), then db.h, hash.h (slow hashes in
- * processes of their own), limit.h, serve.c (channels).
+ * Read resolve.h (addresses), login.c (passwords to tickets), admin.c (changes), then db.h, hash.h (slow
+ * hashes in processes of their own), limit.h, serve.c (channels).
  */
 #include "authd/authd.h"
 
@@ -110,7 +110,9 @@ on_drain(struct svc *s, bool now)
 int
 main(int argc, char **argv)
 {
-	static const struct svc_loop fns = { .dialled = on_dialled, .reloaded = on_reloaded, .drain = on_drain };
+	static const struct svc_loop fns = {
+		.dialled = on_dialled, .reloaded = on_reloaded, .drain = on_drain
+	};
 	struct svc *s = svc_start(argc, argv, ROLE_AUTHD);
 	struct hash_start how = { .fork = fork_worker, .confine = confine_worker, .arg = s };
 	struct err e = { 0 };

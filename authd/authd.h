@@ -29,7 +29,7 @@ struct authd {
 	void *idle_arg;
 };
 
-/* A request that is answered later. It is part of the object that waits, and in its peer's list until then. */
+/* A request that is answered later: part of the object that waits, and in its peer's list until then. */
 struct pending {
 	struct pending *next, **at;
 	struct peer *peer;

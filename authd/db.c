@@ -14,23 +14,26 @@ enum { VERSION = 1, APPLICATION = 0x526f6f6b /* "Rook" */, OWNER_MAX = 128 };
 static const char *const upgrades[VERSION] = {
 	"CREATE TABLE domain(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;"
 	"CREATE TABLE account(id INTEGER PRIMARY KEY, addr TEXT NOT NULL UNIQUE, owner TEXT NOT NULL UNIQUE,"
-	" hash TEXT NOT NULL, name TEXT NOT NULL, quota_bytes INTEGER NOT NULL, quota_messages INTEGER NOT NULL,"
+	" hash TEXT NOT NULL, name TEXT NOT NULL, quota_bytes INTEGER NOT NULL,"
+	" quota_messages INTEGER NOT NULL,"
 	" enabled INTEGER NOT NULL, created INTEGER NOT NULL) STRICT;"
 	"CREATE TABLE alias(addr TEXT PRIMARY KEY, targets TEXT NOT NULL) STRICT, WITHOUT ROWID;"
 	"CREATE TABLE past_owner(owner TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;"
-	"CREATE TABLE usage(owner TEXT PRIMARY KEY, bytes INTEGER NOT NULL, messages INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
+	"CREATE TABLE usage(owner TEXT PRIMARY KEY, bytes INTEGER NOT NULL, messages INTEGER NOT NULL)"
+	" STRICT, WITHOUT ROWID;"
 	"CREATE TABLE setting(name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;",
 };
 
 static const char session_sql[] =
     "CREATE TEMP TABLE config_domain(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);"
-    "CREATE TEMP TABLE used(owner TEXT PRIMARY KEY, bytes INTEGER, messages INTEGER, dirty INTEGER) WITHOUT ROWID;"
+    "CREATE TEMP TABLE used(owner TEXT PRIMARY KEY, bytes INTEGER, messages INTEGER, dirty INTEGER)"
+    " WITHOUT ROWID;"
     "INSERT INTO used SELECT owner, bytes, messages, 0 FROM usage;";
 
-#define ACCOUNT_COLUMNS                                                                                       \
-	"account.addr, account.owner, account.hash, account.name, account.quota_bytes, account.quota_messages," \
-	" account.enabled, account.created, coalesce(used.bytes, 0), coalesce(used.messages, 0)"                \
-	" FROM account LEFT JOIN used ON used.owner = account.owner "
+#define ACCOUNT_COLUMNS                                                                              \
+	"account.addr, account.owner, account.hash, account.name, account.quota_bytes,"              \
+	" account.quota_messages, account.enabled, account.created, coalesce(used.bytes, 0),"        \
+	" coalesce(used.messages, 0) FROM account LEFT JOIN used ON used.owner = account.owner "
 
 enum statement {
 	IS_DOMAIN,
@@ -66,7 +69,8 @@ enum statement {
 };
 
 static const char *const sql[STATEMENTS] = {
-	[IS_DOMAIN] = "SELECT 1 FROM domain WHERE name = ?1 UNION ALL SELECT 1 FROM config_domain WHERE name = ?1",
+	[IS_DOMAIN] =
+	    "SELECT 1 FROM domain WHERE name = ?1 UNION ALL SELECT 1 FROM config_domain WHERE name = ?1",
 	[DOMAIN_IN_CONFIG] = "SELECT 1 FROM config_domain WHERE name = ?1",
 	[DEFAULT_DOMAIN] = "SELECT name FROM (SELECT 0 AS k, id, name FROM config_domain UNION ALL"
 			   " SELECT 1, id, name FROM domain) ORDER BY k, id LIMIT 1",
@@ -82,9 +86,11 @@ static const char *const sql[STATEMENTS] = {
 	[BEGIN] = "BEGIN IMMEDIATE",
 	[COMMIT] = "COMMIT",
 	[ROLLBACK] = "ROLLBACK",
-	[OWNER_TAKEN] = "SELECT 1 FROM account WHERE owner = ?1 UNION ALL SELECT 1 FROM past_owner WHERE owner = ?1",
-	[ACCOUNT_ADD] = "INSERT INTO account(addr, owner, hash, name, quota_bytes, quota_messages, enabled, created)"
-			" VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT DO NOTHING",
+	[OWNER_TAKEN] =
+	    "SELECT 1 FROM account WHERE owner = ?1 UNION ALL SELECT 1 FROM past_owner WHERE owner = ?1",
+	[ACCOUNT_ADD] =
+	    "INSERT INTO account(addr, owner, hash, name, quota_bytes, quota_messages, enabled, created)"
+	    " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT DO NOTHING",
 	[ACCOUNT_CHANGE] = "UPDATE account SET hash = ?2, name = ?3, quota_bytes = ?4, quota_messages = ?5,"
 			   " enabled = ?6 WHERE addr = ?1",
 	[OWNER_PAST] = "INSERT OR IGNORE INTO past_owner SELECT owner FROM account WHERE addr = ?1",
@@ -143,22 +149,25 @@ static int
 upgrade(struct db *d, struct err *e)
 {
 	struct arena *a = arena_new(4096);
+	struct span mark;
 	int version, app, rc = 0;
 
 	if (pragma_number(d, "PRAGMA user_version", &version, e) < 0 ||
 	    pragma_number(d, "PRAGMA application_id", &app, e) < 0)
 		rc = -1;
 	else if (version > VERSION)
-		rc = err_set(e, ERR_PERM, "accounts.db has format %d, and this program knows %d", version, VERSION);
+		rc = err_set(
+		    e, ERR_PERM, "accounts.db has format %d, and this program knows %d", version, VERSION);
 	else if (app != APPLICATION && (app != 0 || version != 0))
 		rc = err_set(e, ERR_PERM, "accounts.db is not a file of this program");
 	for (; rc == 0 && version < VERSION; version++) {
+		mark = arena_printf(a, "PRAGMA user_version = %d; PRAGMA application_id = %d; COMMIT",
+		    version + 1, APPLICATION);
 		rc = exec(d, "BEGIN IMMEDIATE", e);
 		if (rc == 0)
 			rc = exec(d, upgrades[version], e);
 		if (rc == 0)
-			rc = exec(d, arena_printf(a, "PRAGMA user_version = %d; PRAGMA application_id = %d; COMMIT",
-			    version + 1, APPLICATION).p, e);
+			rc = exec(d, mark.p, e);
 	}
 	arena_free(a);
 	return rc;
@@ -168,7 +177,8 @@ static int
 prepare_all(struct db *d, struct err *e)
 {
 	for (int i = 0; i < STATEMENTS; i++)
-		if (sqlite3_prepare_v3(d->h, sql[i], -1, SQLITE_PREPARE_PERSISTENT, &d->st[i], NULL) != SQLITE_OK)
+		if (sqlite3_prepare_v3(d->h, sql[i], -1, SQLITE_PREPARE_PERSISTENT, &d->st[i], NULL) !=
+		    SQLITE_OK)
 			return fail(d, e);
 	return 0;
 }
@@ -376,7 +386,8 @@ db_next_account(struct db *d, struct span after, struct span domain, struct aren
 }
 
 int
-db_next_alias(struct db *d, struct span after, struct span domain, struct arena *a, struct alias *out, struct err *e)
+db_next_alias(
+    struct db *d, struct span after, struct span domain, struct arena *a, struct alias *out, struct err *e)
 {
 	sqlite3_stmt *st = start(d, NEXT_ALIAS, after);
 	int rc;

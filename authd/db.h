@@ -1,15 +1,15 @@
 /*
  * db.h - accounts.db: who exists. SQLite, WAL, synchronous=FULL; only authd opens it.
  *
- *   domain(id, name)           domains of `rookery domain`; those of the configuration are beside it in memory
+ *   domain(id, name)           of `rookery domain`; those of the configuration are beside it in memory
  *   account(addr, owner, hash, name, quota_bytes, quota_messages, enabled, created)
  *   alias(addr, targets)       @domain is a catch-all; targets as address,address
- *   past_owner(owner)          owners of accounts that were deleted: never given out again, since their store may still stand
+ *   past_owner(owner)          of deleted accounts: never given out again, their store may still stand
  *   usage(owner, bytes, messages)      as last reported; kept in memory and written every minute
  *   setting(name, value)
  *
- * The format is PRAGMA user_version; an older one is brought forward in one transaction when opened, a newer one
- * is refused. Addresses are keys as address.h makes them: lower case, so that equal ones are equal octets.
+ * The format is PRAGMA user_version; an older one is brought forward in one transaction when opened, a newer
+ * one is refused. Addresses are keys as address.h makes them: lower case, so that equal ones are equal octets.
  * All lookups are prepared statements with bound parameters. Results are copied into the arena given.
  */
 #ifndef AUTHD_DB_H
@@ -50,8 +50,8 @@ int	db_first_account(struct db *d, struct arena *a, struct account *out, struct 
 int	db_alias(struct db *d, struct span addr, struct arena *a, struct span *targets, struct err *e);
 
 /* ---- lists: the next behind `after` that is in `domain` (any if empty), in the order of octets */
-int	db_next_account(struct db *d, struct span after, struct span domain, struct arena *a, struct account *out,
-	    struct err *e);
+int	db_next_account(struct db *d, struct span after, struct span domain, struct arena *a,
+	    struct account *out, struct err *e);
 int	db_next_alias(struct db *d, struct span after, struct span domain, struct arena *a, struct alias *out,
 	    struct err *e);
 int	db_next_domain(struct db *d, struct span after, struct arena *a, struct span *name, struct err *e);
@@ -62,15 +62,16 @@ int	db_commit(struct db *d, struct err *e);
 void	db_rollback(struct db *d);
 
 /*
- * A new account; out->addr, hash, name, quotas and enabled are the caller's, owner and created are set here. The owner is
- * the address where that can be a directory's name and was never one, else made up. ERR_PERM if it exists.
+ * A new account; acct->addr, hash, name, quotas and enabled are the caller's, owner and created are set here.
+ * The owner is the address where that can be a directory's name and was never one, else made up. ERR_PERM if
+ * the account exists.
  */
 int	db_account_add(struct db *d, struct arena *a, struct account *acct, struct err *e);
-int	db_account_change(struct db *d, const struct account *acct, struct err *e);	/* all but owner, created */
-int	db_account_delete(struct db *d, struct span addr, struct err *e);		/* 1, 0 there was none, -1 */
+int	db_account_change(struct db *d, const struct account *acct, struct err *e);	/* not owner */
+int	db_account_delete(struct db *d, struct span addr, struct err *e);	/* 1, 0 none there, -1 */
 int	db_alias_put(struct db *d, struct span addr, struct span targets, struct err *e);
 int	db_alias_delete(struct db *d, struct span addr, struct err *e);
-int	db_domain_add(struct db *d, struct span name, struct err *e);			/* 1, 0 it was there, -1 */
+int	db_domain_add(struct db *d, struct span name, struct err *e);		/* 1, 0 was there, -1 */
 int	db_domain_delete(struct db *d, struct span name, struct err *e);
 /* How many accounts and aliases stand in the domain. */
 int	db_domain_used(struct db *d, struct span name, uint64_t *count, struct err *e);

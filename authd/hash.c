@@ -275,7 +275,10 @@ feed(struct hash_pool *p)
 		j->worker = w;
 		w->job = j;
 		w->busy = true;
-		/* A record fits the empty socket; if the worker is gone its end is read, and the job is failed then. */
+		/*
+		 * A record fits the empty socket; if the worker is gone its end is read, and the job is
+		 * failed then.
+		 */
 		if (send(w->watch.fd, j->request, j->request_size, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
 			shutdown(w->watch.fd, SHUT_RDWR);
 		forget_request(j);

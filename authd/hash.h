@@ -2,8 +2,8 @@
  * hash.h - the processes that compute slow password hashes, so that authd itself never does.
  *
  * Each has a socket pair to authd and one job at a time; jobs wait in two queues, of which logins go first. A
- * worker that dies fails the job it had (ERR_TEMP) and is replaced. It can compute, and read and write that one
- * socket: nothing else.
+ * worker that dies fails the job it had (ERR_TEMP) and is replaced. It can compute, and read and write that
+ * one socket: nothing else.
  */
 #ifndef AUTHD_HASH_H
 #define AUTHD_HASH_H
@@ -49,11 +49,12 @@ void	hash_pool_free(struct hash_pool *p);
 void	hash_pool_cost(struct hash_pool *p, const struct pw_cost *cost);
 
 /*
- * Give a job to the pool; password and hash are copied, and wiped after use. `bulk` ones (imports) wait behind
- * logins. 0, or -1 with ERR_TEMP when too many logins wait. done() is called later, never from in here.
+ * Give a job to the pool; password and hash are copied, and wiped after use. `bulk` ones (imports) wait
+ * behind logins. 0, or -1 with ERR_TEMP when too many logins wait. done() is called later, never from in
+ * here.
  */
-int	hash_submit(struct hash_pool *p, struct hash_job *j, enum hash_op op, struct span hash, struct span password,
-	    bool bulk, struct err *e);
+int hash_submit(struct hash_pool *p, struct hash_job *j, enum hash_op op, struct span hash,
+    struct span password, bool bulk, struct err *e);
 
 /* Take a job back: done() is not called. */
 void	hash_cancel(struct hash_pool *p, struct hash_job *j);

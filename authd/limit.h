@@ -1,9 +1,9 @@
 /*
  * limit.h - failures counted by a key, forgotten with time.
  *
- * A leaky bucket a key: each failure adds one, and over the window the whole limit leaks away. Memory is fixed
- * (16 octets for each of 65536 keys): where too many come, the one with the fewest failures is forgotten. Keys
- * are hashed with a secret, so that nobody can choose which one his attempts push out.
+ * A leaky bucket a key: each failure adds one, and over the window the whole limit leaks away. Memory is
+ * fixed (16 octets for each of 65536 keys): where too many come, the one with the fewest failures is
+ * forgotten. Keys are hashed with a secret, so that nobody can choose which one his attempts push out.
  */
 #ifndef AUTHD_LIMIT_H
 #define AUTHD_LIMIT_H

@@ -1,14 +1,14 @@
 /*
  * login.c - a login, from the request to the ticket.
  *
- *   asked ── at its limit, or authzid differs ─────────────────────────────┐
- *     │                                                                    ▼
- *     ├── a cheap hash: verified at once ───────────► right: answered   refused: answered
- *     └── a slow hash, or no such account: a worker ─►                  at asked + login_failure_delay
+ *   asked ─ at its limit, or authzid differs ────────────────────────► refused: answered at
+ *     │                                                                ▲ asked + login_failure_delay
+ *     ├─ a cheap hash, or proven before: verified at once ─────────────┤
+ *     └─ a slow hash, or no such account: a worker, then verified ─────┴► right: answered at once
  *
- * Whatever goes wrong is answered at the same time after the request and in the same words, so that neither the
- * time nor the text tells whether an account exists. A login that is not there costs a worker as much as one
- * that is. Only what is our own fault (LOGIN_TEMP) is told at once.
+ * Whatever goes wrong is answered at the same time after the request and in the same words, so that neither
+ * the time nor the text tells whether an account exists. A login that is not there costs a worker as much as
+ * one that is. Only what is our own fault (LOGIN_TEMP) is told at once.
  */
 #include <arpa/inet.h>
 #include <stdlib.h>
@@ -22,7 +22,10 @@
 
 enum { LOGINS_MAX = 8192, MEM_MAX = 64 * 1024 };
 
-/* How long a client address that logged in is known to the account: its failures lock nobody out, nor do others'. */
+/*
+ * How long a client address that logged in is known to the account: its failures lock nobody out, nor do
+ * others'.
+ */
 static const uint64_t KNOWN_MS = 30ull * 24 * 3600 * 1000;
 
 struct login {
@@ -88,9 +91,11 @@ send_answer(struct login *l, struct span text)
 			.expiry_ms = clock_wall_ms() + cfg.ticket_lifetime };
 
 		if (ticket_sign(&t, &l->a->key, &ticket, &e) < 0)
-			out = (struct authd_login_answer){ .result = LOGIN_TEMP, .text = SPAN("no ticket could be made") };
+			out = (struct authd_login_answer){ .result = LOGIN_TEMP,
+				.text = SPAN("no ticket could be made") };
 		else
-			out = (struct authd_login_answer){ LOGIN_OK, l->acct.owner, l->acct.addr, buf_span(&ticket), SPAN("") };
+			out = (struct authd_login_answer){ LOGIN_OK, l->acct.owner, l->acct.addr,
+				buf_span(&ticket), SPAN("") };
 	}
 	answer(l->pending.peer, authd_login_answer, &out, l->pending.id);
 	pending_remove(&l->pending);
@@ -165,7 +170,8 @@ wrong(struct login *l)
 	uint64_t now = loop_now(a->loop);
 
 	if (!l->trusted)
-		limit_count(a->by_client, client_span(l), now, cfg.login_failures_client, cfg.login_failure_window);
+		limit_count(
+		    a->by_client, client_span(l), now, cfg.login_failures_client, cfg.login_failure_window);
 	if (l->key.n > 0)
 		limit_count(a->by_account, l->key, now, cfg.login_failures_account, cfg.login_failure_window);
 	refuse(l, LOGIN_BAD, l->found ? "password" : "unknown");
@@ -209,7 +215,8 @@ know_client(struct login *l)
 		at.len = sizeof *v6;
 	} else {
 		l->trusted = span_eq(l->client, "local");
-		memcpy(l->client_key, text, l->client.n < sizeof l->client_key ? l->client.n : sizeof l->client_key);
+		memcpy(l->client_key, text,
+		    l->client.n < sizeof l->client_key ? l->client.n : sizeof l->client_key);
 		return;
 	}
 	addr_key(&at, l->client_key);
@@ -331,7 +338,7 @@ void
 sender_request(struct peer *p, uint32_t id, const struct authd_sender *m)
 {
 	struct authd *a = p->a;
-	struct account acct;
+	struct account acct = { 0 };
 	struct address at;
 	struct err e = { 0 };
 	int got = 0;

@@ -1,4 +1,5 @@
-/* resolve.c - see resolve.h for the rules. One `struct walk` a question; nested aliases are a depth, bounded. */
+/* resolve.c - see resolve.h for the rules. One `struct walk` a question; nested aliases are a depth, bounded.
+ */
 #include "authd/resolve.h"
 
 #include "authd/address.h"
@@ -72,7 +73,8 @@ add_account(struct walk *w, const struct account *acct, struct span folder)
 
 /* Every address of a list; what leads nowhere is left out, with a line in the log. */
 static int
-expand_list(struct walk *w, struct span list, struct span from, struct span home, struct span folder, int depth)
+expand_list(
+    struct walk *w, struct span list, struct span from, struct span home, struct span folder, int depth)
 {
 	struct span item;
 	int got;
@@ -111,7 +113,8 @@ mapped(struct walk *w, struct span key, bool bare, struct span *list)
 }
 
 static int
-expand_alias(struct walk *w, struct span key, struct span list, struct span home, struct span folder, int depth)
+expand_alias(
+    struct walk *w, struct span key, struct span list, struct span home, struct span folder, int depth)
 {
 	struct open here = { key, w->open };
 	int got;
@@ -209,7 +212,8 @@ local(struct walk *w, const struct address *at, struct span folder, int depth)
 	if (got == 0 && is_postmaster)
 		got = postmaster(w, at, folder, depth);
 	if (got == 0)
-		got = lookup(w, arena_printf(w->a, "@%.*s", SPAN_ARG(at->domain)), at->domain, SPAN(""), depth);
+		got = lookup(
+		    w, arena_printf(w->a, "@%.*s", SPAN_ARG(at->domain)), at->domain, SPAN(""), depth);
 	if (is_postmaster && (got == 0 || (got > 0 && w->out->n == 0 && depth == 0)))
 		got = first_account(w);
 	return got;
@@ -245,7 +249,8 @@ conclude(struct walk *w, struct span addr, int got)
 
 	if (got < 0 || (w->looped && out->n == 0)) {
 		out->kind = w->e.kind == ERR_PEER ? WHOIS_UNKNOWN : WHOIS_TEMP;
-		out->text = w->e.kind == ERR_PEER ? "no valid address" : "address lookup failed, try again later";
+		out->text = w->e.kind == ERR_PEER ? "no valid address"
+						  : "address lookup failed, try again later";
 		if (out->kind == WHOIS_TEMP)
 			log_event(LOG_ERROR, "authd.whois.failed", KV_S("addr", addr), KV_ERR(&w->e));
 	} else if (out->kind == WHOIS_RELAY || out->n > 0) {

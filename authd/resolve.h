@@ -2,13 +2,15 @@
  * resolve.h - who is this address: aliases and lists expanded to final targets.
  *
  * At a local domain, for the address and then, if it has a detail, for the address without it: an alias of
- * accounts.db, one of alias_maps (by address, then by bare local part), an account. Then, for postmaster, the one of
- * the configuration; then @domain of both kinds of alias; and for postmaster at last the first account, since it
- * must always be deliverable (RFC 5321, 4.5.1). An alias may name its own address: then the account of that
- * address is meant. What was expanded once is not again, so that loops end; each target is given once.
+ * accounts.db, one of alias_maps (by address, then by bare local part), an account. Then, for postmaster, the
+ * one of the configuration; then @domain of both kinds of alias; and for postmaster at last the first
+ * account, since it must always be deliverable (RFC 5321, 4.5.1). An alias may name its own address: then the
+ * account of that address is meant. What was expanded once is not again, so that loops end; each target is
+ * given once.
  *
- * An address that goes nowhere because of a loop, a table that cannot be asked, an alias to a program or one that
- * is too large is a temporary failure, told in the log: mail must not bounce for a slip in an alias file.
+ * An address that goes nowhere because of a loop, a table that cannot be asked, an alias to a program or one
+ * that is too large is a temporary failure, told in the log: mail must not bounce for a slip in an alias
+ * file.
  */
 #ifndef AUTHD_RESOLVE_H
 #define AUTHD_RESOLVE_H
@@ -41,10 +43,11 @@ struct whois {
 	const char *text;		/* for the peer, where it is not found */
 };
 
-/* Never fails: what cannot be told is WHOIS_TEMP. `size` is the message's, 0 if not known. Results are in `a`. */
-void	resolve(const struct resolver *r, struct span addr, uint64_t size, struct arena *a, struct whois *out);
+/* Never fails: what cannot be told is WHOIS_TEMP. `size` is the message's, 0 if unknown. Results are in `a`. */
+void resolve(const struct resolver *r, struct span addr, uint64_t size, struct arena *a, struct whois *out);
 
-/* May the owner send as this address: does it lead to the owner's mailbox (and not to a crowd's)? 1, 0, -1. */
-int	resolve_sender(const struct resolver *r, struct span owner, struct span addr, struct arena *a, struct err *e);
+/* May the owner send as this address: does it lead to him, and not to a crowd? 1, 0, -1. */
+int resolve_sender(
+    const struct resolver *r, struct span owner, struct span addr, struct arena *a, struct err *e);
 
 #endif

@@ -1,8 +1,9 @@
 /*
  * serve.c - the channels: what comes in is dispatched by a table, what goes out is buffered by ipc.
  *
- * A peer has two states: open, and closed by pulling it out of the list. Frames that its role may not send never get
- * here (ipc_get refuses them, and we drop the peer). Requests that take time are `struct pending`s of their peer.
+ * A peer has two states: open, and closed by pulling it out of the list. Frames that its role may not send
+ * never get here (ipc_get refuses them, and we drop the peer). Requests that take time are `struct pending`s
+ * of their peer.
  */
 #include <sodium.h>
 #include <stdlib.h>
@@ -58,7 +59,10 @@ peer_close(struct peer *p)
 		a->idle(a->idle_arg);
 }
 
-/* What the socket does not take now goes out when it can. A peer that cannot be answered is shut, and closed by its watch. */
+/*
+ * What the socket does not take now goes out when it can. A peer that cannot be answered is shut, and closed
+ * by its watch.
+ */
 static void
 sent(struct peer *p, int rc, struct err *e)
 {
@@ -91,8 +95,12 @@ static int
 pack_targets(const struct whois *w, struct buf *list, struct err *e)
 {
 	for (const struct target *t = w->targets; t != NULL; t = t->next) {
-		struct authd_target m = { .kind = t->kind, .addr = t->addr, .owner = t->owner, .folder = t->folder,
-			.quota_bytes = t->quota_bytes, .quota_messages = t->quota_messages };
+		struct authd_target m = { .kind = t->kind,
+			.addr = t->addr,
+			.owner = t->owner,
+			.folder = t->folder,
+			.quota_bytes = t->quota_bytes,
+			.quota_messages = t->quota_messages };
 
 		if (ipc_pack(&authd_def, list, authd_target, &m, e) < 0)
 			return -1;
@@ -112,7 +120,8 @@ whois_request(struct peer *p, uint32_t id, const struct authd_whois *m)
 	resolve(&p->a->resolver, m->addr, m->size, p->a->scratch, &w);
 	out = (struct authd_whois_answer){ .kind = w.kind, .full = w.full, .text = span_str(w.text) };
 	if (pack_targets(&w, &list, &e) < 0)
-		out = (struct authd_whois_answer){ .kind = WHOIS_TEMP, .text = SPAN("too many recipients behind this address") };
+		out = (struct authd_whois_answer){ .kind = WHOIS_TEMP,
+			.text = SPAN("too many recipients behind this address") };
 	else
 		out.targets = buf_span(&list);
 	answer(p, authd_whois_answer, &out, id);
@@ -145,15 +154,15 @@ flush_due(struct timer *t)
 
 /* ---- dispatch */
 
-#define ROW(name, fn)                                                                                         \
-	static int do_##name(struct peer *p, struct ipc_in *in, struct err *e)                                \
-	{                                                                                                     \
-		struct name m;                                                                                \
-                                                                                                              \
-		if (ipc_body(in, name, &m, e) < 0)                                                            \
-			return -1;                                                                            \
-		fn;                                                                                           \
-		return 0;                                                                                     \
+#define ROW(name, fn)                                                                                        \
+	static int do_##name(struct peer *p, struct ipc_in *in, struct err *e)                               \
+	{                                                                                                    \
+		struct name m;                                                                               \
+                                                                                                             \
+		if (ipc_body(in, name, &m, e) < 0)                                                           \
+			return -1;                                                                           \
+		fn;                                                                                          \
+		return 0;                                                                                    \
 	}
 ROW(authd_whois, whois_request(p, in->id, &m))
 ROW(authd_login, login_request(p, in->id, &m))
@@ -306,8 +315,8 @@ canonical_domains(struct span in, struct buf *out, struct err *e)
 }
 
 /*
- * Open alias_maps anew. If that fails the old ones stay; if there are none, as at the start, lookups that would ask
- * them are temporary failures until a reload succeeds, and logins go on.
+ * Open alias_maps anew. If that fails the old ones stay; if there are none, as at the start, lookups that
+ * would ask them are temporary failures until a reload succeeds, and logins go on.
  */
 static void
 open_maps(struct authd *a)
@@ -326,7 +335,8 @@ open_maps(struct authd *a)
 int
 authd_configure(struct authd *a, struct err *e)
 {
-	struct pw_cost cost = { .passes = (uint32_t)cfg.hash_passes, .memory_kib = (uint32_t)(cfg.hash_memory / 1024) };
+	struct pw_cost cost = { .passes = (uint32_t)cfg.hash_passes,
+		.memory_kib = (uint32_t)(cfg.hash_memory / 1024) };
 	struct buf domains;
 	int rc;
 

@@ -66,8 +66,9 @@ authd_change_(struct ctl *c, uint32_t number, const void *m, const char *fmt, ..
 
 /* One page: how many items it had, -1 with *e; *after is where the next begins. */
 static int
-page(struct ipc *ch, const struct authd_list *m, struct span (*fn)(void *arg, struct span *items, struct err *e),
-    void *arg, struct buf *after, struct err *e)
+page(struct ipc *ch, const struct authd_list *m,
+    struct span (*fn)(void *arg, struct span *items, struct err *e), void *arg, struct buf *after,
+    struct err *e)
 {
 	struct authd_list_answer out;
 	struct span last = { 0 };

@@ -16,18 +16,22 @@ struct verb {
 int	verb_run(const struct verb *verbs, struct ctl *c, int argc, char **argv);
 
 /*
- * The value of option argv[*i], as `--name VALUE` or `--name=VALUE`: moves *i to the last word that was used. NULL
- * if argv[*i] is another word; "" (and *missing) if there is no value.
+ * The value of option argv[*i], as `--name VALUE` or `--name=VALUE`: moves *i to the last word that was used.
+ * NULL if argv[*i] is another word; "" (and *missing) if there is no value.
  */
 const char *option(int argc, char **argv, int *i, const char *name, bool *missing);
 
-/* Send one request that is answered by authd_done, print what was done ("TEXT\n", or {"changed":N}); exit status. */
+/*
+ * Send one request that is answered by authd_done, print what was done ("TEXT\n", or {"changed":N}); exit
+ * status.
+ */
 #define authd_change(c, name, m, ...) authd_change_((c), name##_no, (const struct name *)(m), __VA_ARGS__)
-int	authd_change_(struct ctl *c, uint32_t number, const void *m, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+int authd_change_(struct ctl *c, uint32_t number, const void *m, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
 
 /*
- * Every item of a list, page after page: fn unpacks the first of *items and gives its address (which lives as long as
- * the page), or p == NULL with *e. Exit status.
+ * Every item of a list, page after page: fn unpacks the first of *items and gives its address (which lives as
+ * long as the page), or p == NULL with *e. Exit status.
  */
 int	authd_list_all(struct ctl *c, uint32_t what, const char *match,
 	    struct span (*fn)(void *arg, struct span *items, struct err *e), void *arg);

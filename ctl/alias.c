@@ -181,7 +181,9 @@ show(struct ctl *c, int argc, char **argv)
 	if (rc < 0)
 		rc = ctl_fail(&e);
 	else
-		rc = w.kind == WHOIS_OK || w.kind == WHOIS_RELAY ? 0 : w.kind == WHOIS_TEMP ? EX_TEMPFAIL : EX_NOUSER;
+		rc = w.kind == WHOIS_OK || w.kind == WHOIS_RELAY ? 0
+		     : w.kind == WHOIS_TEMP                      ? EX_TEMPFAIL
+								 : EX_NOUSER;
 	ipc_free(ch);
 	return rc;
 }
@@ -190,7 +192,12 @@ int
 ctl_alias(struct ctl *c, int argc, char **argv)
 {
 	static const struct verb verbs[] = {
-		{ "add", add }, { "change", change }, { "del", del }, { "list", list }, { "show", show }, { NULL, NULL },
+		{ "add", add },
+		{ "change", change },
+		{ "del", del },
+		{ "list", list },
+		{ "show", show },
+		{ NULL, NULL },
 	};
 
 	return verb_run(verbs, c, argc, argv);

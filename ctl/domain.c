@@ -77,7 +77,8 @@ list(struct ctl *c, int argc, char **argv)
 int
 ctl_domain(struct ctl *c, int argc, char **argv)
 {
-	static const struct verb verbs[] = { { "add", add }, { "del", del }, { "list", list }, { NULL, NULL } };
+	static const struct verb verbs[] = { { "add", add }, { "del", del }, { "list", list },
+		{ NULL, NULL } };
 
 	return verb_run(verbs, c, argc, argv);
 }

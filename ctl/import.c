@@ -19,7 +19,10 @@ static const char *const names[] = {
 	[ENABLED] = "enabled",
 };
 
-/* Which column each field is; fields behind the last are what that one is when it is `aliases`, else too many. */
+/*
+ * Which column each field is; fields behind the last are what that one is when it is `aliases`, else too
+ * many.
+ */
 struct layout {
 	enum column column[64];
 	size_t n;
@@ -179,8 +182,8 @@ keep(struct import *out, size_t *cap, uint32_t line, const struct authd_user *m)
 }
 
 int
-import_parse(struct span text, struct arena *a, void (*complain)(void *arg, uint32_t line, const char *why), void *arg,
-    struct import *out, struct err *e)
+import_parse(struct span text, struct arena *a, void (*complain)(void *arg, uint32_t line, const char *why),
+    void *arg, struct import *out, struct err *e)
 {
 	struct layout layout = usual;
 	struct authd_user m;
@@ -210,6 +213,7 @@ import_parse(struct span text, struct arena *a, void (*complain)(void *arg, uint
 		}
 	}
 	if (wrong > 0)
-		return err_set(e, ERR_PERM, "%zu of %zu lines are wrong: nothing was imported", wrong, wrong + out->n);
+		return err_set(
+		    e, ERR_PERM, "%zu of %zu lines are wrong: nothing was imported", wrong, wrong + out->n);
 	return 0;
 }

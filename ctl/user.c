@@ -11,7 +11,12 @@
 #include "ctl/secret.h"
 #include "pw/pw.h"
 
-enum { FILE_MAX_OCTETS = 256 * 1024 * 1024, BATCH_MAX = 1024 * 1024, COMPLAINTS_MAX = 20, IMPORT_WAIT_MS = 3600 * 1000 };
+enum {
+	FILE_MAX_OCTETS = 256 * 1024 * 1024,
+	BATCH_MAX = 1024 * 1024,
+	COMPLAINTS_MAX = 20,
+	IMPORT_WAIT_MS = 3600 * 1000
+};
 
 /* ---- add, change, passwd, del */
 

@@ -2,10 +2,10 @@
  * seen.c - the tickets that have been used, in memory shared with every child.
  *
  * No lock, since a child that is killed would keep it: the memory is buckets of words that are changed by
- * compare-and-swap. A word is 44 bits of the nonce and 20 bits of the second in which the ticket expires (12 days
- * around), 0 when free. Two children that use one ticket at the same moment mostly want the same free word, and
- * one of them loses; if they took two, each looks again afterwards, and who finds the other's has lost. Both
- * may lose, never may both win.
+ * compare-and-swap. A word is 44 bits of the nonce and 20 bits of the second in which the ticket expires (12
+ * days around), 0 when free. Two children that use one ticket at the same moment mostly want the same free
+ * word, and one of them loses; if they took two, each looks again afterwards, and who finds the other's has
+ * lost. Both may lose, never may both win.
  */
 #include <stdatomic.h>
 #include <sys/mman.h>
@@ -23,7 +23,8 @@ struct ticket_seen {
 struct ticket_seen *
 ticket_seen_new(struct err *e)
 {
-	void *p = mmap(NULL, sizeof(struct ticket_seen), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	void *p = mmap(
+	    NULL, sizeof(struct ticket_seen), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
 	if (p == MAP_FAILED) {
 		err_set(e, ERR_TEMP, "memory for tickets: %m");

@@ -49,7 +49,8 @@ key_load(struct span text, const char *mark, unsigned char *out, size_t n, struc
 	if (!span_starts(text, mark))
 		return err_set(e, ERR_PERM, "not a ticket key: it does not start with %s", mark);
 	text = span_from(text, strlen(mark));
-	if (sodium_base642bin(out, n, text.p, text.n, NULL, &got, NULL, sodium_base64_VARIANT_ORIGINAL) != 0 ||
+	if (sodium_base642bin(out, n, text.p, text.n, NULL, &got, NULL, sodium_base64_VARIANT_ORIGINAL) !=
+		0 ||
 	    got != n)
 		return err_set(e, ERR_PERM, "not a ticket key: it is not base64 of %zu octets", n);
 	return 0;

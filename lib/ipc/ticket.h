@@ -49,16 +49,16 @@ int	ticket_sign(const struct ticket *t, const struct ticket_secret *key, struct 
 
 /*
  * Is `in` a ticket that is good here: of this key, for exactly want->service, node, client and sid, and
- * now_ms before its expiry? 0 and *out (spans point into `in`), or -1 with ERR_PEER and why. Whether it was used
- * before is asked of ticket_seen().
+ * now_ms before its expiry? 0 and *out (spans point into `in`), or -1 with ERR_PEER and why. Whether it was
+ * used before is asked of ticket_use().
  */
-int	ticket_verify(struct span in, const struct ticket_public *key, const struct ticket *want, uint64_t now_ms,
-	    struct ticket *out, struct err *e);
+int ticket_verify(struct span in, const struct ticket_public *key, const struct ticket *want, uint64_t now_ms,
+    struct ticket *out, struct err *e);
 
 /*
  * The memory of tickets that have been used. It is shared with the children of a fork: what one of them has
- * used is used for all. Made before svc_confine; 512 KiB, touched as needed. A child that is killed at any point
- * leaves it usable. What is in it is forgotten once expired.
+ * used is used for all. Made before svc_confine; 512 KiB, touched as needed. A child that is killed at any
+ * point leaves it usable. What is in it is forgotten once expired.
  */
 struct ticket_seen;
 

@@ -32,7 +32,8 @@ static int
 bad_digest(struct span got, size_t want, const char *what, struct err *e)
 {
 	if (got.n != want)
-		return err_set(e, ERR_PEER, "%s hash of %zu characters where %zu are wanted", what, got.n, want);
+		return err_set(
+		    e, ERR_PEER, "%s hash of %zu characters where %zu are wanted", what, got.n, want);
 	if (!all_itoa64(got))
 		return err_set(e, ERR_PEER, "%s hash with a character that is not of ./0-9A-Za-z", what);
 	return 0;
@@ -45,7 +46,8 @@ salt_and_digest(struct span s, size_t salt_max, size_t digest, const char *what,
 	ssize_t end = span_rchr(s, '$');
 
 	if (end < 0 || (size_t)end > salt_max)
-		return err_set(e, ERR_PEER, "%s hash without a salt of at most %zu characters", what, salt_max);
+		return err_set(
+		    e, ERR_PEER, "%s hash without a salt of at most %zu characters", what, salt_max);
 	for (ssize_t i = 0; i < end; i++)
 		if ((unsigned char)s.p[i] <= ' ' || (unsigned char)s.p[i] > '~' || strchr("$:;*!\\", s.p[i]))
 			return err_set(e, ERR_PEER, "%s hash with a salt that crypt(3) refuses", what);
@@ -72,7 +74,8 @@ sha_form(struct span s, struct err *e)
 		struct span n = span_cut(&rest, '$');
 
 		if (span_u32(span_from(n, 7), &rounds, NULL) < 0 || rounds < 1000 || rounds > SHA_ROUNDS_MAX)
-			return err_set(e, ERR_PEER, "%s hash with rounds outside 1000..%d", what, SHA_ROUNDS_MAX);
+			return err_set(
+			    e, ERR_PEER, "%s hash with rounds outside 1000..%d", what, SHA_ROUNDS_MAX);
 	}
 	return salt_and_digest(rest, 16, big ? 86 : 43, what, e) < 0 ? -1 : 1;
 }
@@ -83,7 +86,8 @@ blowfish_form(struct span s, struct err *e)
 {
 	uint32_t cost;
 
-	if (s.n < 7 || s.p[3] != '$' || s.p[6] != '$' || span_u32(span_head(span_from(s, 4), 2), &cost, NULL) < 0)
+	if (s.n < 7 || s.p[3] != '$' || s.p[6] != '$' ||
+	    span_u32(span_head(span_from(s, 4), 2), &cost, NULL) < 0)
 		return err_set(e, ERR_PEER, "bcrypt hash without a cost of two digits");
 	if (cost < BLOWFISH_COST_MIN || cost > BLOWFISH_COST_MAX)
 		return err_set(e, ERR_PEER, "bcrypt hash with a cost outside %d..%d", BLOWFISH_COST_MIN,

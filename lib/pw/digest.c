@@ -58,7 +58,8 @@ pw_hmac(enum pw_digest d, struct span key, struct span text, unsigned char *out)
 }
 
 void
-pw_pbkdf2(enum pw_digest d, struct span password, struct span salt, uint32_t rounds, unsigned char *out, size_t n)
+pw_pbkdf2(
+    enum pw_digest d, struct span password, struct span salt, uint32_t rounds, unsigned char *out, size_t n)
 {
 	need(PKCS5_PBKDF2_HMAC(password.p, (int)password.n, (const unsigned char *)salt.p, (int)salt.n,
 	    (int)rounds, md_of(d), (int)n, out) == 1);

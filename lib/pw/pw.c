@@ -60,7 +60,8 @@ pw_decode(enum pw_encoding enc, struct span s, unsigned char *out, size_t max, s
 			return err_set(e, ERR_PEER, "not hex, or too long");
 		return (ssize_t)n;
 	case PW_BASE64:
-		if (sodium_base642bin(out, max, s.p, s.n, NULL, &n, NULL, sodium_base64_VARIANT_ORIGINAL) != 0)
+		if (sodium_base642bin(out, max, s.p, s.n, NULL, &n, NULL, sodium_base64_VARIANT_ORIGINAL) !=
+		    0)
 			return err_set(e, ERR_PEER, "not base64, or too long");
 		return (ssize_t)n;
 	}
@@ -159,7 +160,8 @@ parse(struct span in, struct parsed *out, struct err *e)
 		return err_set(e, ERR_PEER, "{%.*s} is not a supported password scheme", SPAN_ARG(name));
 	enc = encoding_seen(out->scheme, in.n);
 	if (dotted.n > 0 && encoding_named(dotted, &enc) < 0)
-		return err_set(e, ERR_PEER, "{%s}: unknown encoding .%.*s", out->scheme->name, SPAN_ARG(dotted));
+		return err_set(
+		    e, ERR_PEER, "{%s}: unknown encoding .%.*s", out->scheme->name, SPAN_ARG(dotted));
 	n = pw_decode(enc, in, out->mem, sizeof out->mem, e);
 	if (n < 0)
 		return err_prefix(e, "{%s}: ", out->scheme->name);

@@ -45,8 +45,8 @@ void	pw_digest_of(enum pw_digest d, struct span a, struct span b, unsigned char 
 void	pw_hmac(enum pw_digest d, struct span key, struct span text, unsigned char *out);
 
 /* RFC 8018, 5.2; n octets of key. */
-void	pw_pbkdf2(enum pw_digest d, struct span password, struct span salt, uint32_t rounds, unsigned char *out,
-	    size_t n);
+void pw_pbkdf2(
+    enum pw_digest d, struct span password, struct span salt, uint32_t rounds, unsigned char *out, size_t n);
 
 /* crypt.c */
 int	pw_crypt_form(const struct pw_scheme *s, struct span hash, struct err *e);

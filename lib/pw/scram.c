@@ -29,12 +29,15 @@ parse(const struct pw_scheme *s, struct span hash, struct scram *out, struct err
 		return err_set(e, ERR_PEER, "{%s}: iterations outside 1..%d", s->name, PW_ROUNDS_MAX);
 	n = pw_decode(PW_BASE64, span_cut(&rest, ','), out->salt_mem, SALT_MAX, NULL);
 	if (n < 1)
-		return err_set(e, ERR_PEER, "{%s}: the salt is not base64 of 1..%d octets", s->name, SALT_MAX);
+		return err_set(
+		    e, ERR_PEER, "{%s}: the salt is not base64 of 1..%d octets", s->name, SALT_MAX);
 	out->salt = span_of(out->salt_mem, (size_t)n);
 	if (pw_decode(PW_BASE64, span_cut(&rest, ','), out->stored, PW_DIGEST_MAX, NULL) != size)
-		return err_set(e, ERR_PEER, "{%s}: the stored key is not base64 of %zd octets", s->name, size);
+		return err_set(
+		    e, ERR_PEER, "{%s}: the stored key is not base64 of %zd octets", s->name, size);
 	if (pw_decode(PW_BASE64, rest, out->server, PW_DIGEST_MAX, NULL) != size)
-		return err_set(e, ERR_PEER, "{%s}: the server key is not base64 of %zd octets", s->name, size);
+		return err_set(
+		    e, ERR_PEER, "{%s}: the server key is not base64 of %zd octets", s->name, size);
 	return 0;
 }
 

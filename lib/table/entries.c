@@ -63,8 +63,8 @@ entries_done(struct entries *s, struct err *e)
 		qsort(s->v, s->n, sizeof *s->v, by_key);
 	for (size_t i = 1; i < s->n; i++)
 		if (span_same(s->v[i - 1].key, s->v[i].key))
-			return err_set(e, ERR_PERM, "%u: the key %.*s is given already in line %u", s->v[i].line,
-			    SPAN_ARG(span_head(s->v[i].key, 100)), s->v[i - 1].line);
+			return err_set(e, ERR_PERM, "%u: the key %.*s is given already in line %u",
+			    s->v[i].line, SPAN_ARG(span_head(s->v[i].key, 100)), s->v[i - 1].line);
 	return 0;
 }
 

@@ -84,7 +84,8 @@ comment_or_empty(struct span line)
 
 /* An entry starts with `line`; the lines that continue it are taken from *rest. */
 static int
-take_entry(struct span line, struct span *rest, uint32_t *at, struct buf *key, struct buf *value, struct err *e)
+take_entry(
+    struct span line, struct span *rest, uint32_t *at, struct buf *key, struct buf *value, struct err *e)
 {
 	struct span ahead, next;
 

@@ -10,7 +10,8 @@
 
 struct table_kind {
 	const char *name;
-	/* `where` is the setting behind "name:"; gives the state that the other functions get, or NULL with *e. */
+	/* `where` is the setting behind "name:"; gives the state that the other functions get, or NULL with
+	 * *e. */
 	void *(*open)(struct span where, struct err *e);
 	/* The key is folded. As table_get(). */
 	int (*get)(void *state, struct span key, struct arena *a, struct span *value, struct err *e);

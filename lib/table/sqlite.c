@@ -57,7 +57,8 @@ parse_options(struct span in, struct options *o, struct err *e)
 		else if (span_ieq(name, "query"))
 			o->query = value;
 		else
-			return err_set(e, ERR_PERM, "unknown option %.*s: there are table, key, value and query",
+			return err_set(e, ERR_PERM,
+			    "unknown option %.*s: there are table, key, value and query",
 			    SPAN_ARG(span_head(name, 100)));
 	}
 	return got;
@@ -90,7 +91,8 @@ prepare(struct sqlite_table *t, struct span sql, struct err *e)
 {
 	const char *tail = NULL;
 
-	if (sqlite3_prepare_v3(t->db, sql.p, (int)sql.n, SQLITE_PREPARE_PERSISTENT, &t->get, &tail) != SQLITE_OK)
+	if (sqlite3_prepare_v3(t->db, sql.p, (int)sql.n, SQLITE_PREPARE_PERSISTENT, &t->get, &tail) !=
+	    SQLITE_OK)
 		return fail(t->db, ERR_PERM, e);
 	if (t->get == NULL || span_trim_ws(span_from(sql, (size_t)(tail - sql.p))).n > 0)
 		return err_set(e, ERR_PERM, "the query is not one statement");
@@ -116,14 +118,18 @@ table_sqlite_close(void *state)
 static int
 open_database(struct sqlite_table *t, const char *path, struct err *e)
 {
-	/* A confined service has registered a VFS that needs no look at the directories above: see store/vfs.c. */
+	/*
+	 * A confined service has registered a VFS that needs no look at the directories above: see
+	 * store/vfs.c.
+	 */
 	const char *vfs = sqlite3_vfs_find("rookery") != NULL ? "rookery" : NULL;
 
 	if (sqlite3_open_v2(path, &t->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, vfs) != SQLITE_OK)
 		return fail(t->db, ERR_TEMP, e);
 	sqlite3_db_config(t->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
 	sqlite3_db_config(t->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
-	sqlite3_db_config(t->db, SQLITE_DBCONFIG_DQS_DML, 0, NULL); /* a column misspelt is an error, not a text */
+	sqlite3_db_config(
+	    t->db, SQLITE_DBCONFIG_DQS_DML, 0, NULL); /* a column misspelt is an error, not a text */
 	sqlite3_busy_timeout(t->db, BUSY_MS);
 	sqlite3_limit(t->db, SQLITE_LIMIT_LENGTH, TABLE_VALUE_MAX);
 	sqlite3_limit(t->db, SQLITE_LIMIT_ATTACHED, 0);

@@ -62,7 +62,8 @@ next_spec(struct span *rest, struct span *spec, struct err *e)
 		return 0;
 	n = table_outside(*rest, ", \t\r\n");
 	if (n < 0)
-		return err_set(e, ERR_PERM, "braces that do not match: %.*s", SPAN_ARG(span_head(*rest, 100)));
+		return err_set(
+		    e, ERR_PERM, "braces that do not match: %.*s", SPAN_ARG(span_head(*rest, 100)));
 	*spec = span_head(*rest, (size_t)n);
 	*rest = span_from(*rest, (size_t)n);
 	return 1;
