@@ -51,6 +51,8 @@ show_log(const struct ctl *c, uint64_t from)
 	size_t n = 0;
 	ssize_t got;
 
+	if (size < from)
+		from = 0; /* it has been rotated meanwhile */
 	if (size > from + TAIL_MAX)
 		from = size - TAIL_MAX;
 	got = fd >= 0 ? pread(fd, text, TAIL_MAX, (off_t)from) : 0;

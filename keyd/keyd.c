@@ -22,6 +22,8 @@
 /* Nothing: the key is in memory, everyone else comes through a door. */
 static const struct jail jail = { .calls = JAIL_STDIO };
 
+enum { PEM_MAX = 32 * 1024 }; /* octets of a key's file: RSA of 16384 bits needs 13 KiB */
+
 struct key {
 	EVP_PKEY *key;
 	unsigned char id[KEYD_ID];
@@ -165,23 +167,20 @@ dialled(struct svc *s, int fd, enum ipc_role peer)
 	loop_watch(svc_loop_of(s), &a->watch, EPOLLIN);
 }
 
-/* The key on an open file, which is left open. */
+/* The key on an open file, which is left open. In a buffer of ours, so that no stdio one keeps a copy. */
 static int
 key_read(int fd, struct err *e)
 {
-	int copy = dup(fd);
-	FILE *f = copy >= 0 ? fdopen(copy, "r") : NULL;
+	char pem[PEM_MAX];
+	ssize_t n = pread(fd, pem, sizeof pem, 0);
+	BIO *bio = n > 0 ? BIO_new_mem_buf(pem, (int)n) : NULL;
 	EVP_PKEY *key;
 
-	if (f == NULL) {
-		if (copy >= 0)
-			close(copy);
+	if (bio == NULL)
 		return err_set(e, ERR_TEMP, "the key's file: %m");
-	}
-	setvbuf(f, NULL, _IONBF, 0); /* no copy of the key in a stdio buffer */
-	rewind(f);
-	key = PEM_read_PrivateKey(f, NULL, NULL, NULL);
-	fclose(f);
+	key = PEM_read_bio_PrivateKey(bio, NULL, NULL, NULL);
+	BIO_free(bio);
+	explicit_bzero(pem, sizeof pem);
 	if (key == NULL)
 		return tls_err(e, ERR_PERM, "tls_key");
 	return key_take(key, e);

@@ -70,6 +70,7 @@ refuse(struct client *c, uint32_t id, const struct err *why)
 
 	c->wait = WAIT_NOTHING;
 	loop_timer(c->admin->m->loop, &c->timer, 0);
+	master_write_log(c->admin->m); /* who asked will look there next */
 	sent(c, ipc_send_refuse(c->ch, id, why, &e));
 }
 

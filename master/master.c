@@ -18,6 +18,7 @@
 #include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -163,12 +164,9 @@ own_log_ready(struct watch *w, uint32_t events)
 	logfile_take(&m->log, m->own_log_in, "master", getpid());
 }
 
-/* Before the loop waits: one write for all lines that came in this turn, our own among them. */
-static void
-before_wait(void *arg)
+void
+master_write_log(struct master *m)
 {
-	struct master *m = arg;
-
 	log_flush();
 	logfile_take(&m->log, m->own_log_in, "master", getpid());
 	logfile_flush(&m->log);
@@ -207,6 +205,13 @@ kill_orphans(void)
 	buf_free(&children);
 	while (waitpid(-1, NULL, 0) > 0)
 		;
+}
+
+/* Before the loop waits: one write for all lines that came in this turn. */
+static void
+before_wait(void *arg)
+{
+	master_write_log(arg);
 }
 
 /* ---- start and end */
@@ -314,6 +319,8 @@ static void
 run(struct master *m)
 {
 	write_pid(m);
+	/* Sessions whose parent dies become our children (kill_orphans); a fork, as in detach, loses this. */
+	need(prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0);
 	open_own_log(m);
 	open_signals(m);
 	m->loop = loop_new();
@@ -336,7 +343,7 @@ finish(struct master *m)
 {
 	kill_orphans();
 	log_event(LOG_INFO, "master.stopped", KV_U("up_ms", clock_wall_ms() - m->started_ms));
-	before_wait(m);
+	master_write_log(m);
 	if (ftruncate(m->pid_file, 0) < 0)
 		unlinkat(m->dir, "run/master.pid", 0);
 	admin_close(m->admin);

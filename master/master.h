@@ -194,6 +194,8 @@ struct master {
 void master_changed(struct master *m);
 int master_reload(struct master *m, struct err *e);
 void master_stop(struct master *m, bool now);
+/* Whatever was said until now, our own lines too, is in the file afterwards. */
+void master_write_log(struct master *m);
 
 /* ---- setup.c: what happens once, before anything else runs */
 int setup_lock(struct master *m, struct err *e);

@@ -72,8 +72,6 @@ setup_privileges(struct err *e)
 
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return err_set(e, ERR_TEMP, "no_new_privs: %m");
-	if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0)
-		return err_set(e, ERR_TEMP, "subreaper: %m");
 	if (geteuid() != 0)
 		return 0;
 	if (syscall(SYS_capget, &head, data) < 0)
