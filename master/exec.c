@@ -3,7 +3,7 @@
  *
  * The service learns of them by two variables of its environment (lib/io/svc.c reads them):
  *
- *   ROOKERY_FDS   dir=N log=N master=N config=N listen=N ... door:PROGRAM[/K]=N ... serve:ROLE=N ...
+ *   ROOKERY_FDS   dir=N log=N master=N config=N listen=N ... door:ROLE[/K]=N ... serve:ROLE=N ...
  *   ROOKERY_ENV   user=NAME group=NAME limit=N instance=K boot=ID
  *
  * config is a sealed memfd with the text of rookery.cf as master checked it: a process that is started anew
@@ -61,9 +61,9 @@ pass_doors(struct buf *fds, const struct proc *p)
 	for (const struct door *d = p->m->doors; d != NULL; d = d->next) {
 		if (d->client == p->prog->role) {
 			if (d->server->sharded)
-				snprintf(name, sizeof name, "door:%s/%u", d->server->name, d->instance);
+				snprintf(name, sizeof name, "door:%s/%u", d->server->role_name, d->instance);
 			else
-				snprintf(name, sizeof name, "door:%s", d->server->name);
+				snprintf(name, sizeof name, "door:%s", d->server->role_name);
 			pass(fds, name, d->client_end);
 		}
 		if (d->server == p->prog && d->instance == p->instance) {
