@@ -148,7 +148,7 @@ rk_users() {
 rk_send() {
 	printf 'From: <%s>\r\nTo: <%s>\r\nSubject: %s\r\nMessage-ID: <%s@t>\r\n\r\nHello.\r\n' "${2:-s@sender.test}" "$1" \
 		"${3:-test}" "$RANDOM$RANDOM$RANDOM" |
-		curl -sS --crlf -T - "smtp://127.0.0.1:$SMTP/client.test" --mail-from "${2:-s@sender.test}" --mail-rcpt "$1"
+		curl -sS -T - "smtp://127.0.0.1:$SMTP/client.test" --mail-from "${2:-s@sender.test}" --mail-rcpt "$1"
 }
 
 # rk_imap USER PATH [CURL OPTION ...]: e.g. rk_imap u1 'INBOX?ALL'
