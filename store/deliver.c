@@ -68,6 +68,7 @@ note_delivery(struct store *st, const struct store_delivery *d, struct store_del
 		return 1;
 	if (db_one(st, db_open_query(st, Q_DELIVERED, e, B_TEXT(d->mid), B_NUM(d->index)), 0, &key, e) < 0)
 		return -1;
+	st->owed = true; /* whether it was synced then is not known */
 	*out = (struct store_delivered){
 		.mailbox = (uint64_t)key >> 32,
 		.uid = (uint32_t)key,
@@ -95,7 +96,6 @@ heal(struct store *st, const struct store_delivery *d, const struct store_delive
 		return rc; /* 0: expunged and purged since */
 	if (faccessat(st->msg, file.s, F_OK, 0) == 0 || errno != ENOENT)
 		return 0;
-	st->relinked = true;
 	return file_take(st->msg, d->spool, d->file, d->size, &file, e) < 0 ? -1 : 0;
 }
 
@@ -134,6 +134,7 @@ add(struct store *st, struct mbox *m, const struct store_delivery *d, struct sto
 	if (rc < 0)
 		return -1;
 	tx_linked(st, &msg.file);
+	st->owed = true;
 	if (message_add(st, m, &msg, e) < 0)
 		return -1;
 	*out = (struct store_delivered){ .mailbox = m->id, .modseq = m->highestmodseq, .uid = msg.rec.uid };

@@ -49,8 +49,8 @@ struct store {
 	size_t nlinks, links_cap;
 
 	bool full;			/* PRAGMA synchronous is FULL, not NORMAL */
-	bool relinked;			/* a delivery of the transaction found its file missing */
-	bool unsynced;			/* a TX_UNSYNCED with deliveries was committed after the last sync */
+	bool owed;			/* a delivery of the transaction is not durable (or not known to be) */
+	bool unsynced;			/* a transaction with such was committed after the last sync */
 	bool lost;			/* a sync failed: no more deliveries */
 };
 

@@ -188,7 +188,10 @@ store_close(struct store *st)
 
 /* ---- syncing */
 
-/* The WAL, or the index itself where SQLite has no WAL open: it then holds everything. */
+/*
+ * The WAL. If it can't be synced, asking again would prove nothing, for the kernel may have dropped what it could not
+ * write; but a checkpoint writes all of it once more, into the index, and syncs that.
+ */
 static int
 sync_index(struct store *st, struct err *e)
 {
@@ -197,6 +200,8 @@ sync_index(struct store *st, struct err *e)
 
 	if (rc == SQLITE_OK && f != NULL && f->pMethods != NULL)
 		rc = f->pMethods->xSync(f, SQLITE_SYNC_NORMAL | SQLITE_SYNC_DATAONLY);
+	if (rc != SQLITE_OK)
+		rc = sqlite3_wal_checkpoint_v2(st->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
 	return rc == SQLITE_OK ? 0 : db_fail(st, rc, e);
 }
 

@@ -77,7 +77,7 @@ forget(struct store *st)
 {
 	mbox_forget_all(st);
 	st->nlinks = 0;
-	st->relinked = false;
+	st->owed = false;
 	st->tx = TX_NONE;
 	st->depth = 0;
 }
@@ -98,7 +98,7 @@ tx_commit(struct store *st, struct err *e)
 		tx_rollback(st);
 		return -1;
 	}
-	if (st->nlinks > 0 || st->relinked)
+	if (st->owed)
 		st->unsynced = true;
 	forget(st);
 	return 0;
