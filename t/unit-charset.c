@@ -43,7 +43,8 @@ converting(void)
 static void
 marks(void)
 {
-	static const struct span little = { "\377\376a\0", 4 }, big = { "\376\377\0a", 4 }, none = { "\0a", 2 };
+	static const struct span little = { "\377\376a\0", 4 }, big = { "\376\377\0a", 4 };
+	static const struct span none = { "\0a", 2 };
 	struct buf out;
 
 	buf_init(&out, 100);

@@ -57,17 +57,17 @@ decoding(void)
 	}
 }
 
+/* Three characters of Japanese, six times. */
+#define TEXT	  "\343\203\206\343\202\271\343\203\210"
+#define LONG_TEXT TEXT TEXT TEXT TEXT TEXT TEXT
+
 static void
 encoding(void)
 {
 	static const char *const plain[] = { "plain text", "", "a = b ? c" };
 	static const char *const rows[] = { "Gr\303\274\303\237e aus K\303\266ln", "=?utf-8?q?x?=",
-		"\343\203\206\343\202\271\343\203\210\343\203\206\343\202\271\343\203\210\343\203\206\343\202"
-		"\271\343\203\210"
-		"\343\203\206\343\202\271\343\203\210\343\203\206\343\202\271\343\203\210\343\203\206\343\202"
-		"\271\343\203\210",
-		"a long text with one \303\251 in it, which goes on and on and on for more than one line can "
-		"hold of it" };
+		LONG_TEXT,
+		"one \303\251 in a long text that goes on and on for more than one line can ever hold" };
 	struct buf out, back;
 
 	buf_init(&out, 4000);

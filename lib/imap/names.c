@@ -11,10 +11,9 @@ static const struct {
 	struct span name;
 	unsigned number;
 } kept[] = {
-#define NAME(number, s)                                                                                      \
-	{                                                                                                    \
-		{ s, sizeof(s) - 1 }, number                                                                 \
-	}
+/* clang-format off */
+#define NAME(number, s) { { s, sizeof(s) - 1 }, number }
+/* clang-format on */
 	NAME(1, "Cc"),
 	NAME(2, "To"),
 	NAME(3, "Bcc"),
