@@ -86,12 +86,18 @@ main(int argc, char **argv)
 		.reloaded = reloaded,
 	};
 	struct svc *svc = svc_start(argc, argv, ROLE_SMTPD);
+	struct err e = { 0 };
 
 	smtpd = (struct smtpd){ .svc = svc, .service = svc_name(svc), .tls = svc_tls_now };
 	find_hostname();
 	smtpd.passwd = svc_open(svc, "/etc/passwd");
 	svc_tls(svc);
 	charset_preload();
+	if (jail_prepare(CHILD_CALLS, &e) < 0) {
+		log_event(LOG_ERROR, "smtpd.jail", KV_ERR(&e));
+		log_flush();
+		return err_exit(&e);
+	}
 	svc_confine(svc, &jail);
 	return svc_each(svc, &each);
 }
