@@ -37,7 +37,7 @@ challenge(struct session *s, const char *text, struct buf *out)
 		return -1;
 	got = conn_line(s->c, &line, &s->err);
 	if (got <= 0 && s->err.kind != ERR_PEER)
-		return got < 0 && conn_timed_out(s->c) ? close_session(s, "421 4.4.2 %s Timeout", s->d->hostname) : -1;
+		return close_gone(s);
 	if (got < 0 && conn_bare(s->c))
 		return close_bare(s);
 	if (got < 0) {

@@ -73,15 +73,14 @@ wait_more(struct session *s)
 {
 	int got = conn_fill(s->c, &s->err);
 
-	if (got == 0)
-		return err_set(&s->err, ERR_GONE, "closed within a message");
 	if (got > 0 && clock_mono_ms() <= s->t.deadline_ms)
 		return 0;
-	if (got > 0)
+	if (got > 0) {
 		err_set(&s->err, ERR_GONE, "message took too long");
-	if (got > 0 || conn_timed_out(s->c))
 		return close_session(s, "421 4.4.2 %s Timeout", s->d->hostname);
-	return -1;
+	}
+	err_set(&s->err, ERR_GONE, "closed within a message");
+	return close_gone(s);
 }
 
 /* The text up to its end: 0, or -1. */

@@ -89,6 +89,17 @@ close_session(struct session *s, const char *fmt, ...)
 	return -1;
 }
 
+/* SIGTERM ends the reading side, so what looks like a client that went may be one that can still be told. */
+int
+close_gone(struct session *s)
+{
+	if (svc_ending())
+		return close_session(s, "421 4.3.2 %s Shutting down, try again later", s->d->hostname);
+	if (conn_timed_out(s->c))
+		return close_session(s, "421 4.4.2 %s Timeout", s->d->hostname);
+	return -1;
+}
+
 /*
  * Let the client read our last word before the connection goes: to close a socket with octets unread resets
  * it, and the reply may be lost with them.

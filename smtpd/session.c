@@ -101,11 +101,8 @@ run(struct session *s, struct span line)
 static int
 line_failed(struct session *s)
 {
-	if (s->err.kind != ERR_PEER) {
-		if (conn_timed_out(s->c))
-			close_session(s, "421 4.4.2 %s Timeout", s->d->hostname);
-		return -1;
-	}
+	if (s->err.kind != ERR_PEER)
+		return close_gone(s);
 	if (conn_bare(s->c))
 		return close_bare(s);
 	err_clear(&s->err);
@@ -122,12 +119,12 @@ step(struct session *s)
 	if (s->errors >= cfg.smtpd_errors_max)
 		return close_session(s, "421 4.7.0 %s Too many errors", s->d->hostname);
 	if (svc_ending())
-		return close_session(s, "421 4.3.2 %s Shutting down, try again later", s->d->hostname);
+		return close_gone(s);
 	got = conn_line(s->c, &line, &s->err);
-	if (got == 0 && svc_ending())
-		return close_session(s, "421 4.3.2 %s Shutting down, try again later", s->d->hostname);
-	if (got == 0)
-		return err_set(&s->err, ERR_GONE, "closed without QUIT");
+	if (got == 0) {
+		err_set(&s->err, ERR_GONE, "closed without QUIT");
+		return close_gone(s);
+	}
 	return got < 0 ? line_failed(s) : run(s, line);
 }
 

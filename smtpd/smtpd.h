@@ -55,6 +55,7 @@ int	reply_more(struct session *s, const char *fmt, ...) __attribute__((format(pr
 int	reply_err(struct session *s, const struct err *e);	/* by its kind: 451, 554, 501 */
 void	log_reject(struct session *s, const char *command, struct span to, const char *text);
 int	close_session(struct session *s, const char *fmt, ...) __attribute__((format(printf, 2, 3))); /* reply, end: -1 */
+int	close_gone(struct session *s);	/* nothing more comes: say why, if it is by us (ending, too late). -1 */
 int	close_bare(struct session *s);	/* a CR or LF stood alone: the answer, and the end */
 
 /* hello.c */
