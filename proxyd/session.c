@@ -214,6 +214,13 @@ fill(struct session *s)
 	return n > 0 ? 1 : (int)n;
 }
 
+/* OpenSSL reads ahead: what it holds, from the handshake on, the kernel does not tell of. */
+static bool
+fill_held(struct session *s)
+{
+	return s->ssl != NULL && s->before->out.n < OUT_MAX / 2 && SSL_has_pending(s->ssl) && fill(s) > 0;
+}
+
 /* ---- logging in */
 
 static void
@@ -431,7 +438,6 @@ run_commands(struct session *s, bool *any)
 {
 	struct before *b = s->before;
 
-	*any = false;
 	for (;;) {
 		size_t used = 0;
 		enum ask ask = s->p->protocol->step(&b->d, buf_span(&b->in), &used, &b->out);
@@ -463,9 +469,13 @@ wait_for_command(struct session *s, bool answered)
 static void
 talk(struct session *s)
 {
-	bool any;
+	bool any = false;
+	enum ask ask;
 
-	switch (run_commands(s, &any)) {
+	do
+		ask = run_commands(s, &any);
+	while (ask == ASK_MORE && fill_held(s));
+	switch (ask) {
 	case ASK_TLS:
 		begin_tls(s);
 		return;
@@ -498,17 +508,10 @@ talking(struct session *s)
 			talk(s);
 		return;
 	}
-	for (;;) {
-		if ((rc = fill(s)) < 0) {
-			session_end(s, NULL);
-			return;
-		}
-		if (rc == 0)
-			return;
-		if (s->ssl == NULL || SSL_has_pending(s->ssl) == 0 || b->in.n == b->in.max)
-			break; /* what OpenSSL holds the kernel does not tell of */
-	}
-	talk(s);
+	if ((rc = fill(s)) < 0)
+		session_end(s, NULL);
+	else if (rc > 0)
+		talk(s);
 }
 
 static void
