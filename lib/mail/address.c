@@ -320,13 +320,22 @@ separator(struct parser *p, char c)
 	}
 }
 
+/* The specials that have a meaning here, and blanks. */
+/* clang-format off */
+static const bool special[256] = {
+	[' '] = true, ['\t'] = true, ['\r'] = true, ['\n'] = true, ['"'] = true, ['\\'] = true, ['('] = true,
+	[')'] = true, ['<'] = true, ['>'] = true, ['['] = true, [']'] = true, ['@'] = true, [','] = true,
+	[';'] = true, [':'] = true
+};
+/* clang-format on */
+
 /* An atom, or a run of such with dots: all that is no special. */
 static void
 atom(struct parser *p)
 {
 	size_t n = 1;
 
-	while (n < p->rest.n && p->rest.p[n] != '\0' && strchr(" \t\r\n\"()<>[]@,;:\\", p->rest.p[n]) == NULL)
+	while (n < p->rest.n && !special[(uint8_t)p->rest.p[n]])
 		n++;
 	add_text(p, span_head(p->rest, n));
 	p->rest = span_from(p->rest, n);

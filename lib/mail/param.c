@@ -44,7 +44,15 @@ skip_cfws(struct span *s)
 static bool
 is_token(char c)
 {
-	return (c & 0x80) != 0 || (c > ' ' && c < 0x7f && strchr("()<>@,;:\\\"/[]?=", c) == NULL);
+	/* clang-format off */
+	static const bool tspecial[128] = {
+		['('] = true, [')'] = true, ['<'] = true, ['>'] = true, ['@'] = true, [','] = true, [';'] = true,
+		[':'] = true, ['\\'] = true, ['"'] = true, ['/'] = true, ['['] = true, [']'] = true, ['?'] = true,
+		['='] = true
+	};
+	/* clang-format on */
+
+	return (c & 0x80) != 0 || (c > ' ' && c < 0x7f && !tspecial[(uint8_t)c]);
 }
 
 struct span
