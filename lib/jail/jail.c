@@ -268,10 +268,11 @@ jail_enter(const struct jail *j, int dir, struct err *e)
 	return rc;
 }
 
+/* TCP ports stay as they are for who may still have sockets: rule sets add up, and the parent's holds. */
 static int
-restrict_below(const struct jail_fd *dirs, size_t n, struct err *e)
+restrict_below(unsigned calls, const struct jail_fd *dirs, size_t n, struct err *e)
 {
-	int rules = landlock_open(false, e);
+	int rules = landlock_open((calls & JAIL_INET) != 0, e);
 
 	if (rules < 0)
 		return -1;
@@ -292,7 +293,7 @@ jail_narrow(unsigned calls, const struct jail_fd *dirs, size_t n, struct err *e)
 
 	if (get_calls(calls, &prog, &own, e) < 0)
 		return -1;
-	rc = restrict_below(dirs, n, e);
+	rc = restrict_below(calls, dirs, n, e);
 	if (rc == 0)
 		rc = calls_load(&prog, e);
 	if (own)
