@@ -149,8 +149,14 @@ main(int argc, char **argv)
 {
 	static const struct svc_each each = { .dialled = channel, .reloaded = find_name };
 	struct svc *svc = svc_start(argc, argv, ROLE_DSN);
+	struct err e = { 0 };
 
 	find_name(svc);
+	if (jail_prepare(JAIL_SYNC, &e) < 0) {
+		log_event(LOG_ERROR, "dsn.jail", KV_ERR(&e));
+		log_flush();
+		return 69;
+	}
 	svc_confine(svc, &jail);
 	return svc_each(svc, &each);
 }

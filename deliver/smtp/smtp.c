@@ -200,6 +200,7 @@ main(int argc, char **argv)
 	find_name(svc);
 	me.dns = dns_new(span_str(cfg.dns_servers), &e);
 	me.tls = me.dns != NULL ? tls_client(false, &e) : NULL;
+	jail_prepare(JAIL_INET, &e);
 	if (e.kind != ERR_NONE) {
 		log_event(LOG_ERROR, "remote.start", KV_ERR(&e));
 		log_flush();

@@ -130,7 +130,8 @@ class Channel:
         rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))] if fds else []
         try:
             sent = self.sock.sendmsg([frame], rights)
-            self.sock.sendall(frame[sent:])
+            if sent < len(frame):
+                self.sock.sendall(frame[sent:])
         except OSError as e:
             raise Closed from e
 
@@ -305,6 +306,8 @@ _services = []
 def _cleanup():
     for s in _services:
         if s.process is not None:
+            if s.process.poll() is not None:
+                rk.note("%s had ended: %d" % (s.program, s.process.poll()))
             s.process.kill()
             s.wait()
             if s.errors.strip():
