@@ -103,14 +103,15 @@ struct user {
 	struct span hash;		/* given, or made */
 	struct hash_job job;
 	struct change *change;
+	struct user *next;
 };
 
 struct change {
 	struct pending pending;
 	struct peer *peer;
 	struct arena *mem;
-	struct user **v;
-	size_t n, cap;
+	struct user *first, **last;
+	size_t n;
 	size_t hashing;			/* passwords with the workers */
 	struct err e;
 };
@@ -122,6 +123,7 @@ change_new(struct peer *p)
 
 	c->peer = p;
 	c->mem = arena_new(CHANGE_MAX);
+	c->last = &c->first;
 	return c;
 }
 
@@ -136,9 +138,8 @@ wipe_password(struct user *u)
 static void
 change_free(struct change *c)
 {
-	for (size_t i = 0; i < c->n; i++)
-		wipe_password(c->v[i]);
-	free(c->v);
+	for (struct user *u = c->first; u != NULL; u = u->next)
+		wipe_password(u);
 	arena_free(c->mem);
 	free(c);
 }
@@ -148,8 +149,8 @@ change_cancel(struct pending *w)
 {
 	struct change *c = (struct change *)(void *)w;
 
-	for (size_t i = 0; i < c->n; i++)
-		hash_cancel(c->peer->a->pool, &c->v[i]->job);
+	for (struct user *u = c->first; u != NULL; u = u->next)
+		hash_cancel(c->peer->a->pool, &u->job);
 	change_free(c);
 }
 
@@ -192,11 +193,9 @@ change_add(struct change *c, const struct authd_user *m, struct err *e)
 	u->m.aliases = arena_dup(c->mem, m->aliases);
 	u->m.password = arena_dup(c->mem, m->password);
 	u->hash = u->m.hash = arena_dup(c->mem, m->hash);
-	if (c->n == c->cap) {
-		c->cap = c->cap > 0 ? 2 * c->cap : 16;
-		c->v = mem_resize(c->v, c->cap * sizeof *c->v);
-	}
-	c->v[c->n++] = u;
+	*c->last = u;
+	c->last = &u->next;
+	c->n++;
 	return 0;
 }
 
@@ -204,7 +203,7 @@ change_add(struct change *c, const struct authd_user *m, struct err *e)
 static int
 add_aliases(struct authd *a, struct span list, struct span addr, struct err *e)
 {
-	struct span item, key, targets;
+	struct span item, key = { 0 }, targets = { 0 };
 	int got;
 
 	while ((got = address_next(&list, &item, e)) > 0) {
@@ -258,8 +257,8 @@ static int
 apply_user(struct authd *a, const struct user *u, struct err *e)
 {
 	uint32_t all = USER_SET_PASSWORD | USER_SET_NAME | USER_SET_QUOTA | USER_SET_ENABLED;
-	struct account acct;
-	struct span addr;
+	struct account acct = { 0 };
+	struct span addr = { 0 };
 	int got, rc;
 
 	if (our_address(a, u->m.addr, false, a->scratch, &addr, e) < 0)
@@ -293,9 +292,9 @@ apply_change(struct authd *a, const void *m, struct err *e)
 {
 	const struct change *c = m;
 
-	for (size_t i = 0; i < c->n; i++) {
+	for (const struct user *u = c->first; u != NULL; u = u->next) {
 		arena_reset(a->scratch);
-		if (apply_user(a, c->v[i], e) < 0)
+		if (apply_user(a, u, e) < 0)
 			return -1;
 	}
 	return (int)c->n;
@@ -306,8 +305,8 @@ static void
 log_change(const struct change *c)
 {
 	if (c->n == 1)
-		log_event(LOG_INFO, "authd.account", KV_S("addr", c->v[0]->m.addr),
-		    KV_STR("op", op_text(c->v[0]->m.op)));
+		log_event(LOG_INFO, "authd.account", KV_S("addr", c->first->m.addr),
+		    KV_STR("op", op_text(c->first->m.op)));
 	else
 		log_event(LOG_INFO, "authd.import", KV_U("accounts", c->n));
 }
@@ -349,12 +348,10 @@ change_start(struct change *c, uint32_t id)
 	size_t plain = 0;
 
 	pending_add(c->peer, &c->pending, id, change_cancel);
-	for (size_t i = 0; i < c->n; i++)
-		plain += c->v[i]->m.password.n > 0;
+	for (const struct user *u = c->first; u != NULL; u = u->next)
+		plain += u->m.password.n > 0;
 	c->hashing = plain;
-	for (size_t i = 0; i < c->n && plain > 0; i++) {
-		struct user *u = c->v[i];
-
+	for (struct user *u = c->first; u != NULL && plain > 0; u = u->next) {
 		u->job = (struct hash_job){ .done = hashed, .arg = u };
 		if (u->m.password.n > 0)
 			need(hash_submit(pool, &u->job, HASH_NEW, SPAN(""), u->m.password, true, NULL) == 0);
@@ -392,10 +389,9 @@ import_request(struct peer *p, uint32_t id, const struct authd_import *m)
 	struct change *c = p->batches != NULL ? p->batches : change_new(p);
 	struct authd_user u;
 	struct err e = { 0 };
-	int got;
 
 	p->batches = NULL;
-	while ((got = ipc_unpack(&authd_def, &rest, authd_user, &u, &e)) > 0)
+	while (ipc_unpack(&authd_def, &rest, authd_user, &u, &e) > 0)
 		if (change_add(c, &u, &e) < 0)
 			break;
 	if (e.kind != ERR_NONE) {
@@ -435,8 +431,8 @@ show_user(struct peer *p, uint32_t id, struct span in)
 {
 	struct authd *a = p->a;
 	struct authd_user m;
-	struct account acct;
-	struct span addr;
+	struct account acct = { 0 };
+	struct span addr = { 0 };
 	struct err e = { 0 };
 	int got = our_address(a, in, false, a->scratch, &addr, &e);
 
@@ -614,7 +610,7 @@ static int
 apply_alias(struct authd *a, const void *req, struct err *e)
 {
 	const struct authd_alias *m = req;
-	struct span key, old;
+	struct span key = { 0 }, old = { 0 };
 	int got;
 
 	if (our_address(a, m->addr, true, a->scratch, &key, e) < 0)

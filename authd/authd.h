@@ -44,7 +44,7 @@ struct peer {
 	struct authd *a;
 	struct pending *pending;
 	struct change *batches;		/* of an import that is not complete; admin.c's */
-	struct peer *next, **at;
+	struct peer *prev, *next;
 };
 
 void	pending_add(struct peer *p, struct pending *w, uint32_t id, void (*cancel)(struct pending *));

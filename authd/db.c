@@ -150,7 +150,7 @@ upgrade(struct db *d, struct err *e)
 {
 	struct arena *a = arena_new(4096);
 	struct span mark;
-	int version, app, rc = 0;
+	int version = 0, app = 0, rc = 0;
 
 	if (pragma_number(d, "PRAGMA user_version", &version, e) < 0 ||
 	    pragma_number(d, "PRAGMA application_id", &app, e) < 0)

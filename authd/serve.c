@@ -51,9 +51,12 @@ peer_close(struct peer *p)
 	import_forget(p);
 	loop_watch(a->loop, &p->watch, 0);
 	ipc_free(p->ch);
-	*p->at = p->next;
+	if (p->prev != NULL)
+		p->prev->next = p->next;
+	else
+		a->peers = p->next;
 	if (p->next != NULL)
-		p->next->at = p->at;
+		p->next->prev = p->prev;
 	free(p);
 	if (a->draining && a->peers == NULL && a->idle != NULL)
 		a->idle(a->idle_arg);
@@ -258,9 +261,8 @@ authd_peer(struct authd *a, int fd, enum ipc_role role)
 	p->ch = ipc_new(fd, &authd_def, ROLE_AUTHD, role);
 	p->watch = (struct watch){ .fd = fd, .ready = peer_ready, .arg = p };
 	p->next = a->peers;
-	p->at = &a->peers;
 	if (p->next != NULL)
-		p->next->at = &p->next;
+		p->next->prev = p;
 	a->peers = p;
 	loop_watch(a->loop, &p->watch, EPOLLIN);
 }
@@ -283,8 +285,10 @@ void
 authd_done_(struct authd *a)
 {
 	a->idle = NULL;
-	while (a->peers != NULL)
-		peer_close(a->peers);
+	for (struct peer *p = a->peers, *next; p != NULL; p = next) {
+		next = p->next;
+		peer_close(p);
+	}
 	loop_timer(a->loop, &a->flush, 0);
 	hash_pool_free(a->pool);
 	limits_free(a->by_client);

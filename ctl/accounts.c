@@ -1,6 +1,5 @@
 #include "ctl/accounts.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 
 /* An account's password may be hashed before the answer, and thousands of an import. */
@@ -34,18 +33,17 @@ option(int argc, char **argv, int *i, const char *name, bool *missing)
 }
 
 int
-authd_change_(struct ctl *c, uint32_t number, const void *m, const char *fmt, ...)
+authd_change_(struct ctl *c, uint32_t number, const void *m, struct span what, const char *done)
 {
-	struct authd_done done;
+	struct authd_done answer;
 	struct err e = { 0 };
 	struct ipc *ch = ctl_dial(c, "authd", &authd_def, &e);
 	struct json j;
-	va_list ap;
 
 	if (ch == NULL)
 		return ctl_fail(&e);
 	ipc_timeout(ch, WAIT_MS);
-	if (ipc_call_(ch, number, m, authd_done_no, &done, &e) < 0) {
+	if (ipc_call_(ch, number, m, authd_done_no, &answer, &e) < 0) {
 		ipc_free(ch);
 		return ctl_fail(&e);
 	}
@@ -53,14 +51,12 @@ authd_change_(struct ctl *c, uint32_t number, const void *m, const char *fmt, ..
 	if (c->json) {
 		json_begin(&j, stdout);
 		json_object(&j, NULL);
-		json_number(&j, "changed", done.count);
+		json_number(&j, "changed", answer.count);
 		json_close(&j);
 		return 0;
 	}
-	va_start(ap, fmt);
-	vprintf(fmt, ap);
-	va_end(ap);
-	putchar('\n');
+	ctl_put(what);
+	printf(" %s\n", done);
 	return 0;
 }
 

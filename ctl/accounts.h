@@ -21,13 +21,10 @@ int	verb_run(const struct verb *verbs, struct ctl *c, int argc, char **argv);
  */
 const char *option(int argc, char **argv, int *i, const char *name, bool *missing);
 
-/*
- * Send one request that is answered by authd_done, print what was done ("TEXT\n", or {"changed":N}); exit
- * status.
- */
-#define authd_change(c, name, m, ...) authd_change_((c), name##_no, (const struct name *)(m), __VA_ARGS__)
-int authd_change_(struct ctl *c, uint32_t number, const void *m, const char *fmt, ...)
-    __attribute__((format(printf, 4, 5)));
+/* Send one request that authd_done answers, and print "WHAT DONE\n", or {"changed":N}; exit status. */
+#define authd_change(c, name, m, what, done)                                                                  \
+	authd_change_((c), name##_no, (const struct name *)(m), (what), (done))
+int authd_change_(struct ctl *c, uint32_t number, const void *m, struct span what, const char *done);
 
 /*
  * Every item of a list, page after page: fn unpacks the first of *items and gives its address (which lives as

@@ -20,8 +20,10 @@ put(struct ctl *c, int argc, char **argv, uint32_t op)
 		buf_printf(&targets, &e, "%s%s", i > 2 ? "," : "", argv[i]);
 	m.addr = span_str(argv[1]);
 	m.targets = buf_span(&targets);
-	rc = e.kind != ERR_NONE ? ctl_fail(&e) : authd_change(c, authd_alias, &m, "%s %s", argv[1],
-	    op == OP_ADD ? "added" : "changed");
+	if (e.kind != ERR_NONE)
+		rc = ctl_fail(&e);
+	else
+		rc = authd_change(c, authd_alias, &m, m.addr, op == OP_ADD ? "added" : "changed");
 	buf_free(&targets);
 	return rc;
 }
@@ -45,7 +47,7 @@ del(struct ctl *c, int argc, char **argv)
 
 	if (argc != 2)
 		return EX_USAGE;
-	return authd_change(c, authd_alias, &m, "%s deleted", argv[1]);
+	return authd_change(c, authd_alias, &m, m.addr, "deleted");
 }
 
 struct listing {

@@ -11,7 +11,7 @@ change(struct ctl *c, int argc, char **argv, uint32_t op, const char *done)
 
 	if (argc != 2)
 		return EX_USAGE;
-	return authd_change(c, authd_domain, &m, "%s %s", argv[1], done);
+	return authd_change(c, authd_domain, &m, m.name, done);
 }
 
 static int

@@ -101,7 +101,7 @@ send_request(struct ctl *c, struct request *r, uint32_t op, const char *done)
 {
 	r->m.op = op;
 	r->m.aliases = buf_span(&r->aliases);
-	return authd_change(c, authd_user, &r->m, "%.*s %s", SPAN_ARG(r->m.addr), done);
+	return authd_change(c, authd_user, &r->m, r->m.addr, done);
 }
 
 static void
@@ -166,7 +166,7 @@ del(struct ctl *c, int argc, char **argv)
 
 	if (argc != 2)
 		return EX_USAGE;
-	return authd_change(c, authd_user, &m, "%s deleted; its mail is kept", argv[1]);
+	return authd_change(c, authd_user, &m, m.addr, "deleted; its mail is kept");
 }
 
 /* ---- show and list */

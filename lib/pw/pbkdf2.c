@@ -32,7 +32,7 @@ parse(struct span hash, struct pbkdf2 *out, struct err *e)
 int
 pw_pbkdf2_form(const struct pw_scheme *s, struct span hash, struct err *e)
 {
-	struct pbkdf2 h;
+	struct pbkdf2 h = { 0 };
 
 	(void)s;
 	if (parse(hash, &h, e) < 0)
@@ -43,7 +43,7 @@ pw_pbkdf2_form(const struct pw_scheme *s, struct span hash, struct err *e)
 int
 pw_pbkdf2_verify(const struct pw_scheme *s, struct span hash, struct span password, struct err *e)
 {
-	struct pbkdf2 h;
+	struct pbkdf2 h = { 0 };
 	unsigned char got[KEY];
 	int same;
 

@@ -134,39 +134,62 @@ encoding_seen(const struct pw_scheme *s, size_t n)
 	return n == 2 * pw_digest_size(s->digest) ? PW_HEX : PW_BASE64;
 }
 
-/* A hash taken apart: its scheme, and the octets behind the encoding. */
-struct parsed {
-	const struct pw_scheme *scheme;
-	struct span hash; /* in mem */
+/* The octets of a hash behind its scheme and encoding. */
+struct octets {
+	struct span s; /* in mem */
 	unsigned char mem[PW_HASH_MAX];
 };
 
-static int
-parse(struct span in, struct parsed *out, struct err *e)
+/* Take {SCHEME.ENCODING}hash apart: the scheme, or NULL with *e. */
+static const struct pw_scheme *
+parse(struct span in, struct octets *out, struct err *e)
 {
+	const struct pw_scheme *scheme;
 	struct span name, dotted;
 	enum pw_encoding enc;
 	ssize_t end = span_chr(in, '}'), n;
 
-	if (in.n > PW_HASH_MAX)
-		return err_set(e, ERR_PEER, "a hash of more than %d octets", PW_HASH_MAX);
-	if (in.n < 2 || in.p[0] != '{' || end < 2)
-		return err_set(e, ERR_PEER, "no {SCHEME} before the hash");
+	out->s = SPAN("");
+	if (in.n > PW_HASH_MAX) {
+		err_set(e, ERR_PEER, "a hash of more than %d octets", PW_HASH_MAX);
+		return NULL;
+	}
+	if (in.n < 2 || in.p[0] != '{' || end < 2) {
+		err_set(e, ERR_PEER, "no {SCHEME} before the hash");
+		return NULL;
+	}
 	dotted = (struct span){ in.p + 1, (size_t)end - 1 };
 	name = span_cut(&dotted, '.'); /* leaves the encoding */
 	in = span_from(in, (size_t)end + 1);
-	out->scheme = scheme_named(name);
-	if (out->scheme == NULL)
-		return err_set(e, ERR_PEER, "{%.*s} is not a supported password scheme", SPAN_ARG(name));
-	enc = encoding_seen(out->scheme, in.n);
-	if (dotted.n > 0 && encoding_named(dotted, &enc) < 0)
-		return err_set(
-		    e, ERR_PEER, "{%s}: unknown encoding .%.*s", out->scheme->name, SPAN_ARG(dotted));
+	scheme = scheme_named(name);
+	if (scheme == NULL) {
+		err_set(e, ERR_PEER, "{%.*s} is not a supported password scheme", SPAN_ARG(name));
+		return NULL;
+	}
+	enc = encoding_seen(scheme, in.n);
+	if (dotted.n > 0 && encoding_named(dotted, &enc) < 0) {
+		err_set(e, ERR_PEER, "{%s}: unknown encoding .%.*s", scheme->name, SPAN_ARG(dotted));
+		return NULL;
+	}
 	n = pw_decode(enc, in, out->mem, sizeof out->mem, e);
-	if (n < 0)
-		return err_prefix(e, "{%s}: ", out->scheme->name);
-	out->hash = span_of(out->mem, (size_t)n);
-	return out->scheme->form(out->scheme, out->hash, e);
+	if (n < 0) {
+		err_prefix(e, "{%s}: ", scheme->name);
+		return NULL;
+	}
+	out->s = span_of(out->mem, (size_t)n);
+	return scheme;
+}
+
+/* 0 cheap, 1 slow, -1 with *e: no hash. */
+static int
+judge(struct span hash, struct err *e)
+{
+	struct octets h;
+	const struct pw_scheme *scheme = parse(hash, &h, e);
+	int cost = scheme != NULL ? scheme->form(scheme, h.s, e) : -1;
+
+	sodium_memzero(h.mem, sizeof h.mem);
+	return cost;
 }
 
 int
@@ -180,21 +203,13 @@ pw_init(struct err *e)
 int
 pw_scheme_valid(struct span hash, struct err *e)
 {
-	struct parsed h;
-	int cost = parse(hash, &h, e);
-
-	sodium_memzero(h.mem, sizeof h.mem);
-	return cost < 0 ? -1 : 0;
+	return judge(hash, e) < 0 ? -1 : 0;
 }
 
 bool
 pw_cheap(struct span hash)
 {
-	struct parsed h;
-	int cost = parse(hash, &h, NULL);
-
-	sodium_memzero(h.mem, sizeof h.mem);
-	return cost == 0;
+	return judge(hash, NULL) == 0;
 }
 
 int
@@ -212,17 +227,19 @@ pw_password_valid(struct span password, struct err *e)
 int
 pw_verify(struct span hash, struct span password, struct err *e)
 {
-	struct parsed h;
+	const struct pw_scheme *scheme;
+	struct octets h;
 	int rc;
 
 	if (pw_password_valid(password, NULL) < 0)
 		return 0;
-	if (parse(hash, &h, e) < 0) {
+	scheme = parse(hash, &h, e);
+	if (scheme != NULL && scheme->form(scheme, h.s, e) >= 0) {
+		rc = scheme->verify(scheme, h.s, password, e);
+	} else {
+		rc = -1;
 		if (e != NULL)
 			e->kind = ERR_PERM;
-		rc = -1;
-	} else {
-		rc = h.scheme->verify(h.scheme, h.hash, password, e);
 	}
 	sodium_memzero(h.mem, sizeof h.mem);
 	return rc;

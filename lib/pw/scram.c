@@ -44,7 +44,7 @@ parse(const struct pw_scheme *s, struct span hash, struct scram *out, struct err
 int
 pw_scram_form(const struct pw_scheme *s, struct span hash, struct err *e)
 {
-	struct scram h;
+	struct scram h = { 0 };
 
 	if (parse(s, hash, &h, e) < 0)
 		return -1;
@@ -56,7 +56,7 @@ pw_scram_verify(const struct pw_scheme *s, struct span hash, struct span passwor
 {
 	size_t size = pw_digest_size(s->digest);
 	unsigned char salted[PW_DIGEST_MAX], key[PW_DIGEST_MAX], stored[PW_DIGEST_MAX];
-	struct scram h;
+	struct scram h = { 0 };
 	int same;
 
 	if (parse(s, hash, &h, e) < 0)

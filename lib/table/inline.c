@@ -50,7 +50,7 @@ static void *
 inline_open(struct span where, struct err *e)
 {
 	struct entries *s;
-	struct span rest, key, value;
+	struct span rest, key = { 0 }, value = { 0 };
 	int got;
 
 	if (where.n < 2 || where.p[0] != '{' || where.p[where.n - 1] != '}') {
