@@ -60,22 +60,36 @@ body_map(struct body *b, struct span *region, struct err *e)
 }
 
 int
-body_fields(struct body *b, const struct span *names, size_t n, bool except, struct buf *out, struct err *e)
+body_fields(struct body *b, const struct structure_names *names, bool except, struct buf *out, struct err *e)
 {
 	bool complete = false;
 	struct span region;
 
-	if (header_select(b->msg->prefix, names, n, except, out, e) < 0)
+	if (header_select(b->msg->prefix, names->names, names->n, except, out, e) < 0)
 		return -1;
 	if (!except) {
-		if (structure_header_fields(&b->st, names, n, out, &complete, e) < 0)
+		if (structure_fields(&b->st, names, out, &complete, e) < 0)
 			return -1;
 		if (complete)
 			return b->st.header_size > 0 || b->msg->prefix.n > 0 ? buf_str(out, e, "\r\n") : 0;
 	}
 	if (body_map(b, &region, e) < 0)
 		return -1;
-	return header_select(span_head(region, b->st.header_size), names, n, except, out, e);
+	return header_select(span_head(region, b->st.header_size), names->names, names->n, except, out, e);
+}
+
+void
+body_prepare(struct imap_section *sections, struct arena *a)
+{
+	for (struct imap_section *sec = sections; sec != NULL; sec = sec->next) {
+		struct structure_names *names;
+
+		if (sec->n == 0)
+			continue;
+		names = arena_alloc(a, sizeof *names);
+		*names = structure_names(sec->names, sec->n);
+		sec->looked_up = names;
+	}
 }
 
 /* A run of octets of a message: of memory, then of the region. */
@@ -132,7 +146,7 @@ section_fields(struct body *b, const struct imap_section *sec, struct buf *out, 
 	int rc;
 
 	if (sec->part.n == 0)
-		return body_fields(b, sec->names, sec->n, except, out, e) < 0 ? -1 : 1;
+		return body_fields(b, sec->looked_up, except, out, e) < 0 ? -1 : 1;
 	rc = structure_part(&b->st, sec->part, &p, e);
 	if (rc <= 0 || !p.message)
 		return rc < 0 ? -1 : 0;

@@ -32,7 +32,10 @@ int	body_map(struct body *b, struct span *region, struct err *e);
  * Header fields with these names (or, except = true, all others), raw, prefix first, then the empty line that ends a
  * header. Appended.
  */
-int	body_fields(struct body *b, const struct span *names, size_t n, bool except, struct buf *out, struct err *e);
+int	body_fields(struct body *b, const struct structure_names *names, bool except, struct buf *out, struct err *e);
+
+/* Once a command, before body_section(): look up the names that its sections ask for. */
+void	body_prepare(struct imap_section *sections, struct arena *a);
 
 /*
  * "BODY[1]<0> {123}" CR LF octets, or NIL where the message has no such section: to the client. After a failure that is

@@ -226,6 +226,7 @@ do_fetch(struct session *s, struct cmd *cmd, struct err *e)
 	if (messages_parse(s, cmd, &m, e) < 0 || imap_sp(&cmd->args, e) < 0 ||
 	    imap_fetch_parse(&cmd->args, s->a, &f.f, e) < 0)
 		return -1;
+	body_prepare(f.f.sections, s->a);
 	if (cmd->uid)
 		f.f.items |= FETCH_UID;
 	s->condstore |= (f.f.items & FETCH_MODSEQ) != 0; /* RFC 7162, 3.1: this enables it */

@@ -17,6 +17,8 @@ enum answer { NO, YES, UNKNOWN };
 
 struct looked_up {
 	struct search_key text;
+	struct span name;		/* of a header field */
+	struct structure_names names;
 	uint64_t keyword;	/* bit in store_rec, 0: no message has it */
 };
 
@@ -41,6 +43,8 @@ struct subject {
 static int
 look_up_text(struct searching *g, struct imap_search *k, struct looked_up *l, struct cmd *cmd, struct err *e)
 {
+	l->name = span_str(k->name);
+	l->names = structure_names(&l->name, 1);
 	if (search_key(g->args.charset, k->text, g->s->a, &l->text, e) == 0)
 		return 0;
 	cmd->code = "BADCHARSET (US-ASCII UTF-8)"; /* RFC 3501, 7.1 */
@@ -125,8 +129,8 @@ arrived(const struct imap_search *k, const struct subject *m)
 static int
 header(const struct imap_search *k, const struct subject *m, struct err *e)
 {
-	struct search_key key = ((struct looked_up *)k->looked_up)->text;
-	struct span name = span_str(k->name);
+	const struct looked_up *l = k->looked_up;
+	struct search_key key = l->text;
 	struct buf fields;
 	bool found = false;
 	int rc;
@@ -134,7 +138,7 @@ header(const struct imap_search *k, const struct subject *m, struct err *e)
 	if (m->body == NULL)
 		return UNKNOWN;
 	buf_init(&fields, (size_t)2 << 30);
-	rc = body_fields(m->body, &name, 1, false, &fields, e);
+	rc = body_fields(m->body, &l->names, false, &fields, e);
 	if (rc == 0)
 		found = search_header(buf_span(&fields), k->name, &key, 1);
 	buf_free(&fields);

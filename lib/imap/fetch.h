@@ -39,6 +39,7 @@ struct imap_section {
 	bool seen;		/* fetching it sets \Seen: not .PEEK, not RFC822.HEADER */
 	bool partial;
 	uint32_t from, count;	/* of a partial one; count is at least 1 */
+	const void *looked_up;	/* the caller's: what it made of the names */
 };
 
 struct imap_fetch {
