@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <sodium.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -71,21 +72,30 @@ struct holder {
 	struct owner *bucket[BUCKETS];
 };
 
+/* Above every descriptor that the program started with: the log, doors, listeners. */
+static int
+line_above(void)
+{
+	struct rlimit r;
+	int high = 2;
+
+	if (getrlimit(RLIMIT_NOFILE, &r) < 0)
+		r.rlim_cur = 1024;
+	for (int fd = 0; (rlim_t)fd < r.rlim_cur && fd < 65536; fd++)
+		if (fcntl(fd, F_GETFD) >= 0)
+			high = fd;
+	return high + 1;
+}
+
 struct holder *
-holder_new(struct svc *svc, int store, struct err *e)
+holder_new(struct svc *svc, int store)
 {
 	struct holder *h = mem_zero(1, sizeof *h);
 
 	h->svc = svc;
 	h->store = store;
 	randombytes_buf(h->key, sizeof h->key);
-	h->first_fd = fcntl(store, F_DUPFD_CLOEXEC, 64);
-	if (h->first_fd < 0) {
-		err_set(e, ERR_TEMP, "imapd: descriptors: %m");
-		free(h);
-		return NULL;
-	}
-	close(h->first_fd);
+	h->first_fd = line_above();
 	return h;
 }
 

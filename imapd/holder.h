@@ -28,8 +28,8 @@ struct holder;
 struct ipc;
 struct svc;
 
-/* Before svc_confine. `store`: the directory of all owners. */
-struct holder *holder_new(struct svc *s, int store, struct err *e);
+/* Once all is open that the program needs, before svc_confine. `store`: the directory of all owners. */
+struct holder *holder_new(struct svc *s, int store);
 
 /* A client whose ticket has been checked. The stream is taken, also on failure (ERR_TEMP). Spans are copied. */
 struct holder_client {

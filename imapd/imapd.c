@@ -223,10 +223,10 @@ prepare(struct imapd *d, struct svc *s, struct err *e)
 {
 	d->svc = s;
 	more_descriptors();
-	if (read_key(s, &d->key, e) < 0 || (d->seen = ticket_seen_new(e)) == NULL ||
-	    (d->holder = holder_new(s, svc_dir(s, "store"), e)) == NULL)
+	if (read_key(s, &d->key, e) < 0 || (d->seen = ticket_seen_new(e)) == NULL || jail_prepare(WORKER_CALLS, e) < 0)
 		return -1;
-	return jail_prepare(WORKER_CALLS, e);
+	d->holder = holder_new(s, svc_dir(s, "store"));
+	return 0;
 }
 
 int

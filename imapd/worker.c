@@ -30,6 +30,7 @@ worker_enter(int store, struct span owner, struct err *e)
 	else if (strcmp(cfg.sandbox, "off") != 0)
 		rc = jail_narrow(WORKER_CALLS, &own, 1, e);
 	close(own.fd);
+	close(store);
 	return rc;
 }
 

@@ -16,7 +16,7 @@ enum { WORKER_CALLS = JAIL_FILES | JAIL_SQLITE | JAIL_SYNC | JAIL_PAIR };
 struct worker_start {
 	struct svc *svc;
 	int stream, control;		/* of the client, blocking; to the holder, non-blocking. Taken */
-	int store;			/* the directory of all owners */
+	int store;			/* the directory of all owners; taken */
 	struct span owner, login, client, sid;
 	uint64_t since;			/* milliseconds since 1970 */
 	struct span tag, input;		/* a new session: of the login, to be answered; what came behind it */
@@ -27,8 +27,8 @@ struct worker_start {
 int	worker_run(const struct worker_start *w);
 
 /*
- * Enter the directory of an owner below `store`, and lock out everything else: from here on the kernel lets this
- * process open no file but this owner's.
+ * Enter the directory of an owner below `store` (which is closed), and lock out everything else: from here on the
+ * kernel lets this process open no file but this owner's.
  */
 int	worker_enter(int store, struct span owner, struct err *e);
 
