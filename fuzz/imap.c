@@ -22,7 +22,9 @@ arguments(struct span name, struct imap_lex *l, struct arena *a, struct err *e)
 	if (span_ieq(name, "SELECT"))
 		return imap_mailbox(l, a, &mailbox, e) < 0 ? -1 : imap_select_params(l, &condstore, e);
 	if (span_ieq(name, "STATUS"))
-		return imap_mailbox(l, a, &mailbox, e) < 0 || imap_sp(l, e) < 0 ? -1 : imap_status_parse(l, &items, e);
+		return imap_mailbox(l, a, &mailbox, e) < 0 || imap_sp(l, e) < 0
+			   ? -1
+			   : imap_status_parse(l, &items, e);
 	if (imap_set_parse(l, a, &set, e) < 0 || imap_sp(l, e) < 0)
 		return -1;
 	imap_set_resolve(&set, 7);
@@ -45,7 +47,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	imap_line_literal(l.in, &lit, &e);
 	err_clear(&e);
-	if (imap_command(&l, &tag, &name, &uid, &e) == 0 && imap_sp(&l, &e) == 0 && arguments(name, &l, a, &e) < 0)
+	if (imap_command(&l, &tag, &name, &uid, &e) == 0 && imap_sp(&l, &e) == 0 &&
+	    arguments(name, &l, a, &e) < 0)
 		need(e.kind == ERR_PEER);
 	arena_free(a);
 	return 0;

@@ -1,9 +1,9 @@
 /*
  * APPEND: RFC 3501, 6.3.11, with the APPENDUID of RFC 4315.
  *
- * What can be refused is refused before the message is asked for. Then it goes from the connection into the store's
- * file and never stands in memory as a whole; mimed, which can reach nothing, makes its structure from the file; and
- * the store has it on disk before OK is said.
+ * What can be refused is refused before the message is asked for. Then it goes from the connection into the
+ * store's file and never stands in memory as a whole; mimed, which can reach nothing, makes its structure
+ * from the file; and the store has it on disk before OK is said.
  */
 #include <unistd.h>
 
@@ -25,7 +25,8 @@ acceptable(struct session *s, struct cmd *cmd, struct span name, struct store_ma
 
 	if (size > cfg.message_size_max) {
 		cmd->code = "TOOBIG";
-		return err_set(e, ERR_PERM, "A message may have %llu octets", (unsigned long long)cfg.message_size_max);
+		return err_set(
+		    e, ERR_PERM, "A message may have %llu octets", (unsigned long long)cfg.message_size_max);
 	}
 	if (size == 0) {
 		cmd->code = "CANNOT";
@@ -85,8 +86,8 @@ readable(struct session *s, const struct store_file *f, struct err *e)
 }
 
 /*
- * The structure of the message, borrowed from the channel to mimed. Empty if mimed died of it or cannot be had: then the
- * store keeps the message as opaque text.
+ * The structure of the message, borrowed from the channel to mimed. Empty if mimed died of it or cannot be
+ * had: then the store keeps the message as opaque text.
  */
 static struct span
 structure_of(struct session *s, const struct store_file *f)
@@ -103,8 +104,8 @@ structure_of(struct session *s, const struct store_file *f)
 	}
 	if (e.kind == ERR_NONE)
 		return answer.structure;
-	log_event(LOG_WARN, "imapd.unparsed", KV_S("sid", s->sid), KV_S("owner", s->owner), KV_U("size", f->size),
-	    KV_ERR(&e));
+	log_event(LOG_WARN, "imapd.unparsed", KV_S("sid", s->sid), KV_S("owner", s->owner),
+	    KV_U("size", f->size), KV_ERR(&e));
 	ipc_free(s->mimed);
 	s->mimed = NULL;
 	return (struct span){ 0 };
@@ -146,7 +147,8 @@ decline(struct session *s, const struct imap_literal *lit, struct err *e)
 		err_clear(e);
 		return err_set(e, ERR_GONE, "message of %llu octets", (unsigned long long)lit->size);
 	}
-	if (command_skip(s, lit->size, &gone) < 0 || conn_line(s->c, &line, &bad) == 0 || bad.kind == ERR_GONE) {
+	if (command_skip(s, lit->size, &gone) < 0 || conn_line(s->c, &line, &bad) == 0 ||
+	    bad.kind == ERR_GONE) {
 		err_clear(e);
 		return err_set(e, ERR_GONE, "closed within a message");
 	}

@@ -48,7 +48,8 @@ body_map(struct body *b, struct span *region, struct err *e)
 		if (open_file(b, e) < 0)
 			return -1;
 		b->map_size = (size_t)(b->msg->length + skip);
-		b->map = mmap(NULL, b->map_size, PROT_READ, MAP_PRIVATE, b->fd, (off_t)(b->msg->offset - skip));
+		b->map = mmap(
+		    NULL, b->map_size, PROT_READ, MAP_PRIVATE, b->fd, (off_t)(b->msg->offset - skip));
 		if (b->map == MAP_FAILED) {
 			b->map = NULL;
 			return err_set(e, ERR_TEMP, "mapping a message: %m");

@@ -1,8 +1,8 @@
 /*
  * body.h - the octets of a message, and the sections of it that FETCH can ask for.
  *
- * A message is a prefix, which is in the index, and then a region of a file. What is in the structure record is given
- * from there; the file is opened only for octets that are nowhere else.
+ * A message is a prefix, which is in the index, and then a region of a file. What is in the structure
+ * record is given from there; the file is opened only for octets that are nowhere else.
  */
 #ifndef IMAPD_BODY_H
 #define IMAPD_BODY_H
@@ -29,17 +29,18 @@ void	body_close(struct body *b);
 int	body_map(struct body *b, struct span *region, struct err *e);
 
 /*
- * Header fields with these names (or, except = true, all others), raw, prefix first, then the empty line that ends a
- * header. Appended.
+ * Header fields with these names (or, except = true, all others), raw, prefix first, then the empty line
+ * that ends a header. Appended.
  */
-int	body_fields(struct body *b, const struct structure_names *names, bool except, struct buf *out, struct err *e);
+int	body_fields(struct body *b, const struct structure_names *names, bool except, struct buf *out,
+	    struct err *e);
 
 /* Once a command, before body_section(): look up the names that its sections ask for. */
 void	body_prepare(struct imap_section *sections, struct arena *a);
 
 /*
- * "BODY[1]<0> {123}" CR LF octets, or NIL where the message has no such section: to the client. After a failure that is
- * not ERR_GONE NIL has been said as well, so that the response can go on.
+ * "BODY[1]<0> {123}" CR LF octets, or NIL where the message has no such section: to the client. After a
+ * failure that is not ERR_GONE NIL has been said as well, so that the response can go on.
  */
 int	body_section(struct body *b, const struct imap_section *section, struct err *e);
 

@@ -1,7 +1,7 @@
 /*
- * The command table, and how a command is read: a line, and as long as it ends in a literal, that and the next
- * line, all kept in s->text, so that parsers see one text. The message of APPEND is the one literal that is
- * not collected: append.c takes it from the connection.
+ * The command table, and how a command is read: a line, and as long as it ends in a literal, that and the
+ * next line, all kept in s->text, so that parsers see one text. The message of APPEND is the one literal that
+ * is not collected: append.c takes it from the connection.
  */
 #include "imapd/command.h"
 
@@ -171,7 +171,7 @@ static int
 announce_after(struct session *s, const struct cmd *cmd, struct err *e)
 {
 	bool numbers = !cmd->uid && (span_ieq(cmd->name, "FETCH") || span_ieq(cmd->name, "STORE") ||
-	    span_ieq(cmd->name, "SEARCH"));
+					span_ieq(cmd->name, "SEARCH"));
 
 	if (announce(s, !numbers, e) == 0)
 		return 0;
@@ -187,7 +187,8 @@ run(struct session *s, struct cmd *cmd, struct err *e)
 {
 	const struct command *c;
 
-	cmd->args.in = cmd->message != NULL ? span_head(buf_span(&s->text), cmd->message->text) : buf_span(&s->text);
+	cmd->args.in = cmd->message != NULL ? span_head(buf_span(&s->text), cmd->message->text)
+					    : buf_span(&s->text);
 	if (imap_command(&cmd->args, &cmd->tag, &cmd->name, &cmd->uid, e) < 0)
 		return -1;
 	c = command_find(cmd->name, cmd->uid);

@@ -5,8 +5,8 @@
 #include "imapd/session.h"
 
 /*
- * Read the next command, run it, answer it. A command that is no good is answered BAD and the session goes on.
- * -1 with ERR_GONE when the client is away (conn_timed_out tells why).
+ * Read the next command, run it, answer it. A command that is no good is answered BAD and the session goes
+ * on. -1 with ERR_GONE when the client is away (conn_timed_out tells why).
  */
 int	command_serve(struct session *s, struct err *e);
 

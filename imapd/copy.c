@@ -15,7 +15,7 @@ copyuid(struct session *s, const struct store_copied *c, struct span *out, struc
 	struct buf text;
 	int rc;
 
-	/* Both sides must be of one shape: the first UIDs of the sets belong to each other. Ours both ascend. */
+	/* The n-th UID of one side belongs to the n-th of the other (RFC 4315, 3): both ascend. */
 	for (size_t i = 0; i < c->n; i++) {
 		imap_set_append(&src, c->src[i]);
 		imap_set_append(&dst, c->dst[i]);

@@ -1,8 +1,9 @@
 /*
  * FETCH and UID FETCH: RFC 3501, 6.4.5 and 7.4.2; MODSEQ and CHANGEDSINCE of RFC 7162, 3.1.4.
  *
- * What is in the fixed records (flags, UID, dates, sizes) is answered from the view alone, without a look into the
- * index. ENVELOPE, BODY, BODYSTRUCTURE and the usual header fields are copied from the structure record as they are.
+ * What is in the fixed records (flags, UID, dates, sizes) is answered from the view alone, without a look
+ * into the index. ENVELOPE, BODY, BODYSTRUCTURE and the usual header fields are copied from the structure
+ * record as they are.
  */
 #include "imap/args.h"
 #include "imap/fetch.h"
@@ -18,8 +19,8 @@ enum { FROM_STRUCTURE = FETCH_ENVELOPE | FETCH_BODY | FETCH_BODYSTRUCTURE };
 struct fetching {
 	struct session *s;
 	struct imap_fetch f;
-	bool *flags_too;	/* beside messages: \Seen was set, so the flags are told (6.4.5) */
-	bool lost;		/* some message could not be given */
+	bool *flags_too; /* beside messages: \Seen was set, so the flags are told (6.4.5) */
+	bool lost;       /* some message could not be given */
 };
 
 static void
@@ -40,7 +41,10 @@ fixed_items(struct session *s, unsigned items, const struct store_rec *r, const 
 		unsigned item;
 		const char *text;
 	} rows[] = {
-		{ FETCH_UID, "UID " }, { FETCH_FLAGS, "" }, { FETCH_MODSEQ, "MODSEQ (" }, { FETCH_INTERNALDATE, "" },
+		{ FETCH_UID, "UID " },
+		{ FETCH_FLAGS, "" },
+		{ FETCH_MODSEQ, "MODSEQ (" },
+		{ FETCH_INTERNALDATE, "" },
 		{ FETCH_SIZE, "RFC822.SIZE " },
 	};
 
@@ -144,8 +148,8 @@ static int
 fetch_stored(struct fetching *f, const struct messages *m, struct err *e)
 {
 	bool record = (f->f.items & FROM_STRUCTURE) != 0 || f->f.sections != NULL;
-	struct store_fetch *in = store_fetch_open(f->s->view, m->uid, m->n,
-	    record ? STORE_WANT_STRUCTURE : STORE_WANT_FILE);
+	struct store_fetch *in = store_fetch_open(
+	    f->s->view, m->uid, m->n, record ? STORE_WANT_STRUCTURE : STORE_WANT_FILE);
 	struct store_msg msg;
 	size_t i = 0;
 	int rc;
@@ -204,7 +208,8 @@ set_seen(struct fetching *f, struct cmd *cmd, const struct messages *m, struct e
 
 	f->flags_too = arena_array(s->a, m->n, sizeof *f->flags_too);
 	for (size_t i = 0; i < m->n; i++) {
-		f->flags_too[i] = (s->view->rec[m->seq[i] - 1].flags & (STORE_SEEN | (uint32_t)STORE_GONE)) == 0;
+		f->flags_too[i] = (s->view->rec[m->seq[i] - 1].flags & (STORE_SEEN | (uint32_t)STORE_GONE)) ==
+				  0;
 		if (f->flags_too[i])
 			seqs[n++] = m->seq[i];
 	}

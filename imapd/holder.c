@@ -21,12 +21,12 @@
 
 enum {
 	BUCKETS = 8192,
-	DEATHS_MAX = 3,		/* workers that died one after the other before they said anything: no more then */
+	DEATHS_MAX = 3, /* workers that died one after the other before they said anything: no more then */
 };
 
 /* The sessions of one owner. */
 struct owner {
-	struct owner *next;	/* in the bucket */
+	struct owner *next; /* in the bucket */
 	struct held *sessions;
 	size_t n;
 	char name[];
@@ -36,21 +36,21 @@ struct owner {
 struct held {
 	struct holder *h;
 	struct owner *owner;
-	struct held *next, *prev;	/* of the same owner */
-	struct watch stream;		/* watched while HELD */
-	struct timer autologout;	/* set while HELD */
+	struct held *next, *prev; /* of the same owner */
+	struct watch stream;      /* watched while HELD */
+	struct timer autologout;  /* set while HELD */
 
-	struct ipc *control;		/* to the worker; NULL: HELD */
+	struct ipc *control; /* to the worker; NULL: HELD */
 	struct watch from_worker;
 	pid_t pid;
 	unsigned deaths;
 
-	bool recorded;			/* what follows is true */
-	bool idling, told;		/* told: the worker was, since the record */
+	bool recorded;     /* what follows is true */
+	bool idling, told; /* told: the worker was, since the record */
 	uint32_t flags, bad;
 	uint64_t commands, octets_in, octets_out;
 	struct store_view_state view;
-	char *tag;			/* of the IDLE command; NULL: none */
+	char *tag; /* of the IDLE command; NULL: none */
 
 	/* The newest change since the record before: 0 none; in this mailbox, 0: in several. */
 	uint64_t news, news_mailbox;
@@ -58,14 +58,14 @@ struct held {
 	uint64_t since;
 	struct id sid;
 	uint16_t login_n;
-	char text[];			/* login, and then client as a C string */
+	char text[]; /* login, and then client as a C string */
 };
 
 struct holder {
 	struct svc *svc;
 	struct loop *loop;
 	int store;
-	int first_fd;			/* descriptors of sessions are not below this one */
+	int first_fd; /* descriptors of sessions are not below this one */
 	bool draining;
 	size_t n;
 	unsigned char key[crypto_shorthash_KEYBYTES];
@@ -239,8 +239,9 @@ end_held(struct held *x, const char *bye, const char *why)
 	if (bye != NULL)
 		send(x->stream.fd, bye, strlen(bye), MSG_DONTWAIT | MSG_NOSIGNAL);
 	log_event(LOG_INFO, "imapd.end", KV_STR("sid", x->sid.s), KV_STR("owner", x->owner->name),
-	    KV_U("commands", x->commands), KV_U("bad", x->bad), KV_U("in", x->octets_in), KV_U("out", x->octets_out),
-	    KV_U("seconds", (clock_wall_ms() - x->since) / 1000), KV_STR("err", why));
+	    KV_U("commands", x->commands), KV_U("bad", x->bad), KV_U("in", x->octets_in),
+	    KV_U("out", x->octets_out), KV_U("seconds", (clock_wall_ms() - x->since) / 1000),
+	    KV_STR("err", why));
 	forget(x);
 }
 
@@ -250,7 +251,8 @@ end_held(struct held *x, const char *bye, const char *why)
 static void
 close_others(const struct holder *h, int a, int b)
 {
-	unsigned low = (unsigned)(a < b ? a : b), high = (unsigned)(a < b ? b : a), first = (unsigned)h->first_fd;
+	unsigned low = (unsigned)(a < b ? a : b), high = (unsigned)(a < b ? b : a),
+		 first = (unsigned)h->first_fd;
 
 	if (low > first)
 		close_range(first, low - 1, 0);
@@ -353,8 +355,8 @@ wake(struct held *x)
 static bool
 has_news(const struct held *x)
 {
-	return x->idling && x->view.mailbox != 0 && (x->news_mailbox == 0 || x->news_mailbox == x->view.mailbox) &&
-	       x->news > x->view.modseq;
+	return x->idling && x->view.mailbox != 0 &&
+	       (x->news_mailbox == 0 || x->news_mailbox == x->view.mailbox) && x->news > x->view.modseq;
 }
 
 /* Once a record: its answer is the next one. If the worker is gone, its channel will say so. */
@@ -504,8 +506,8 @@ frame(struct held *x, struct ipc_in *in, struct err *e)
 static void
 worker_lost(struct held *x, const struct err *why)
 {
-	log_event(LOG_ERROR, "imapd.lost", KV_STR("sid", x->sid.s), KV_STR("owner", x->owner->name), KV_U("pid", x->pid),
-	    KV_U("recorded", x->recorded), KV_ERR(why));
+	log_event(LOG_ERROR, "imapd.lost", KV_STR("sid", x->sid.s), KV_STR("owner", x->owner->name),
+	    KV_U("pid", x->pid), KV_U("recorded", x->recorded), KV_ERR(why));
 	if (!x->recorded) {
 		end_held(x, NULL, "its worker died");
 		return;

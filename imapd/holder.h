@@ -1,5 +1,6 @@
 /*
- * holder.h - all sessions: those that a worker serves, and those that wait in here at the price of a record.
+ * holder.h - all sessions: those that a worker serves, and those that wait in here at the price of a
+ * record.
  *
  *   state   event                              then
  *   -       holder_begin                       a worker is started: SERVED
@@ -16,8 +17,9 @@
  *           imap_wait passes                   BYE, forgotten
  *   any     drain                              HELD: BYE, forgotten; SERVED: the worker is told
  *
- * News may be older than the record: it counts if its modification sequence is above the record's. So nothing is lost
- * that happens between a worker's last look at the mailbox and its record, in whatever order the two arrive here.
+ * News may be older than the record: it counts if its modification sequence is above the record's. So
+ * nothing is lost that happens between a worker's last look at the mailbox and its record, in whatever
+ * order the two arrive here.
  */
 #ifndef IMAPD_HOLDER_H
 #define IMAPD_HOLDER_H
@@ -31,7 +33,7 @@ struct svc;
 /* Once all is open that the program needs, before svc_confine. `store`: the directory of all owners. */
 struct holder *holder_new(struct svc *s, int store);
 
-/* A client whose ticket has been checked. The stream is taken, also on failure (ERR_TEMP). Spans are copied. */
+/* A client whose ticket has been checked. The stream is taken, also on failure (ERR_TEMP). */
 struct holder_client {
 	int stream;
 	struct span owner, login, sid, client, tag, input;

@@ -1,9 +1,9 @@
 /*
- * IDLE (RFC 2177). The worker gives its record at once, stays a moment, then leaves; the holder starts another when there
- * is news or the client speaks, and that one comes back to idle_go_on() by the record.
+ * IDLE (RFC 2177). The worker gives its record at once, stays a moment, then leaves; the holder starts
+ * another when there is news or the client speaks, and that one comes back to idle_go_on() by the record.
  *
- * Order matters: the record is withdrawn before anything is said to the client or taken from it, and given anew after.
- * So a worker killed at any point either left a record that is true, or none.
+ * Order matters: the record is withdrawn before anything is said to the client or taken from it, and given
+ * anew after. So a worker killed at any point either left a record that is true, or none.
  */
 #include "imapd/idle.h"
 

@@ -1,8 +1,8 @@
 /*
  * imapd - IMAP after login.
  *
- * One process, the holder, is an event loop that has every session; for each that does something it forks a worker.
- * Read on in this order:
+ * One process, the holder, is an event loop that has every session; for each that does something it forks a
+ * worker. Read on in this order:
  *
  *   holder.c   all sessions, idle ones as records; starts and follows workers
  *   worker.c   a session's process: enters the owner's store, locks out the rest, serves
@@ -11,8 +11,9 @@
  *   wait.c     waiting for the client, and handing the session back; idle.c: IDLE
  *   session.c select.c mailbox.c list.c fetch.c (body.c) search.c store.c append.c copy.c   the commands
  *
- * The grammar is in lib/imap/, the mailboxes are in store/. The holder parses nothing that a client sent. What is said to
- * it by other programs is checked by lib/ipc; a session begins only with a ticket of authd (lib/ipc/ticket.h).
+ * The grammar is in lib/imap/, the mailboxes are in store/. The holder parses nothing that a client sent.
+ * What is said to it by other programs is checked by lib/ipc; a session begins only with a ticket of authd
+ * (lib/ipc/ticket.h).
  */
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -28,13 +29,13 @@
 #include "ipc/ticket.h"
 
 /*
- * The holder itself opens nothing: files and SQLite are for its workers, which cannot have more than it has, and which
- * keep of the store their owner's directory only.
+ * The holder itself opens nothing: files and SQLite are for its workers, which cannot have more than it has,
+ * and which keep of the store their owner's directory only.
  */
 static const struct jail jail = {
 	.calls = WORKER_CALLS | JAIL_FORK | JAIL_CONFINE,
 	.paths = { { "store", JAIL_READ | JAIL_WRITE } },
-	.file_max = UINT64_MAX,	/* an index may grow; messages are limited by message_size_max */
+	.file_max = UINT64_MAX, /* an index may grow; messages are limited by message_size_max */
 };
 
 struct imapd {
@@ -92,7 +93,8 @@ begin(struct caller *c, struct ipc_in *in, struct err *e)
 	if (m.stream < 0)
 		return err_set(e, ERR_PEER, "session_begin without a stream");
 	if (check_ticket(c->d, &m, &t, &why) < 0) {
-		log_event(LOG_WARN, "imapd.ticket", KV_S("sid", m.sid), KV_S("client", m.client), KV_ERR(&why));
+		log_event(
+		    LOG_WARN, "imapd.ticket", KV_S("sid", m.sid), KV_S("client", m.client), KV_ERR(&why));
 		close(m.stream);
 	} else {
 		struct holder_client client = { m.stream, t.owner, t.login, m.sid, m.client, m.tag, m.input };
@@ -223,7 +225,8 @@ prepare(struct imapd *d, struct svc *s, struct err *e)
 {
 	d->svc = s;
 	more_descriptors();
-	if (read_key(s, &d->key, e) < 0 || (d->seen = ticket_seen_new(e)) == NULL || jail_prepare(WORKER_CALLS, e) < 0)
+	if (read_key(s, &d->key, e) < 0 || (d->seen = ticket_seen_new(e)) == NULL ||
+	    jail_prepare(WORKER_CALLS, e) < 0)
 		return -1;
 	d->holder = holder_new(s, svc_dir(s, "store"));
 	return 0;

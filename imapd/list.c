@@ -1,7 +1,9 @@
 /*
- * LIST and LSUB: RFC 3501, 6.3.8 and 6.3.9; the options of RFC 5258, SPECIAL-USE of RFC 6154, STATUS of RFC 5819.
+ * LIST and LSUB: RFC 3501, 6.3.8 and 6.3.9; the options of RFC 5258, SPECIAL-USE of RFC 6154, STATUS of RFC
+ * 5819.
  *
- * The store gives all names, sorted, parents that exist only as names among them; so what is below a name follows it.
+ * The store gives all names, sorted, parents that exist only as names among them; so what is below a name
+ * follows it.
  */
 #include "imap/args.h"
 #include "imap/match.h"
@@ -13,10 +15,10 @@
 struct listing {
 	struct session *s;
 	struct imap_list args;
-	struct span *patterns;		/* with the reference in front */
+	struct span *patterns; /* with the reference in front */
 	struct store_mailbox *box;
 	size_t n;
-	const char *word;		/* "LIST" or "LSUB" */
+	const char *word; /* "LIST" or "LSUB" */
 };
 
 static const char *
@@ -94,7 +96,8 @@ tell(struct listing *l, const struct store_mailbox *m, bool childinfo, struct er
 	if (imap_put_mailbox(m->name, &l->s->out, e) < 0)
 		return -1;
 	if (childinfo) /* RFC 5258, 4: which of the criteria the children meet */
-		out_printf(l->s, e, " (\"CHILDINFO\" (%s%s%s))", (o & LIST_SUBSCRIBED) != 0 ? "\"SUBSCRIBED\"" : "",
+		out_printf(l->s, e, " (\"CHILDINFO\" (%s%s%s))",
+		    (o & LIST_SUBSCRIBED) != 0 ? "\"SUBSCRIBED\"" : "",
 		    (o & LIST_SUBSCRIBED) != 0 && (o & LIST_SPECIAL_USE) != 0 ? " " : "",
 		    (o & LIST_SPECIAL_USE) != 0 ? "\"SPECIAL-USE\"" : "");
 	out_str(l->s, "\r\n", e);
@@ -133,7 +136,8 @@ tell_all(struct listing *l, struct err *e)
 static struct span
 interpreted(struct arena *a, struct span reference, struct span pattern)
 {
-	return reference.n == 0 ? pattern : arena_printf(a, "%.*s%.*s", SPAN_ARG(reference), SPAN_ARG(pattern));
+	return reference.n == 0 ? pattern
+				: arena_printf(a, "%.*s%.*s", SPAN_ARG(reference), SPAN_ARG(pattern));
 }
 
 static int
@@ -165,14 +169,17 @@ do_list(struct session *s, struct cmd *cmd, struct err *e)
 }
 
 /*
- * A parent of subscribed names that is not subscribed itself: LSUB with % must give it as \Noselect (6.3.9). `told` is
- * the last one given, to say each once: names are sorted, so equal parents of one level come together.
+ * A parent of subscribed names that is not subscribed itself: LSUB with % must give it as \Noselect (6.3.9).
+ * `told` is the last one given, to say each once: names are sorted, so equal parents of one level come
+ * together.
  */
 static int
 tell_parents(struct listing *l, const struct store_mailbox *m, struct span *told, struct err *e)
 {
 	for (size_t at = 0; at < m->name.n; at++) {
-		struct store_mailbox parent = { .name = span_head(m->name, at), .noselect = true, .children = true };
+		struct store_mailbox parent = {
+			.name = span_head(m->name, at), .noselect = true, .children = true
+		};
 
 		if (m->name.p[at] != '/' || !matches(l, parent.name) || span_same(*told, parent.name))
 			continue;

@@ -121,7 +121,8 @@ do_status(struct session *s, struct cmd *cmd, struct err *e)
 	int rc;
 
 	if (imap_sp(&cmd->args, e) < 0 || imap_mailbox(&cmd->args, s->a, &name, e) < 0 ||
-	    imap_sp(&cmd->args, e) < 0 || imap_status_parse(&cmd->args, &items, e) < 0 || imap_end(&cmd->args, e) < 0)
+	    imap_sp(&cmd->args, e) < 0 || imap_status_parse(&cmd->args, &items, e) < 0 ||
+	    imap_end(&cmd->args, e) < 0)
 		return -1;
 	rc = store_mailbox(s->st, name, &box, s->a, e);
 	if (rc < 0)

@@ -4,7 +4,7 @@
 
 #include "imapd/session.h"
 
-/* Before the first command of a worker that needs room: ask authd, tell the store. ERR_TEMP when that fails. */
+/* Before a worker's first command that needs room: ask authd, tell the store. ERR_TEMP when that fails. */
 int	quota_learn(struct session *s, struct err *e);
 
 /* When a worker ends that changed something: tell authd what is used now. Nothing is lost if that fails. */

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "imap/flags.h"
 #include "imap/reply.h"
 #include "imapd/flags.h"
 
@@ -89,8 +90,8 @@ out_mailbox_flags(struct session *s, bool permanent, struct err *e)
 	if (rc == 0 && permanent && s->view->read_only)
 		rc = out_str(s, "* OK [PERMANENTFLAGS ()] Nothing can be changed\r\n", e);
 	else if (rc == 0 && permanent) /* \*: new keywords may be made */
-		rc = out_printf(s, e, "* OK [PERMANENTFLAGS (%.*s%s)] Flags are kept\r\n", SPAN_ARG(buf_span(&list)),
-		    s->view->keywords < STORE_KEYWORDS_MAX ? " \\*" : "");
+		rc = out_printf(s, e, "* OK [PERMANENTFLAGS (%.*s%s)] Flags are kept\r\n",
+		    SPAN_ARG(buf_span(&list)), s->view->keywords < STORE_KEYWORDS_MAX ? " \\*" : "");
 	buf_free(&list);
 	return rc;
 }
@@ -100,7 +101,8 @@ out_changed(struct session *s, uint32_t seq, struct err *e)
 {
 	const struct store_rec *r = &s->view->rec[seq - 1];
 
-	/* The UID is for clients that pair updates with their own records; unasked data is always allowed (7). */
+	/* The UID is for clients that pair updates with their own records; unasked data is always allowed
+	 * (7). */
 	out_printf(s, e, "* %u FETCH (UID %u ", seq, r->uid);
 	out_flags(s, r, e);
 	if (s->condstore)
@@ -143,8 +145,8 @@ out_no(struct session *s, const struct cmd *cmd, struct err *e)
 	if (e->kind == ERR_TEMP && code == NULL) {
 		code = "UNAVAILABLE"; /* RFC 5530 */
 		text = "This cannot be done now: try again later";
-		log_event(LOG_WARN, "imapd.failed", KV_S("sid", s->sid), KV_S("owner", s->owner), KV_S("command", cmd->name),
-		    KV_ERR(e));
+		log_event(LOG_WARN, "imapd.failed", KV_S("sid", s->sid), KV_S("owner", s->owner),
+		    KV_S("command", cmd->name), KV_ERR(e));
 	}
 	if (code != NULL)
 		rc = out_printf(s, &own, "%.*s NO [%s] %s\r\n", SPAN_ARG(cmd->tag), code, text);

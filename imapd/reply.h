@@ -1,5 +1,6 @@
 /*
- * reply.h - what goes to the client, and how failures of the store become response codes (RFC 3501, 7.1; 5530).
+ * reply.h - what goes to the client, and how failures of the store become response codes (RFC 3501, 7.1;
+ * 5530).
  */
 #ifndef IMAPD_REPLY_H
 #define IMAPD_REPLY_H
@@ -8,7 +9,8 @@
 
 /* Append to the responses. Whole lines; out_flush_some() is called between them in long answers. */
 int	out_str(struct session *s, const char *text, struct err *e);
-int	out_printf(struct session *s, struct err *e, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+int	out_printf(struct session *s, struct err *e, const char *fmt, ...)
+	    __attribute__((format(printf, 3, 4)));
 int	out_flush_some(struct session *s, struct err *e);	/* to conn, when there is much */
 int	out_flush(struct session *s, struct err *e);		/* to the client */
 

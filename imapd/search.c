@@ -1,8 +1,9 @@
 /*
  * SEARCH and UID SEARCH: RFC 3501, 6.4.4; ESEARCH of RFC 4731; MODSEQ of RFC 7162, 3.1.5.
  *
- * The program is tried on each message with what the view knows: flags, dates, sizes, numbers. Only where that does not
- * decide, the message's structure record is read, and its file only for BODY, TEXT and unusual header fields.
+ * The program is tried on each message with what the view knows: flags, dates, sizes, numbers. Only where
+ * that does not decide, the message's structure record is read, and its file only for BODY, TEXT and unusual
+ * header fields.
  */
 #include "imap/flags.h"
 #include "imap/search.h"
@@ -17,17 +18,17 @@ enum answer { NO, YES, UNKNOWN };
 
 struct looked_up {
 	struct search_key text;
-	struct span name;		/* of a header field */
+	struct span name; /* of a header field */
 	struct structure_names names;
-	uint64_t keyword;	/* bit in store_rec, 0: no message has it */
+	uint64_t keyword; /* bit in store_rec, 0: no message has it */
 };
 
 struct searching {
 	struct session *s;
 	struct imap_search_args args;
-	uint32_t *found, *seqs;	/* indexes in the view + 1: what matched; what must be read */
+	uint32_t *found, *seqs; /* indexes in the view + 1: what matched; what must be read */
 	size_t n, unknown;
-	uint64_t modseq;	/* highest of those found */
+	uint64_t modseq; /* highest of those found */
 };
 
 /* The message under test; body NULL while only its fixed record is known. */
@@ -118,7 +119,8 @@ sent(const struct imap_search *k, const struct subject *m)
 static enum answer
 arrived(const struct imap_search *k, const struct subject *m)
 {
-	struct date d = { .utc = (m->r->date_ms - (m->r->date_ms % 1000 + 1000) % 1000) / 1000, .zone = m->r->zone };
+	struct date d = { .utc = (m->r->date_ms - (m->r->date_ms % 1000 + 1000) % 1000) / 1000,
+		.zone = m->r->zone };
 	int32_t day = date_day(d);
 
 	if (k->op == SEARCH_ON)
@@ -281,7 +283,8 @@ from_view(struct searching *g, struct err *e)
 
 /* One that had to be read; a message that cannot be is not found. */
 static int
-from_message(struct searching *g, uint32_t seq, const struct store_msg *msg, uint32_t *more, size_t *n, struct err *e)
+from_message(
+    struct searching *g, uint32_t seq, const struct store_msg *msg, uint32_t *more, size_t *n, struct err *e)
 {
 	struct subject m = { .s = g->s, .seq = seq, .r = &g->s->view->rec[seq - 1] };
 	struct body b;
@@ -389,8 +392,8 @@ tell_plain(struct searching *g, const struct cmd *cmd, struct err *e)
 }
 
 /*
- * RFC 7162, 3.1.10: MODSEQ in ESEARCH is the highest of the messages returned: with MIN or MAX alone, or both, that
- * of those messages.
+ * RFC 7162, 3.1.10: MODSEQ in ESEARCH is the highest of the messages returned: with MIN or MAX alone, or
+ * both, that of those messages.
  */
 static uint64_t
 extended_modseq(const struct searching *g)

@@ -74,7 +74,8 @@ do_enable(struct session *s, struct cmd *cmd, struct err *e)
 		condstore |= span_ieq(word, "CONDSTORE"); /* what we have not is ignored (RFC 5161, 3.1) */
 	} while (imap_peek(&cmd->args) != '\0');
 	if (condstore && !s->condstore && s->view != NULL &&
-	    out_printf(s, e, "* OK [HIGHESTMODSEQ %llu] From here on\r\n", (unsigned long long)s->view->modseq) < 0)
+	    out_printf(
+		s, e, "* OK [HIGHESTMODSEQ %llu] From here on\r\n", (unsigned long long)s->view->modseq) < 0)
 		return -1;
 	s->condstore |= condstore;
 	return out_str(s, condstore ? "* ENABLED CONDSTORE\r\n" : "* ENABLED\r\n", e);

@@ -1,9 +1,10 @@
 /*
  * session.h - one client's session, as its worker knows it, and what the command files share.
  *
- * A command is a function of (session, command). It writes untagged responses into s->out by the functions of
- * reply.h, and either returns 0, with cmd->ok what stands behind "tag OK ", or -1 with *e, and then cmd->code may
- * hold a response code for the NO. Everything that lives as long as the command is allocated from s->a.
+ * A command is a function of (session, command). It writes untagged responses into s->out by the functions
+ * of reply.h, and either returns 0, with cmd->ok what stands behind "tag OK ", or -1 with *e, and then
+ * cmd->code may hold a response code for the NO. Everything that lives as long as the command is allocated
+ * from s->a.
  */
 #ifndef IMAPD_SESSION_H
 #define IMAPD_SESSION_H

@@ -83,7 +83,9 @@ do_store(struct session *s, struct cmd *cmd, struct err *e)
 		return err_set(e, ERR_PERM, "The mailbox is read-only");
 	s->condstore |= args.conditional; /* RFC 7162, 3.1: this enables it */
 	change = (struct store_flags){
-		.op = args.mode == '+' ? STORE_FLAGS_ADD : args.mode == '-' ? STORE_FLAGS_REMOVE : STORE_FLAGS_SET,
+		.op = args.mode == '+'   ? STORE_FLAGS_ADD
+		      : args.mode == '-' ? STORE_FLAGS_REMOVE
+					 : STORE_FLAGS_SET,
 		.flags = flags_to_store(args.flags.system),
 		.keywords = args.flags.keywords,
 		.nkeywords = args.flags.n,

@@ -1,5 +1,6 @@
 /*
- * wait.h - a worker that waits for its client, and hands the session back to the holder when that takes long.
+ * wait.h - a worker that waits for its client, and hands the session back to the holder when that takes
+ * long.
  */
 #ifndef IMAPD_WAIT_H
 #define IMAPD_WAIT_H
@@ -17,9 +18,9 @@ enum wake {
 int	wait_for(struct session *s, uint64_t wait_ms, enum wake *why, struct err *e);
 
 /*
- * Give the holder a record from which the session can go on; with leave = true it takes over now, and s->leave is set.
- * 0 if there is no record to give (a message that was expunged by others is not announced yet): then the worker
- * stays. 1 when done, -1.
+ * Give the holder a record from which the session can go on; with leave = true it takes over now, and
+ * s->leave is set. 0 if there is no record to give (a message that was expunged by others is not announced
+ * yet): then the worker stays. 1 when done, -1.
  */
 int	hand_over(struct session *s, bool leave, struct err *e);
 

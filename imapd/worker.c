@@ -12,7 +12,7 @@
 #include "ipc/idle.h"
 
 enum {
-	ARENA_MAX = 1 << 30,	/* a view of a hundred million messages would need more: the backstop */
+	ARENA_MAX = 1 << 30, /* a view of a hundred million messages would need more: the backstop */
 	OUT_MAX = 1 << 30,
 };
 
@@ -121,10 +121,12 @@ resume(struct session *s, const struct idle_record *r, struct err *e)
 static int
 welcome(struct session *s, const struct worker_start *w, struct err *e)
 {
-	if (conn_push(s->c, w->input, e) < 0 || out_printf(s, e, "%.*s OK [CAPABILITY ", SPAN_ARG(w->tag)) < 0 ||
+	if (conn_push(s->c, w->input, e) < 0 ||
+	    out_printf(s, e, "%.*s OK [CAPABILITY ", SPAN_ARG(w->tag)) < 0 ||
 	    imap_caps(IMAP_CAPS_AFTER, &s->out, e) < 0)
 		return -1;
-	log_event(LOG_INFO, "imapd.begin", KV_S("sid", s->sid), KV_S("owner", s->owner), KV_S("client", s->client));
+	log_event(
+	    LOG_INFO, "imapd.begin", KV_S("sid", s->sid), KV_S("owner", s->owner), KV_S("client", s->client));
 	return out_str(s, "] Logged in\r\n", e);
 }
 
@@ -136,7 +138,8 @@ turn_away(struct session *s, const struct worker_start *w, const struct err *why
 	const char *code = why->kind == ERR_TEMP ? "UNAVAILABLE" : "SERVERBUG";
 
 	if (w->record == NULL)
-		out_printf(s, &e, "%.*s NO [%s] The mailboxes cannot be opened now\r\n", SPAN_ARG(w->tag), code);
+		out_printf(
+		    s, &e, "%.*s NO [%s] The mailboxes cannot be opened now\r\n", SPAN_ARG(w->tag), code);
 	else
 		out_printf(s, &e, "* BYE [%s] The session cannot go on\r\n", code);
 	out_flush(s, &e);
@@ -165,9 +168,10 @@ say_end(struct session *s, const struct err *e)
 {
 	struct err ignored = { 0 };
 
-	log_event(LOG_INFO, "imapd.end", KV_S("sid", s->sid), KV_S("owner", s->owner), KV_U("commands", s->commands),
-	    KV_U("bad", s->bad), KV_U("in", s->before_in + conn_in(s->c)), KV_U("out", s->before_out + conn_out(s->c)),
-	    KV_U("seconds", (clock_wall_ms() - s->since) / 1000), KV_ERR(e));
+	log_event(LOG_INFO, "imapd.end", KV_S("sid", s->sid), KV_S("owner", s->owner),
+	    KV_U("commands", s->commands), KV_U("bad", s->bad), KV_U("in", s->before_in + conn_in(s->c)),
+	    KV_U("out", s->before_out + conn_out(s->c)), KV_U("seconds", (clock_wall_ms() - s->since) / 1000),
+	    KV_ERR(e));
 	if (s->up != NULL)
 		ipc_send(s->up, idle_end, &(struct idle_end){}, 0, &ignored);
 }
@@ -179,7 +183,8 @@ worker_run(const struct worker_start *w)
 	struct err e = { 0 };
 
 	session_init(&s, w);
-	if (open_store(&s, w, &e) < 0 || (w->record != NULL ? resume(&s, w->record, &e) : welcome(&s, w, &e)) < 0) {
+	if (open_store(&s, w, &e) < 0 ||
+	    (w->record != NULL ? resume(&s, w->record, &e) : welcome(&s, w, &e)) < 0) {
 		if (e.kind != ERR_GONE)
 			turn_away(&s, w, &e);
 	} else {

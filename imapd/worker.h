@@ -27,8 +27,8 @@ struct worker_start {
 int	worker_run(const struct worker_start *w);
 
 /*
- * Enter the directory of an owner below `store` (which is closed), and lock out everything else: from here on the
- * kernel lets this process open no file but this owner's.
+ * Enter the directory of an owner below `store` (which is closed), and lock out everything else: from here
+ * on the kernel lets this process open no file but this owner's.
  */
 int	worker_enter(int store, struct span owner, struct err *e);
 

@@ -1,9 +1,10 @@
 /*
  * mimed - parse what APPEND brings.
  *
- * A message is hostile, and its parser is the largest piece of code that looks at one. So it runs here: a child per
- * channel, which can open no file, reach no network, start nothing, and holds nothing but the one message it was given a
- * descriptor of. If it dies or cannot parse, imapd stores the message as opaque text, and nobody ever parses it again.
+ * A message is hostile, and its parser is the largest piece of code that looks at one. So it runs here: a
+ * child per channel, which can open no file, reach no network, start nothing, and holds nothing but the one
+ * message it was given a descriptor of. If it dies or cannot parse, imapd stores the message as opaque text,
+ * and nobody ever parses it again.
  */
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -32,7 +33,8 @@ check_range(const struct mimed_parse *m, struct err *e)
 
 	if (m->file < 0 || fstat(m->file, &st) < 0)
 		return err_set(e, ERR_PEER, "mimed_parse without a file");
-	if (!S_ISREG(st.st_mode) || m->offset > (uint64_t)st.st_size || m->size > (uint64_t)st.st_size - m->offset)
+	if (!S_ISREG(st.st_mode) || m->offset > (uint64_t)st.st_size ||
+	    m->size > (uint64_t)st.st_size - m->offset)
 		return err_set(e, ERR_PEER, "mimed_parse of octets that are not there");
 	return 0;
 }

@@ -109,8 +109,11 @@ imap_status_parse(struct imap_lex *l, unsigned *items, struct err *e)
 		const char *name;
 		unsigned item;
 	} words[] = {
-		{ "MESSAGES", STATUS_MESSAGES }, { "RECENT", STATUS_RECENT }, { "UIDNEXT", STATUS_UIDNEXT },
-		{ "UIDVALIDITY", STATUS_UIDVALIDITY }, { "UNSEEN", STATUS_UNSEEN },
+		{ "MESSAGES", STATUS_MESSAGES },
+		{ "RECENT", STATUS_RECENT },
+		{ "UIDNEXT", STATUS_UIDNEXT },
+		{ "UIDVALIDITY", STATUS_UIDVALIDITY },
+		{ "UNSEEN", STATUS_UNSEEN },
 		{ "HIGHESTMODSEQ", STATUS_HIGHESTMODSEQ },
 	};
 	enum { WORDS = sizeof words / sizeof words[0] };

@@ -103,8 +103,11 @@ section_text(struct state *st, struct imap_section *s, struct span *word, struct
 		const char *name;
 		enum imap_section_kind kind;
 	} words[] = {
-		{ "HEADER", SECTION_HEADER }, { "HEADER.FIELDS", SECTION_FIELDS },
-		{ "HEADER.FIELDS.NOT", SECTION_FIELDS_NOT }, { "TEXT", SECTION_TEXT }, { "MIME", SECTION_MIME },
+		{ "HEADER", SECTION_HEADER },
+		{ "HEADER.FIELDS", SECTION_FIELDS },
+		{ "HEADER.FIELDS.NOT", SECTION_FIELDS_NOT },
+		{ "TEXT", SECTION_TEXT },
+		{ "MIME", SECTION_MIME },
 	};
 
 	struct span given = section_word(st->l);

@@ -4,8 +4,12 @@ static const struct {
 	const char *name;
 	unsigned bit;
 } rows[] = {
-	{ "\\Answered", IMAP_ANSWERED }, { "\\Flagged", IMAP_FLAGGED }, { "\\Deleted", IMAP_DELETED },
-	{ "\\Seen", IMAP_SEEN },	 { "\\Draft", IMAP_DRAFT },	{ "\\Recent", IMAP_RECENT },
+	{ "\\Answered", IMAP_ANSWERED },
+	{ "\\Flagged", IMAP_FLAGGED },
+	{ "\\Deleted", IMAP_DELETED },
+	{ "\\Seen", IMAP_SEEN },
+	{ "\\Draft", IMAP_DRAFT },
+	{ "\\Recent", IMAP_RECENT },
 };
 enum { ROWS = sizeof rows / sizeof rows[0] };
 

@@ -34,7 +34,8 @@ struct imap_flags {
  * them: RFC 3501, 9, flag-extension). With bare = true the list may stand without parentheses, as in STORE,
  * and then goes to the end of the text.
  */
-int	imap_flags_parse(struct imap_lex *l, bool bare, struct arena *a, struct imap_flags *out, struct err *e);
+int	imap_flags_parse(struct imap_lex *l, bool bare, struct arena *a, struct imap_flags *out,
+	    struct err *e);
 
 /*
  * One flag of SEARCH or a response: the bit of "\Seen" (with its backslash, any case; \Recent too), 0 for

@@ -1,8 +1,8 @@
 /*
  * lex.h - the words of IMAP: RFC 3501, 9, from which every command is put together.
  *
- * A command is parsed as one text: its line, and where the line ends in a literal, "{n}" CR LF, the octets of
- * the literal and the next line, without the last CR LF. Who reads from the client collects it so, with
+ * A command is parsed as one text: its line, and where the line ends in a literal, "{n}" CR LF, the octets
+ * of the literal and the next line, without the last CR LF. Who reads from the client collects it so, with
  * imap_line_literal().
  *
  * Everything here looks only at that text, allocates into the arena given and is linear. What fails
@@ -61,7 +61,7 @@ int	imap_pattern(struct imap_lex *l, struct arena *a, struct span *out, struct e
 
 int	imap_number(struct imap_lex *l, uint32_t *out, struct err *e);
 int	imap_nz_number(struct imap_lex *l, uint32_t *out, struct err *e);
-int	imap_modseq(struct imap_lex *l, uint64_t *out, struct err *e); /* mod-sequence-valzer (RFC 7162, 7): 63 bits */
+int	imap_modseq(struct imap_lex *l, uint64_t *out, struct err *e); /* of 63 bits, or 0 (RFC 7162, 7) */
 
 /* True if all of s is made of octets of an atom, and s is not empty. */
 bool	imap_is_atom(struct span s);

@@ -16,9 +16,9 @@ struct word {
 	const char *name;
 	enum argument arg;
 	enum imap_search_op op;
-	bool negate;		/* the key is NOT of this */
-	unsigned flags;		/* of SEARCH_FLAG */
-	const char *field;	/* of SEARCH_HEADER */
+	bool negate;       /* the key is NOT of this */
+	unsigned flags;    /* of SEARCH_FLAG */
+	const char *field; /* of SEARCH_HEADER */
 };
 
 static const struct word words[] = {
@@ -75,8 +75,8 @@ negated(struct state *st, struct imap_search *k)
 {
 	struct imap_search *not = node(st, SEARCH_NOT);
 
-	not->child = k;
-	return not;
+	not ->child = k;
+	return not ;
 }
 
 /* NEW is RECENT UNSEEN: the one word that is two keys. */

@@ -2,8 +2,8 @@
  * search.h - what SEARCH asks for: RFC 3501, 6.4.4, with MODSEQ of RFC 7162, 3.1.5 and the RETURN of
  * RFC 4731.
  *
- * The program is a tree of keys. Dates, numbers and flags are ready to compare; texts are as the client wrote
- * them, in the charset that it named. (t/unit-imap-search.c, fuzz/imap.c)
+ * The program is a tree of keys. Dates, numbers and flags are ready to compare; texts are as the client
+ * wrote them, in the charset that it named. (t/unit-imap-search.c, fuzz/imap.c)
  */
 #ifndef IMAP_SEARCH_H
 #define IMAP_SEARCH_H
@@ -31,7 +31,7 @@ enum imap_search_op {
 	SEARCH_SENTBEFORE,	/* the same of the Date field */
 	SEARCH_SENTON,
 	SEARCH_SENTSINCE,
-	SEARCH_HEADER,		/* field `name` (in lower case, a C string) holds text; FROM, SUBJECT ... too */
+	SEARCH_HEADER,		/* field `name` (in lower case) holds text; FROM, SUBJECT ... too */
 	SEARCH_BODY,		/* text */
 	SEARCH_TEXT,		/* text */
 	SEARCH_MODSEQ,		/* modseq: at least this */
