@@ -1,10 +1,11 @@
 /*
- * filterd - what shall become of this message? Asked by smtpd before a message is accepted, so that what is refused
- * is refused in the session, and no report has to be sent to anyone.
+ * filterd - what shall become of this message? Asked by smtpd before a message is accepted, so that what is
+ * refused is refused in the session, and no report has to be sent to anyone.
  *
- * An event loop: one channel for each session of smtpd that asked. The chain (etc/filters.cf, lib/cfg/filters.h) is
- * walked in order; a filter that does not accept has the last word. What a message says is bytes here: nothing
- * is parsed, and the descriptor of the message is closed as soon as the chain is through with it.
+ * An event loop: one channel for each session of smtpd that asked. The chain (etc/filters.cf,
+ * lib/cfg/filters.h) is walked in order; a filter that does not accept has the last word. What a message says
+ * is bytes here: nothing is parsed, and the descriptor of the message is closed as soon as the chain is
+ * through with it.
  *
  *   a channel     waits for                 then
  *   open          filterd_check             the chain is walked, filterd_verdict sent
@@ -34,7 +35,7 @@ struct channel {
 /* There is one service in a process, and svc_* calls the functions below without a pointer of ours. */
 static struct filterd {
 	struct svc *svc;
-	struct arena *a;		/* holds the names of the chain */
+	struct arena *a; /* holds the names of the chain */
 	struct filters chain;
 	struct channel *channels;
 	bool draining;
@@ -52,8 +53,8 @@ walk(const struct filterd_check *q)
 
 		switch (f->kind) {
 		case FILTER_KIND_ACCEPT:
-			log_event(LOG_DEBUG, "filterd.filter", KV_S("sid", q->sid), KV_S("mid", q->mid), KV_S("filter", f->name),
-			    KV_STR("verdict", "accept"));
+			log_event(LOG_DEBUG, "filterd.filter", KV_S("sid", q->sid), KV_S("mid", q->mid),
+			    KV_S("filter", f->name), KV_STR("verdict", "accept"));
 			break;
 		}
 	}
@@ -116,8 +117,8 @@ answer(struct channel *c, struct ipc_in *in, struct err *e)
 	if (ipc_body(in, filterd_check, &q, e) < 0)
 		return -1;
 	v = walk(&q);
-	log_event(LOG_INFO, "filterd.verdict", KV_S("sid", q.sid), KV_S("mid", q.mid), KV_U("verdict", v.verdict),
-	    KV_U("filters", the.chain.n), KV_U("size", q.size));
+	log_event(LOG_INFO, "filterd.verdict", KV_S("sid", q.sid), KV_S("mid", q.mid),
+	    KV_U("verdict", v.verdict), KV_U("filters", the.chain.n), KV_U("size", q.size));
 	svc_count("filterd.checked", 1);
 	if (q.file >= 0)
 		close(q.file);

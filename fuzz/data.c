@@ -1,4 +1,5 @@
-/* Fuzz target: the DATA lexer gives the same message however its input is cut, and one that is well-formed. */
+/* Fuzz target: the DATA lexer gives the same message however its input is cut, and one that is well-formed.
+ */
 #include <stdlib.h>
 
 #include "smtp/data.h"

@@ -11,7 +11,8 @@ check_replies(struct span said)
 		struct span line = span_cut(&said, '\n');
 
 		need(line.n >= 5 && line.n <= 511 && line.p[line.n - 1] == '\r');
-		need(line.p[0] >= '2' && line.p[0] <= '5' && ascii_isdigit(line.p[1]) && ascii_isdigit(line.p[2]));
+		need(line.p[0] >= '2' && line.p[0] <= '5' && ascii_isdigit(line.p[1]) &&
+		     ascii_isdigit(line.p[2]));
 		need(line.p[3] == ' ' || line.p[3] == '-');
 	}
 }
@@ -19,8 +20,10 @@ check_replies(struct span said)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const char *const lmtp[] = { "message_size_max=1K", "protocol=lmtp", "filter=yes", "smtpd_recipients_max=100" };
-	static const char *const smtp[] = { "message_size_max=1K", "auth=optional", "smtpd_recipients_max=100" };
+	static const char *const lmtp[] = { "message_size_max=1K", "protocol=lmtp", "filter=yes",
+		"smtpd_recipients_max=100" };
+	static const char *const smtp[] = { "message_size_max=1K", "auth=optional",
+		"smtpd_recipients_max=100" };
 	struct err e = { 0 };
 	struct buf said;
 
@@ -31,7 +34,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	world.commit_fails = (data[0] & 15) == 14;
 	world.verdict = data[0] >> 4 & 7;
 	log_level_set(LOG_ERROR);
-	need(data[0] & 128 ? cfg_load(SPAN(""), "", lmtp, 4, &e) == 0 : cfg_load(SPAN(""), "", smtp, 3, &e) == 0);
+	need(data[0] & 128 ? cfg_load(SPAN(""), "", lmtp, 4, &e) == 0
+			   : cfg_load(SPAN(""), "", smtp, 3, &e) == 0);
 	buf_init(&said, 64 << 20);
 	world_session(span_of(data + 1, size - 1), data[0] & 64 ? SPAN("root") : SPAN(""), &said);
 	check_replies(buf_span(&said));

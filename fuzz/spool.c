@@ -34,7 +34,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (trailer_format(&m, &out, &e) == 0) {
 			arena_reset(a);
 			need(spool_parse(buf_span(&out), 1 << 20, &again, a, &e) == 0);
-			need(again.nrcpts == m.nrcpts && again.prefix.n == m.prefix.n && again.size == m.size);
+			need(
+			    again.nrcpts == m.nrcpts && again.prefix.n == m.prefix.n && again.size == m.size);
 		}
 	}
 	buf_free(&out);

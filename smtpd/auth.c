@@ -23,8 +23,8 @@ decode(struct span text, struct buf *out, struct err *e)
 }
 
 /*
- * Ask with a challenge in base64, and read the response: 1, 0 if an answer was given because there is none that
- * we can use, -1.
+ * Ask with a challenge in base64, and read the response: 1, 0 if an answer was given because there is none
+ * that we can use, -1.
  */
 static int
 challenge(struct session *s, const char *text, struct buf *out)
@@ -106,12 +106,17 @@ static int
 answer(struct session *s, const struct authd_login_answer *a, struct span name)
 {
 	static const char *const results[] = {
-		[LOGIN_OK] = "ok", [LOGIN_BAD] = "bad", [LOGIN_TEMP] = "temp", [LOGIN_DENIED] = "denied", [LOGIN_LIMIT] = "limit"
+		[LOGIN_OK] = "ok",
+		[LOGIN_BAD] = "bad",
+		[LOGIN_TEMP] = "temp",
+		[LOGIN_DENIED] = "denied",
+		[LOGIN_LIMIT] = "limit",
 	};
 	bool known = a->result <= LOGIN_LIMIT;
 
 	log_event(LOG_INFO, "smtpd.login", KV_S("sid", s->sid), KV_S("client", s->ip), KV_S("login", name),
-	    KV_STR("result", known ? results[a->result] : "?"), KV_STR("tls", conn_tls(s->c) != NULL ? "yes" : "no"));
+	    KV_STR("result", known ? results[a->result] : "?"),
+	    KV_STR("tls", conn_tls(s->c) != NULL ? "yes" : "no"));
 	if (a->result == LOGIN_OK) {
 		s->login = arena_dup(s->a, a->login);
 		return reply(s, "235 2.7.0 Authentication successful");

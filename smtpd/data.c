@@ -1,6 +1,7 @@
 /*
- * data.c - the text of the message: DATA (RFC 5321, 4.1.1.4) and BDAT (RFC 3030). It goes into the spool file as it
- * comes. What can't be kept (too large, no space) is read to its end all the same, for the session to go on.
+ * data.c - the text of the message: DATA (RFC 5321, 4.1.1.4) and BDAT (RFC 3030). It goes into the spool file
+ * as it comes. What can't be kept (too large, no space) is read to its end all the same, for the session to
+ * go on.
  */
 #include "base/clock.h"
 #include "cfg/cfg.h"
@@ -156,8 +157,8 @@ skip(struct session *s, uint64_t n)
 }
 
 /*
- * RFC 3030, 2 and 4.2: a BDAT that fails ends the transaction, and its chunk is read all the same. The answer goes out
- * before we wait for the rest of it. Nobody has to listen to a chunk that is out of all proportion.
+ * RFC 3030, 2 and 4.2: a BDAT that fails ends the transaction, and its chunk is read all the same. The answer
+ * goes out before we wait for the rest of it. Nobody has to listen to a chunk that is out of all proportion.
  */
 static int
 refuse_chunk(struct session *s, const struct smtp_command *cmd, const char *text)

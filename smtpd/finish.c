@@ -1,9 +1,10 @@
 /*
- * finish.c - the text is there: look at it, ask the filters, make it durable, hand it over, and only then say 250.
+ * finish.c - the text is there: look at it, ask the filters, make it durable, hand it over, and only then say
+ * 250.
  *
- * After spool_finish the message is durable; after peers_commit it is the queue's. A crash in between leaves a file
- * with a footer, which the queue finds when our channel closes: the client has no answer and sends again, which
- * RFC 5321, 4.5.3.2.6 and RFC 1047 know. No answer before both have succeeded.
+ * After spool_finish the message is durable; after peers_commit it is the queue's. A crash in between leaves
+ * a file with a footer, which the queue finds when our channel closes: the client has no answer and sends
+ * again, which RFC 5321, 4.5.3.2.6 and RFC 1047 know. No answer before both have succeeded.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -66,7 +67,8 @@ sendable(struct span line, char class)
 	struct reply r;
 
 	reply_init(&r);
-	if (line.n > ANSWER_MAX - 1 || line.n == 0 || line.p[0] != class || reply_line(&r, line, &(struct err){ 0 }) != 1)
+	if (line.n > ANSWER_MAX - 1 || line.n == 0 || line.p[0] != class ||
+	    reply_line(&r, line, &(struct err){ 0 }) != 1)
 		return false;
 	for (size_t i = 0; i < line.n; i++)
 		if (line.p[i] < ' ' || line.p[i] > '~')
@@ -75,14 +77,14 @@ sendable(struct span line, char class)
 }
 
 /*
- * 1 the message is accepted, perhaps with *prefix and *hold; 0 it was answered; -1. What filters say beyond their
- * protocol is not passed on.
+ * 1 the message is accepted, perhaps with *prefix and *hold; 0 it was answered; -1. What filters say beyond
+ * their protocol is not passed on.
  */
 static int
 verdict_act(struct session *s, const struct filterd_verdict *v, struct spool_msg *m)
 {
-	log_event(LOG_DEBUG, "smtpd.filter", KV_S("sid", s->sid), KV_STR("mid", s->t.mid.s), KV_U("verdict", v->verdict),
-	    KV_OPT("by", v->by));
+	log_event(LOG_DEBUG, "smtpd.filter", KV_S("sid", s->sid), KV_STR("mid", s->t.mid.s),
+	    KV_U("verdict", v->verdict), KV_OPT("by", v->by));
 	switch ((enum filter_verdict)v->verdict) {
 	case FILTER_HOLD:
 		m->state = 'h';
@@ -91,16 +93,17 @@ verdict_act(struct session *s, const struct filterd_verdict *v, struct spool_msg
 		m->prefix = arena_dup(s->t.a, v->prefix);
 		return 1;
 	case FILTER_REJECT:
-		return sendable(v->reply, '5') ? message_answer(s, "%.*s", SPAN_ARG(v->reply)) :
-							     message_answer(s, "550 5.7.1 Message refused");
+		return sendable(v->reply, '5') ? message_answer(s, "%.*s", SPAN_ARG(v->reply))
+					       : message_answer(s, "550 5.7.1 Message refused");
 	case FILTER_DISCARD:
-		log_event(LOG_INFO, "smtpd.discard", KV_S("sid", s->sid), KV_STR("mid", s->t.mid.s), KV_OPT("by", v->by));
+		log_event(LOG_INFO, "smtpd.discard", KV_S("sid", s->sid), KV_STR("mid", s->t.mid.s),
+		    KV_OPT("by", v->by));
 		return message_answer(s, "250 2.0.0 Ok: %s", s->t.mid.s);
 	case FILTER_DEFER:
 		break;
 	}
-	return sendable(v->reply, '4') ? message_answer(s, "%.*s", SPAN_ARG(v->reply)) :
-						     message_answer(s, "451 4.7.1 Message deferred, try again later");
+	return sendable(v->reply, '4') ? message_answer(s, "%.*s", SPAN_ARG(v->reply))
+				       : message_answer(s, "451 4.7.1 Message deferred, try again later");
 }
 
 static int
@@ -129,7 +132,8 @@ filter(struct session *s, struct spool_msg *m)
 		return message_answer(s, "452 4.3.1 No space for mail now, try again later");
 	buf_init(&rcpts, filterd_def.frame_max);
 	for (size_t i = 0; i < s->t.nasked && e.kind == ERR_NONE; i++)
-		ipc_pack(&filterd_def, &rcpts, filterd_rcpt, &((struct filterd_rcpt){ .addr = s->t.asked[i] }), &e);
+		ipc_pack(&filterd_def, &rcpts, filterd_rcpt,
+		    &((struct filterd_rcpt){ .addr = s->t.asked[i] }), &e);
 	q.rcpts = buf_span(&rcpts);
 	got = e.kind == ERR_NONE ? peers_filter(s->peers, &q, &v, &e) : -1;
 	buf_free(&rcpts);
@@ -155,7 +159,8 @@ describe(const struct session *s)
 		.from = s->t.from,
 		.ret = s->t.ret,
 		.envid = s->t.envid,
-		.flags = (s->t.lexer.eightbit ? SPOOL_8BIT : 0U) | (s->t.utf8 ? SPOOL_UTF8 : 0U) | (s->local ? SPOOL_LOCAL : 0U),
+		.flags = (s->t.lexer.eightbit ? SPOOL_8BIT : 0U) | (s->t.utf8 ? SPOOL_UTF8 : 0U) |
+			 (s->local ? SPOOL_LOCAL : 0U),
 		.rcpts = s->t.rcpts,
 		.nrcpts = s->t.nrcpts,
 	};
@@ -217,8 +222,10 @@ finish_good(struct session *s, struct span message)
 	}
 	got = filter(s, &m);
 	if (got == 1 && store(s, &m, buf_span(&structure), &e) < 0) {
-		log_event(LOG_ERROR, "smtpd.store", KV_S("sid", s->sid), KV_STR("mid", s->t.mid.s), KV_ERR(&e));
-		got = message_answer(s, "%s Message not stored, try again later", e.kind == ERR_TEMP ? "452 4.3.1" : "451 4.3.0");
+		log_event(
+		    LOG_ERROR, "smtpd.store", KV_S("sid", s->sid), KV_STR("mid", s->t.mid.s), KV_ERR(&e));
+		got = message_answer(s, "%s Message not stored, try again later",
+		    e.kind == ERR_TEMP ? "452 4.3.1" : "451 4.3.0");
 	} else if (got == 1) {
 		got = accepted(s, &m);
 	}
@@ -237,7 +244,8 @@ message_finish(struct session *s)
 	if (s->t.scan.received > cfg.smtpd_hops_max)
 		return message_answer(s, "554 5.4.6 Too many hops: the message goes round in circles");
 	if (s->t.failed.kind != ERR_NONE || spool_map(s->t.writer, &message, &s->t.failed) < 0) {
-		log_event(LOG_ERROR, "smtpd.store", KV_S("sid", s->sid), KV_STR("mid", s->t.mid.s), KV_ERR(&s->t.failed));
+		log_event(LOG_ERROR, "smtpd.store", KV_S("sid", s->sid), KV_STR("mid", s->t.mid.s),
+		    KV_ERR(&s->t.failed));
 		return message_answer(s, "452 4.3.1 No space for mail now, try again later");
 	}
 	if (delivered_before(s, message))

@@ -76,7 +76,8 @@ static int
 check_params(struct session *s, const struct smtp_command *cmd, const struct mail_params *p)
 {
 	if (p->size > cfg.message_size_max)
-		return reply(s, "552 5.3.4 Message too large: at most %llu octets", (unsigned long long)cfg.message_size_max);
+		return reply(s, "552 5.3.4 Message too large: at most %llu octets",
+		    (unsigned long long)cfg.message_size_max);
 	if (cmd->path.utf8 && !p->utf8)
 		return reply(s, "553 5.6.7 This address needs SMTPUTF8");
 	return 1;
@@ -95,7 +96,8 @@ cmd_mail(struct session *s, const struct smtp_command *cmd)
 	got = mail_params_parse(cmd->params, s->esmtp ? OFFERED : 0, &p, s->t.a, &e);
 	if (got < 0)
 		return reply(s, "%s 5.5.4 %s", got == -2 ? "555" : "501", e.text);
-	if ((got = check_params(s, cmd, &p)) != 1 || (got = check_sender(s, from)) != 1 || (got = get_file(s)) != 1)
+	if ((got = check_params(s, cmd, &p)) != 1 || (got = check_sender(s, from)) != 1 ||
+	    (got = get_file(s)) != 1)
 		return got;
 	s->t.open = true;
 	s->t.from = arena_dup(s->t.a, from);
@@ -103,7 +105,7 @@ cmd_mail(struct session *s, const struct smtp_command *cmd)
 	s->t.declared = p.size;
 	s->t.ret = p.ret == RET_UNSAID ? (struct span){ 0 } : p.ret == RET_FULL ? SPAN("FULL") : SPAN("HDRS");
 	s->t.envid = arena_dup(s->t.a, param_raw(cmd->params, "ENVID="));
-	log_event(LOG_DEBUG, "smtpd.mail", KV_S("sid", s->sid), KV_STR("mid", s->t.mid.s), KV_S("from", s->t.from),
-	    KV_U("size", p.size));
+	log_event(LOG_DEBUG, "smtpd.mail", KV_S("sid", s->sid), KV_STR("mid", s->t.mid.s),
+	    KV_S("from", s->t.from), KV_U("size", p.size));
 	return reply(s, "250 2.1.0 Ok");
 }

@@ -10,7 +10,7 @@ struct peers {
 	const struct svc *svc;
 	struct span sid;
 	struct ipc *authd, *queue, *filterd;
-	bool opened;		/* queue: a file was asked for, by queue_open or with the last commit */
+	bool opened; /* queue: a file was asked for, by queue_open or with the last commit */
 	bool has_file;
 	int file;
 	struct id mid;
@@ -60,8 +60,8 @@ peers_free(struct peers *p)
 
 /* A question to a service that may be asked again if its first channel turns out to be dead. */
 static int
-ask(struct peers *p, struct ipc **ch, const char *program, const struct ipc_def *def, uint32_t number, const void *q,
-    uint32_t rnumber, void *a, struct err *e)
+ask(struct peers *p, struct ipc **ch, const char *program, const struct ipc_def *def, uint32_t number,
+    const void *q, uint32_t rnumber, void *a, struct err *e)
 {
 	bool fresh = *ch == NULL;
 
@@ -172,7 +172,8 @@ peers_file(struct peers *p, int *file, struct id *mid, struct err *e)
 
 /*
  * A queue that is started anew removes files without a footer, and ours may have been among them before its
- * footer was written. So a commit that can't be sent is no commit: whether the file still has a name is unknown.
+ * footer was written. So a commit that can't be sent is no commit: whether the file still has a name is
+ * unknown.
  */
 int
 peers_commit(struct peers *p, const struct queue_commit *c, struct err *e)

@@ -99,7 +99,8 @@ accept_targets(struct session *s, struct span asked, struct span targets, const 
 }
 
 static int
-judge(struct session *s, struct span asked, const struct authd_whois_answer *a, const struct smtp_command *cmd)
+judge(
+    struct session *s, struct span asked, const struct authd_whois_answer *a, const struct smtp_command *cmd)
 {
 	switch ((enum whois_kind)a->kind) {
 	case WHOIS_OK:

@@ -31,7 +31,8 @@ static void
 put_name(struct buf *out, struct span name)
 {
 	for (size_t i = 0; i < name.n; i++)
-		buf_byte(out, NULL, ascii_isalnum(name.p[i]) || strchr("-._:[]", name.p[i]) != NULL ? name.p[i] : '?');
+		buf_byte(out, NULL,
+		    ascii_isalnum(name.p[i]) || strchr("-._:[]", name.p[i]) != NULL ? name.p[i] : '?');
 }
 
 /* The same within a comment, where an address may stand. */
@@ -39,7 +40,8 @@ static void
 put_login(struct buf *out, struct span login)
 {
 	for (size_t i = 0; i < login.n; i++)
-		buf_byte(out, NULL, login.p[i] > ' ' && strchr("()\\\"\x7f", login.p[i]) == NULL ? login.p[i] : '?');
+		buf_byte(out, NULL,
+		    login.p[i] > ' ' && strchr("()\\\"\x7f", login.p[i]) == NULL ? login.p[i] : '?');
 }
 
 /* RFC 3848: ESMTP, then S for TLS and A for a login; RFC 6531, 4.3: UTF8SMTP with SMTPUTF8. */

@@ -40,18 +40,6 @@ reply(struct session *s, const char *fmt, ...)
 	return rc;
 }
 
-int
-reply_more(struct session *s, const char *fmt, ...)
-{
-	va_list ap;
-	int rc;
-
-	va_start(ap, fmt);
-	rc = send_line(s, fmt, ap);
-	va_end(ap);
-	return rc;
-}
-
 /* The one place where kinds of errors become replies. Details are for our log, not for strangers. */
 int
 reply_err(struct session *s, const struct err *e)

@@ -131,8 +131,9 @@ step(struct session *s)
 static void
 log_start(const struct session *s)
 {
-	log_event(LOG_INFO, "smtpd.connect", KV_S("sid", s->sid), KV_S("client", s->ip), KV_U("port", addr_port(&s->client->peer)),
-	    KV_STR("service", s->d->service), KV_OPT("login", s->login));
+	log_event(LOG_INFO, "smtpd.connect", KV_S("sid", s->sid), KV_S("client", s->ip),
+	    KV_U("port", addr_port(&s->client->peer)), KV_STR("service", s->d->service),
+	    KV_OPT("login", s->login));
 }
 
 static void
@@ -140,12 +141,14 @@ log_end(const struct session *s)
 {
 	log_event(LOG_INFO, "smtpd.end", KV_S("sid", s->sid), KV_S("client", s->ip), KV_OPT("helo", s->helo),
 	    KV_OPT("login", s->login), KV_STR("tls", conn_tls(s->c) != NULL ? conn_tls(s->c) : "no"),
-	    KV_U("messages", s->messages), KV_U("rejected", s->rejected), KV_U("failed_logins", s->logins_failed),
-	    KV_U("in", conn_in(s->c)), KV_U("out", conn_out(s->c)), KV_U("ms", clock_mono_ms() - s->started_ms), KV_ERR(&s->err));
+	    KV_U("messages", s->messages), KV_U("rejected", s->rejected),
+	    KV_U("failed_logins", s->logins_failed), KV_U("in", conn_in(s->c)), KV_U("out", conn_out(s->c)),
+	    KV_U("ms", clock_mono_ms() - s->started_ms), KV_ERR(&s->err));
 }
 
 int
-session_run(const struct smtpd *d, struct client *client, struct conn *c, struct peers *peers, struct span user)
+session_run(
+    const struct smtpd *d, struct client *client, struct conn *c, struct peers *peers, struct span user)
 {
 	struct session s = {
 		.d = d,

@@ -2,10 +2,10 @@
  * smtpd - mail in: from other servers (25), from users (587, 465), from sendmail(1) (run/submit), by LMTP.
  *
  * One session, one process: svc_each() gives each client its own child, which narrows its jail to what one
- * session needs: its connection, the doors to authd, queue and filterd, and the descriptor of the file that is
- * being written. It can open no file. In reading order: session.c (the conversation), hello.c, tls.c, auth.c,
- * mail.c, rcpt.c, data.c (a transaction), finish.c (from text to 250), received.c; peers.c asks the other
- * services; transaction.c holds what was said; reply.c answers.
+ * session needs: its connection, the doors to authd, queue and filterd, and the descriptor of the file that
+ * is being written. It can open no file. In reading order: session.c (the conversation), hello.c, tls.c,
+ * auth.c, mail.c, rcpt.c, data.c (a transaction), finish.c (from text to 250), received.c; peers.c asks the
+ * other services; transaction.c holds what was said; reply.c answers.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,10 +20,10 @@
 enum { AUTH_LINE_MAX = 12288 + 2, HOSTNAME_SIZE = 256 };
 
 static const struct jail jail = {
-	.calls = JAIL_ACCEPT	/* clients */
-		 | JAIL_FORK	/* a child for each */
-		 | JAIL_PAIR	/* dialling authd, queue, filterd */
-		 | JAIL_SYNC	/* the spool file: given, written, synced */
+	.calls = JAIL_ACCEPT     /* clients */
+		 | JAIL_FORK     /* a child for each */
+		 | JAIL_PAIR     /* dialling authd, queue, filterd */
+		 | JAIL_SYNC     /* the spool file: given, written, synced */
 		 | JAIL_CONFINE, /* the child's own, narrower jail */
 	.memory_max = 0,
 	.file_max = UINT64_MAX, /* a message; message_size_max is the limit that is answered */

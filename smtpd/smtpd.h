@@ -1,9 +1,9 @@
 /*
  * smtpd.h - one session: its state, and what its files call in each other.
  *
- * A command is parsed by lib/smtp, looked up in the table of session.c, and run by a function of the file that its
- * subject names. Such a function answers by reply() and returns 0, or -1 when the session is over (s->err
- * says why, or nothing when all went as it should).
+ * A command is parsed by lib/smtp, looked up in the table of session.c, and run by a function of the file
+ * that its subject names. Such a function answers by reply() and returns 0, or -1 when the session is over
+ * (s->err says why, or nothing when all went as it should).
  */
 #ifndef SMTPD_SMTPD_H
 #define SMTPD_SMTPD_H
@@ -44,18 +44,18 @@ struct session {
 
 /* session.c */
 /* The whole session; `user` is who came over the Unix socket, else empty. Gives the exit status. */
-int	session_run(const struct smtpd *d, struct client *client, struct conn *c, struct peers *peers, struct span user);
+int	session_run(const struct smtpd *d, struct client *client, struct conn *c, struct peers *peers,
+	    struct span user);
 
 /* user.c */
 struct span local_user(int passwd, uid_t uid, struct arena *a);	/* name, or "uid:1000" */
 
-/* reply.c */
+/* reply.c. `fmt` is a whole line, code included. close_session answers and ends: -1 */
 int	reply(struct session *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-int	reply_more(struct session *s, const char *fmt, ...) __attribute__((format(printf, 2, 3))); /* "250-": not the last */
+int	close_session(struct session *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 int	reply_err(struct session *s, const struct err *e);	/* by its kind: 451, 554, 501 */
 void	log_reject(struct session *s, const char *command, struct span to, const char *text);
-int	close_session(struct session *s, const char *fmt, ...) __attribute__((format(printf, 2, 3))); /* reply, end: -1 */
-int	close_gone(struct session *s);	/* nothing more comes: say why, if it is by us (ending, too late). -1 */
+int	close_gone(struct session *s);	/* nothing more comes: if that is by us (ending, too late) say so. -1 */
 int	close_bare(struct session *s);	/* a CR or LF stood alone: the answer, and the end */
 
 /* hello.c */
@@ -68,13 +68,13 @@ int	tls_wrapped(struct session *s);
 int	cmd_auth(struct session *s, const struct smtp_command *cmd);
 
 /* mail.c, rcpt.c, data.c */
-bool	may_relay(const struct session *s);	/* is it submission (RFC 6409): may the client send anywhere? */
+bool	may_relay(const struct session *s);	/* may it send anywhere: is it submission (RFC 6409)? */
 int	cmd_mail(struct session *s, const struct smtp_command *cmd);
 int	cmd_rcpt(struct session *s, const struct smtp_command *cmd);
 int	cmd_data(struct session *s, const struct smtp_command *cmd);
 int	cmd_bdat(struct session *s, const struct smtp_command *cmd);
 struct span path_address(const struct path *p);
-struct span param_raw(struct span params, const char *key); /* value of a parameter ("ENVID=") as received; well-formed */
+struct span param_raw(struct span params, const char *key); /* the value of "ENVID=" ... as received */
 void	transaction_reset(struct session *s);	/* RSET, and whatever has its effect */
 
 /* finish.c: the text is complete; filter, make durable, hand over, answer */
@@ -83,7 +83,7 @@ int	message_finish(struct session *s);
 int	message_answer(struct session *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* received.c */
-struct span received_literal(struct arena *a, const struct addr *addr);	/* "[192.0.2.1]", "[IPv6:2001:db8::1]" */
+struct span received_literal(struct arena *a, const struct addr *addr);	/* "[192.0.2.1]", "[IPv6:::1]" */
 void	received_format(const struct session *s, uint64_t now_ms, struct buf *out);
 
 #endif

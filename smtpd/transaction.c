@@ -6,9 +6,9 @@
 #include "ipc/queue.h"
 
 enum {
-	ARENA_MAX = 64 << 20,	/* the backstop; BUDGET is the limit */
-	BUDGET = 6 << 20,	/* of a queue_commit, which carries trailer and targets in 8 MiB */
-	RCPT_COST = 96,		/* octets that a recipient takes besides its text */
+	ARENA_MAX = 64 << 20, /* the backstop; BUDGET is the limit */
+	BUDGET = 6 << 20,     /* of a queue_commit, which carries trailer and targets in 8 MiB */
+	RCPT_COST = 96,       /* octets that a recipient takes besides its text */
 };
 
 void
@@ -127,10 +127,11 @@ seen_grow(struct transaction *t)
 }
 
 int
-transaction_target(struct transaction *t, const struct authd_target *target, struct span orig, struct span orcpt,
-    struct span notify, struct err *e)
+transaction_target(struct transaction *t, const struct authd_target *target, struct span orig,
+    struct span orcpt, struct span notify, struct err *e)
 {
-	size_t cost = RCPT_COST + target->addr.n + target->owner.n + target->folder.n + orig.n + orcpt.n + notify.n;
+	size_t cost = RCPT_COST + target->addr.n + target->owner.n + target->folder.n + orig.n + orcpt.n +
+		      notify.n;
 	struct authd_target *kept;
 	struct queue_target q;
 	uint32_t *slot;

@@ -42,7 +42,7 @@ struct transaction {
 	uint64_t arrived_ms, deadline_ms;	/* of the wall; monotonic */
 	bool chunking;			/* BDAT has begun */
 	bool too_large;
-	struct err failed;		/* the spool can't take it; the rest of the text is read and dropped */
+	struct err failed; /* the spool can't take it; the rest of the text is read and dropped */
 };
 
 void	transaction_init(struct transaction *t);
@@ -53,9 +53,9 @@ void	transaction_done(struct transaction *t);
 void	transaction_asked(struct transaction *t, struct span asked);
 
 /*
- * Add a final target with what RCPT gave. 0, also when it is there already; -1 when a message may not have more
- * (ERR_PEER; the text is the reply). Copies the target; orig, orcpt and notify are in t->a already, and shared by
- * the targets of one RCPT.
+ * Add a final target with what RCPT gave. 0, also when it is there already; -1 when a message may not have
+ * more (ERR_PEER; the text is the reply). Copies the target; orig, orcpt and notify are in t->a already, and
+ * shared by the targets of one RCPT.
  */
 int	transaction_target(struct transaction *t, const struct authd_target *target, struct span orig,
 	    struct span orcpt, struct span notify, struct err *e);

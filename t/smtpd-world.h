@@ -1,7 +1,7 @@
 /*
  * smtpd-world.h - smtpd's session in one process, with the world it talks to made up: for t/unit-smtpd.c and
- * fuzz/smtpd.c. The client is memory, the queue's files are memory, and every message that is committed is read
- * back and checked.
+ * fuzz/smtpd.c. The client is memory, the queue's files are memory, and every message that is committed is
+ * read back and checked.
  */
 #ifndef T_SMTPD_WORLD_H
 #define T_SMTPD_WORLD_H
@@ -31,7 +31,7 @@ static struct world {
 	enum filter_verdict verdict;
 	struct span verdict_reply;
 	unsigned commits, drops;
-	struct buf last;		/* the last committed message's region */
+	struct buf last; /* the last committed message's region */
 	struct buf last_trailer;
 	size_t last_rcpts;
 } world;
@@ -76,7 +76,8 @@ local_target(struct peers *p, const char *owner)
 	need(ipc_pack(&authd_def, &p->targets, authd_target, &t, NULL) == 0);
 }
 
-/* bob, carol, list (both), postmaster; full, temp, gone as they say; what is not of example.org is elsewhere. */
+/* bob, carol, list (both), postmaster; full, temp, gone as they say; what is not of example.org is elsewhere.
+ */
 int
 peers_whois(struct peers *p, const struct authd_whois *q, struct authd_whois_answer *a, struct err *e)
 {
@@ -132,7 +133,9 @@ peers_filter(struct peers *p, const struct filterd_check *q, struct filterd_verd
 	need(lseek(q->file, 0, SEEK_END) >= (off_t)q->size); /* it is all in the file */
 	if (world.verdict == 0)
 		return err_set(e, ERR_TEMP, "filterd: away");
-	*a = (struct filterd_verdict){ .verdict = world.verdict, .reply = world.verdict_reply, .prefix = SPAN("X-Filter: yes\r\n") };
+	*a = (struct filterd_verdict){
+		.verdict = world.verdict, .reply = world.verdict_reply, .prefix = SPAN("X-Filter: yes\r\n")
+	};
 	return 0;
 }
 
@@ -216,13 +219,16 @@ world_session(struct span in, struct span user, struct buf *said)
 {
 	struct smtpd d = { .hostname = "mx.example.org", .service = "smtp", .passwd = -1, .tls = no_tls };
 	struct conn_opts o = { .line_max = 12290, .timeout_ms = 1000, .strict = true };
-	struct client client = { .fd = -1, .sid = id_new(), .ip = "127.0.0.1", .uid = user.n > 0 ? 1000 : (uid_t)-1 };
+	struct client client = {
+		.fd = -1, .sid = id_new(), .ip = "127.0.0.1", .uid = user.n > 0 ? 1000 : (uid_t)-1
+	};
 	struct conn *c = conn_memory(in, &o);
 	struct peers *p = peers_new(NULL, id_span(&client.sid));
 	struct err e = { 0 };
 	int rc;
 
-	need(addr_parse(SPAN("127.0.0.1:1025"), &client.peer, &e) == 0 && addr_parse(SPAN("127.0.0.1:25"), &client.local, &e) == 0);
+	need(addr_parse(SPAN("127.0.0.1:1025"), &client.peer, &e) == 0 &&
+	     addr_parse(SPAN("127.0.0.1:25"), &client.local, &e) == 0);
 	if (world.last.max == 0) {
 		buf_init(&world.last, 64 << 20);
 		buf_init(&world.last_trailer, 64 << 20);

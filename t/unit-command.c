@@ -89,7 +89,8 @@ fields(void)
 	smtp_command_parse(SPAN("BDAT 7"), &c, &e);
 	tap_ok(c.chunk == 7 && !c.last, "BDAT without LAST");
 	smtp_command_parse(SPAN("AUTH plain dGVzdA=="), &c, &e);
-	tap_ok(span_eq(c.mechanism, "plain") && span_eq(c.initial, "dGVzdA=="), "AUTH with its initial response");
+	tap_ok(span_eq(c.mechanism, "plain") && span_eq(c.initial, "dGVzdA=="),
+	    "AUTH with its initial response");
 	smtp_command_parse(SPAN("AUTH LOGIN"), &c, &e);
 	tap_ok(c.initial.p == NULL, "AUTH without");
 	smtp_command_parse(SPAN("EHLO  a.b "), &c, &e);

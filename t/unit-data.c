@@ -5,7 +5,8 @@
 
 #include "t/tap.h"
 
-/* Feed text in two pieces, cut at `cut`; the message goes to out. What follows the end is returned in *rest. */
+/* Feed text in two pieces, cut at `cut`; the message goes to out. What follows the end is returned in *rest.
+ */
 static enum data_event
 lex(struct span text, size_t cut, bool raw, struct buf *out, struct span *rest)
 {
@@ -38,7 +39,8 @@ lexing(void)
 		{ SPAN("\r\n\r\n.\r\n"), DATA_END, SPAN("\r\n\r\n"), SPAN("") },
 		/* dots */
 		{ SPAN("..\r\n.\r\n"), DATA_END, SPAN(".\r\n"), SPAN("") },
-		{ SPAN("...a\r\n.b\r\na.\r\n. \r\n.\r\n"), DATA_END, SPAN("..a\r\nb\r\na.\r\n \r\n"), SPAN("") },
+		{ SPAN("...a\r\n.b\r\na.\r\n. \r\n.\r\n"), DATA_END, SPAN("..a\r\nb\r\na.\r\n \r\n"),
+		    SPAN("") },
 		{ SPAN(".x\r\n"), DATA_MORE, SPAN("x\r\n"), SPAN("") },
 		{ SPAN("a\r\n."), DATA_MORE, SPAN("a\r\n"), SPAN("") },
 		{ SPAN("a\r\n.\r"), DATA_MORE, SPAN("a\r\n"), SPAN("") },
@@ -74,7 +76,8 @@ lexing(void)
 
 			ok = ok && ev == cases[i].want;
 			if (ev == DATA_END || ev == DATA_MORE)
-				ok = ok && span_same(buf_span(&out), cases[i].message) && span_same(rest, cases[i].rest);
+				ok = ok && span_same(buf_span(&out), cases[i].message) &&
+				     span_same(rest, cases[i].rest);
 		}
 		tap_ok(ok, "DATA case %zu is `%s` wherever it is cut", i, names[cases[i].want]);
 	}
@@ -90,8 +93,10 @@ raw_lexing(void)
 	struct span in = SPAN("a\r\n.\r\n..b"), piece;
 
 	buf_init(&out, 1 << 16);
-	tap_ok(lex(in, 4, true, &out, &rest) == DATA_MORE && span_same(buf_span(&out), in), "BDAT keeps dots and has no end");
-	tap_ok(lex(SPAN("a\r\n.\n"), 2, true, &out, &rest) == DATA_BAD, "BDAT has the same rule for line ends");
+	tap_ok(lex(in, 4, true, &out, &rest) == DATA_MORE && span_same(buf_span(&out), in),
+	    "BDAT keeps dots and has no end");
+	tap_ok(
+	    lex(SPAN("a\r\n.\n"), 2, true, &out, &rest) == DATA_BAD, "BDAT has the same rule for line ends");
 	tap_ok(data_at_line_start(&d) && data_next(&d, &in, &piece) == DATA_PIECE && !data_at_line_start(&d),
 	    "it is known whether the last line is whole");
 	buf_free(&out);
@@ -128,10 +133,14 @@ headers(void)
 		bool ended;
 	} cases[] = {
 		{ SPAN("\r\nReceived: x\r\n"), 0, 0, 0, true },
-		{ SPAN("Received: a\r\nreceived : b\r\n\tReceived: no\r\nX-Received: c\r\nRECEIVED:\r\n\r\nReceived: d\r\n"), 68, 3, 0, true },
-		{ SPAN("Date: x\r\nMessage-Id: y\r\nFrom: z\r\n\r\n"), 33, 0, HEADER_DATE | HEADER_MESSAGE_ID | HEADER_FROM, true },
+		{ SPAN("Received: a\r\nreceived : b\r\n\tReceived: no\r\nX-Received: "
+		       "c\r\nRECEIVED:\r\n\r\nReceived: d\r\n"),
+		    68, 3, 0, true },
+		{ SPAN("Date: x\r\nMessage-Id: y\r\nFrom: z\r\n\r\n"), 33, 0,
+		    HEADER_DATE | HEADER_MESSAGE_ID | HEADER_FROM, true },
 		{ SPAN("Delivered-To: a\r\n"), 17, 0, HEADER_DELIVERED_TO, false },
-		{ SPAN("Delivered-To-Or-Not-So: a\r\ndate\r\nfrom x: y\r\nsubject\r\n : date:\r\n"), 63, 0, 0, false },
+		{ SPAN("Delivered-To-Or-Not-So: a\r\ndate\r\nfrom x: y\r\nsubject\r\n : date:\r\n"), 63, 0, 0,
+		    false },
 	};
 
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -142,8 +151,8 @@ headers(void)
 			size_t n = header_scan(&s, span_head(cases[i].in, cut));
 
 			n += header_scan(&s, span_from(cases[i].in, cut));
-			ok = ok && n == cases[i].size && s.received == cases[i].received && s.seen == cases[i].seen &&
-			     (s.state == SCAN_ENDED) == cases[i].ended;
+			ok = ok && n == cases[i].size && s.received == cases[i].received &&
+			     s.seen == cases[i].seen && (s.state == SCAN_ENDED) == cases[i].ended;
 		}
 		tap_ok(ok, "header %zu wherever it is cut", i);
 	}

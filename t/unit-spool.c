@@ -1,4 +1,5 @@
-/* unit-spool.c - the spool file: what is written is read; what is torn is no message; faults give no message. */
+/* unit-spool.c - the spool file: what is written is read; what is torn is no message; faults give no message.
+ */
 #include "spool/spool.h"
 
 #include <stdlib.h>
@@ -98,20 +99,24 @@ roundtrip(size_t size)
 	tap_ok(write_msg(fd, &m, size, SPAN("structure"), &e) == 0, "%zu octets are written", size);
 	tap_ok(load(fd, &got, &t, a) == 1, "and are a message");
 	tap_ok(got.size == size && got.trailer_at == size + 9, "of that size");
-	tap_ok(memcmp(got.digest, m.digest, sizeof m.digest) == 0 && spool_verify(fd, &got, &e) == 1, "with its digest");
+	tap_ok(memcmp(got.digest, m.digest, sizeof m.digest) == 0 && spool_verify(fd, &got, &e) == 1,
+	    "with its digest");
 	tap_ok(memcmp(&got.mid, &m.mid, sizeof m.mid) == 0 && memcmp(&got.sid, &m.sid, sizeof m.sid) == 0 &&
-		   memcmp(&got.about, &m.about, sizeof m.about) == 0 && got.arrived == m.arrived && got.flags == m.flags,
+		   memcmp(&got.about, &m.about, sizeof m.about) == 0 && got.arrived == m.arrived &&
+		   got.flags == m.flags,
 	    "ids, time and flags come back");
 	tap_span(got.prefix, m.prefix, "the prefix comes back, though it looks like trailer lines");
-	tap_ok(span_same(got.client, m.client) && span_same(got.helo, m.helo) && span_same(got.login, m.login) &&
-		   span_same(got.service, m.service) && span_same(got.from, m.from) && span_same(got.ret, m.ret) &&
-		   span_same(got.envid, m.envid),
+	tap_ok(span_same(got.client, m.client) && span_same(got.helo, m.helo) &&
+		   span_same(got.login, m.login) && span_same(got.service, m.service) &&
+		   span_same(got.from, m.from) && span_same(got.ret, m.ret) && span_same(got.envid, m.envid),
 	    "the envelope comes back");
-	tap_ok(got.state == '.' && got.attempts == 0 && got.next_try == 0 && !got.delayed && got.state_at == m.state_at,
+	tap_ok(got.state == '.' && got.attempts == 0 && got.next_try == 0 && !got.delayed &&
+		   got.state_at == m.state_at,
 	    "its state is new");
 	tap_ok(got.nrcpts == m.nrcpts, "all recipients come back");
 	for (size_t i = 0; i < got.nrcpts && i < m.nrcpts; i++)
-		tap_ok(span_same(got.rcpts[i].addr, rcpts[i].addr) && span_same(got.rcpts[i].orig, rcpts[i].orig) &&
+		tap_ok(span_same(got.rcpts[i].addr, rcpts[i].addr) &&
+			   span_same(got.rcpts[i].orig, rcpts[i].orig) &&
 			   span_same(got.rcpts[i].orcpt, rcpts[i].orcpt) &&
 			   span_same(got.rcpts[i].notify, rcpts[i].notify) && got.rcpts[i].state == '.' &&
 			   got.rcpts[i].state_at == m.rcpts[i].state_at,
@@ -157,7 +162,8 @@ torn(void)
 		close(cut);
 	}
 	/* In place: 4 + 13 digits, of which 0 and 4 are both fine; delay 4 is not. */
-	tap_ok(changed == 17, "no octet of trailer or footer changes unnoticed, but the digits kept in place (%u)", changed);
+	tap_ok(changed == 17,
+	    "no octet of trailer or footer changes unnoticed, but the digits kept in place (%u)", changed);
 	for (off_t at = 0; at < (off_t)m.trailer_at; at++) {
 		cut = file();
 		whole[at] ^= 1;
@@ -186,15 +192,17 @@ in_place(void)
 
 	buf_init(&t, 1 << 20);
 	need(write_msg(fd, &m, 70000, SPAN(""), &e) == 0);
-	tap_ok(spool_set_rcpt(fd, &m.rcpts[0], 'd', &e) == 0 && spool_set_rcpt(fd, &m.rcpts[2], 'b', &e) == 0 &&
-		   load(fd, &got, &t, a) == 1,
+	tap_ok(spool_set_rcpt(fd, &m.rcpts[0], 'd', &e) == 0 &&
+		   spool_set_rcpt(fd, &m.rcpts[2], 'b', &e) == 0 && load(fd, &got, &t, a) == 1,
 	    "still a message after recipients changed");
-	tap_ok(got.rcpts[0].state == 'd' && got.rcpts[1].state == '.' && got.rcpts[2].state == 'b', "with these states");
+	tap_ok(got.rcpts[0].state == 'd' && got.rcpts[1].state == '.' && got.rcpts[2].state == 'b',
+	    "with these states");
 	tap_ok(spool_set_state(fd, &m, 'h', 17, 1764021999999, true, &e) == 0 && load(fd, &got, &t, a) == 1,
 	    "and after the message's state changed");
-	tap_ok(got.state == 'h' && got.attempts == 17 && got.next_try == 1764021999999 && got.delayed, "with that state");
-	tap_ok(spool_set_state(fd, &m, '.', 123456, UINT64_MAX, false, &e) == 0 && load(fd, &got, &t, a) == 1 &&
-		   got.attempts == 9999 && got.next_try == 9999999999999,
+	tap_ok(got.state == 'h' && got.attempts == 17 && got.next_try == 1764021999999 && got.delayed,
+	    "with that state");
+	tap_ok(spool_set_state(fd, &m, '.', 123456, UINT64_MAX, false, &e) == 0 &&
+		   load(fd, &got, &t, a) == 1 && got.attempts == 9999 && got.next_try == 9999999999999,
 	    "numbers past their width become the highest that fit");
 	tap_ok(spool_verify(fd, &got, &e) == 1, "the message is what it was");
 	close(fd);
@@ -217,11 +225,16 @@ refusals(void)
 
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		struct spool_rcpt r = { .addr = SPAN("b@c"), .orcpt = cases[i].orcpt };
-		struct spool_msg m = { .mid = id_new(), .from = cases[i].from, .helo = cases[i].helo, .rcpts = &r, .nrcpts = 1 };
+		struct spool_msg m = { .mid = id_new(),
+			.from = cases[i].from,
+			.helo = cases[i].helo,
+			.rcpts = &r,
+			.nrcpts = 1 };
 		struct err e = { 0 };
 		int fd = file();
 
-		tap_ok(write_msg(fd, &m, 10, SPAN(""), &e) < 0 && e.kind == ERR_PERM, "%s is refused", cases[i].name);
+		tap_ok(write_msg(fd, &m, 10, SPAN(""), &e) < 0 && e.kind == ERR_PERM, "%s is refused",
+		    cases[i].name);
 		close(fd);
 	}
 }
@@ -237,20 +250,24 @@ map(void)
 	char *big = mem_zero(1, 100000);
 
 	need(spool_add(w, SPAN("one "), &e) == 0);
-	tap_ok(spool_map(w, &got, &e) == 0 && span_eq(got, "one "), "a small message is seen without a write");
+	tap_ok(
+	    spool_map(w, &got, &e) == 0 && span_eq(got, "one "), "a small message is seen without a write");
 	tap_ok(fstat(fd, &st) == 0 && st.st_size == 0, "(there was none)");
 	need(spool_add(w, SPAN("two"), &e) == 0);
-	tap_ok(spool_flush(w, &e) == 0 && spool_map(w, &got, &e) == 0 && span_eq(got, "one two"), "and after a flush");
+	tap_ok(spool_flush(w, &e) == 0 && spool_map(w, &got, &e) == 0 && span_eq(got, "one two"),
+	    "and after a flush");
 	memset(big, 'x', 100000);
 	need(spool_add(w, span_of(big, 100000), &e) == 0);
-	tap_ok(spool_map(w, &got, &e) == 0 && got.n == 100007 && memcmp(got.p + 7, big, 100000) == 0, "a large one is mapped");
+	tap_ok(spool_map(w, &got, &e) == 0 && got.n == 100007 && memcmp(got.p + 7, big, 100000) == 0,
+	    "a large one is mapped");
 	tap_ok(spool_size(w) == 100007, "its size is known");
 	spool_writer_free(w);
 	free(big);
 	close(fd);
 }
 
-/* In a process of its own, started with FAULT: 0 written and a message, 1 failed and no message, 2 neither. */
+/* In a process of its own, started with FAULT: 0 written and a message, 1 failed and no message, 2 neither.
+ */
 static int
 faulted(size_t size)
 {
@@ -290,13 +307,16 @@ static void
 faults(void)
 {
 	tap_ok(with_fault("", "100") == 0, "without a fault a message is written");
-	tap_ok(with_fault("spool.fsync:1", "100") == 1, "a sync that fails is ERR_TEMP and leaves no message");
-	tap_ok(with_fault("spool.fsync:2", "100") == 0, "a fault at a second hit that never comes does nothing");
+	tap_ok(
+	    with_fault("spool.fsync:1", "100") == 1, "a sync that fails is ERR_TEMP and leaves no message");
+	tap_ok(
+	    with_fault("spool.fsync:2", "100") == 0, "a fault at a second hit that never comes does nothing");
 	tap_ok(with_fault("spool.write:1", "100") == 1, "a write that fails leaves no message");
 	for (char n[] = "spool.write:1"; n[12] < '6'; n[12]++)
 		tap_ok(with_fault(n, "200000") == (n[12] < '5' ? 1 : 0), "%s of a message of four writes", n);
 	tap_ok(with_fault("other:1,spool.fsync:1", "100") == 1, "several faults may be named");
-	tap_ok(with_fault("spool.fsync:1:kill", "100") == -9, "the process can be made to die before the sync");
+	tap_ok(
+	    with_fault("spool.fsync:1:kill", "100") == -9, "the process can be made to die before the sync");
 	tap_ok(with_fault("spool.synced:1:kill", "100") == -9, "and behind it");
 	tap_ok(with_fault("spool.fsync", "100") == 0 && with_fault("spool.fsync:0", "100") == 0 &&
 		   with_fault("spool.fsync:1:stop", "100") == 0,

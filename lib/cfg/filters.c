@@ -37,7 +37,8 @@ check_name(struct span name, const struct filters *f, struct err *e)
 		    SPAN_ARG(span_head(name, 60)));
 	for (size_t i = 0; i < f->n; i++)
 		if (span_same(f->v[i].name, name))
-			return err_set(e, ERR_PERM, "`%.*s` is in line %u already", SPAN_ARG(name), f->v[i].line);
+			return err_set(
+			    e, ERR_PERM, "`%.*s` is in line %u already", SPAN_ARG(name), f->v[i].line);
 	return 0;
 }
 
@@ -50,10 +51,12 @@ check_kind(struct span kind, struct err *e)
 		return 0;
 	for (size_t i = 1; i < KINDS; i++)
 		if (span_eq(kind, kinds[i]))
-			return err_set(e, ERR_PERM, "filters of kind `%s` are not part of this version", kinds[i]);
+			return err_set(
+			    e, ERR_PERM, "filters of kind `%s` are not part of this version", kinds[i]);
 	near = cfg_nearest(kind, kinds, KINDS);
 	if (near >= 0)
-		return err_set(e, ERR_PERM, "unknown kind `%.*s`; did you mean `%s`?", SPAN_ARG(span_head(kind, 60)), kinds[near]);
+		return err_set(e, ERR_PERM, "unknown kind `%.*s`; did you mean `%s`?",
+		    SPAN_ARG(span_head(kind, 60)), kinds[near]);
 	return err_set(e, ERR_PERM, "unknown kind `%.*s`", SPAN_ARG(span_head(kind, 60)));
 }
 
@@ -72,7 +75,8 @@ read_line(struct span line, unsigned number, struct arena *a, struct filters *f,
 		return -1;
 	if (!span_eq(address, "-") || more.n > 0 || line.n > 0)
 		return err_set(e, ERR_PERM, "a filter of kind `accept` has the address `-` and no options");
-	f->v[f->n++] = (struct filter_line){ .line = number, .name = arena_dup(a, name), .kind = FILTER_KIND_ACCEPT };
+	f->v[f->n++] =
+	    (struct filter_line){ .line = number, .name = arena_dup(a, name), .kind = FILTER_KIND_ACCEPT };
 	return 0;
 }
 

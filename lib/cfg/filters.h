@@ -1,5 +1,6 @@
 /*
- * filters.h - the lines of etc/filters.cf: the chain of filters, in order. Pure (t/unit-filters.c, fuzz/filters.c).
+ * filters.h - the lines of etc/filters.cf: the chain of filters, in order. Pure (t/unit-filters.c,
+ * fuzz/filters.c).
  *
  *   name  kind  address  [key=value ...]
  *
@@ -29,9 +30,10 @@ struct filters {
 };
 
 /*
- * Parse `text`, the content of the file called `file` in errors; names are copied into `a`. 0, or -1 (ERR_PERM) with a
- * text like "etc/filters.cf:7: unknown kind `mitler`; did you mean `milter`?"; *out is then undefined.
+ * Parse `text`, the content of the file called `file` in errors; names are copied into `a`. 0, or -1
+ * (ERR_PERM) with a text like "etc/filters.cf:7: unknown kind `mitler`; did you mean `milter`?"; *out is then
+ * undefined.
  */
-int	filters_parse(struct span text, const char *file, struct arena *a, struct filters *out, struct err *e);
+int filters_parse(struct span text, const char *file, struct arena *a, struct filters *out, struct err *e);
 
 #endif

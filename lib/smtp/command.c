@@ -2,7 +2,8 @@
 
 typedef int parse_fn(struct span arg, struct smtp_command *out, struct err *e);
 
-static parse_fn parse_name, parse_mail, parse_rcpt, parse_none, parse_any, parse_string, parse_bdat, parse_auth;
+static parse_fn parse_name, parse_mail, parse_rcpt, parse_none, parse_any, parse_string, parse_bdat,
+    parse_auth;
 
 static const struct row {
 	const char *verb;
@@ -43,10 +44,12 @@ parse_path(struct span arg, const char *keyword, const char *status, struct smtp
 	ssize_t n;
 
 	if (!span_istarts(arg, keyword))
-		return err_set(e, ERR_PEER, "501 5.5.4 Syntax: %s %s<address>", rows[out->verb].verb, keyword);
+		return err_set(
+		    e, ERR_PEER, "501 5.5.4 Syntax: %s %s<address>", rows[out->verb].verb, keyword);
 	arg = span_trim(span_from(arg, strlen(keyword)));
 	if (arg.n == 0 || arg.p[0] != '<')
-		return err_set(e, ERR_PEER, "501 %s Syntax: %s %s<address>", status, rows[out->verb].verb, keyword);
+		return err_set(
+		    e, ERR_PEER, "501 %s Syntax: %s %s<address>", status, rows[out->verb].verb, keyword);
 	n = path_parse(arg, &out->path, &why);
 	if (n < 0)
 		return err_set(e, ERR_PEER, "501 %s %s", status, why.text);

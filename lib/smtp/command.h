@@ -1,8 +1,8 @@
 /*
  * command.h - one command line of SMTP or LMTP, as a server reads it.
  *
- * RFC 5321, 4.1.1; LHLO (RFC 2033), STARTTLS (RFC 3207), AUTH (RFC 4954), BDAT (RFC 3030). Pure: reads only the
- * bytes given (t/unit-command.c, fuzz/command.c). Which command may come when is the caller's to say.
+ * RFC 5321, 4.1.1; LHLO (RFC 2033), STARTTLS (RFC 3207), AUTH (RFC 4954), BDAT (RFC 3030). Pure: reads only
+ * the bytes given (t/unit-command.c, fuzz/command.c). Which command may come when is the caller's to say.
  */
 #ifndef SMTP_COMMAND_H
 #define SMTP_COMMAND_H
@@ -41,8 +41,8 @@ struct smtp_command {
 };
 
 /*
- * Parse a line without its CRLF. Always fills out->verb. Returns 0, or -1 with *e (ERR_PEER), whose text is the
- * whole reply, "501 5.5.4 Syntax: ...": 500 for a verb that is not known.
+ * Parse a line without its CRLF. Always fills out->verb. Returns 0, or -1 with *e (ERR_PEER), whose text is
+ * the whole reply, "501 5.5.4 Syntax: ...": 500 for a verb that is not known.
  *
  * More generous than the grammar in two places, as everybody is: blanks behind `FROM:` and `TO:`, and blanks
  * before the end of the line (RFC 5321, 4.1.1). A HELO name is any word of printable ASCII.

@@ -4,9 +4,9 @@
  * Two state machines that take any octets in pieces of any size and keep nothing of them. Pure
  * (t/unit-data.c, fuzz/data.c).
  *
- * The lexer knows one end of the data, CR LF . CR LF (RFC 5321, 4.1.1.4), and one line end, CR LF. A CR without
- * LF, or an LF without CR, anywhere, is an error that stays (RFC 5321, 2.3.8): there is no second reading of
- * any text on which two servers could differ, which is all that SMTP smuggling lives on.
+ * The lexer knows one end of the data, CR LF . CR LF (RFC 5321, 4.1.1.4), and one line end, CR LF. A CR
+ * without LF, or an LF without CR, anywhere, is an error that stays (RFC 5321, 2.3.8): there is no second
+ * reading of any text on which two servers could differ, which is all that SMTP smuggling lives on.
  *
  *   state     waits for                        on CR       on LF    on .          on other
  *   START     the first octet of a line        CR          bare     DOT (drop)    TEXT
@@ -15,8 +15,8 @@
  *   DOT       what is behind a leading dot     DOT_CR      bare     TEXT          TEXT
  *   DOT_CR    LF, the end                      bare        END      bare          bare
  *
- * Of a line that starts with a dot the dot is dropped (RFC 5321, 4.5.2). With BDAT (RFC 3030) there are no dots
- * to remove and no end in the text: that is DOT and its successors left out.
+ * Of a line that starts with a dot the dot is dropped (RFC 5321, 4.5.2). With BDAT (RFC 3030) there are no
+ * dots to remove and no end in the text: that is DOT and its successors left out.
  */
 #ifndef SMTP_DATA_H
 #define SMTP_DATA_H
@@ -39,7 +39,7 @@ enum data_event {
 /* A lexer that is zeroed, but for `raw`, stands at the start of the text. */
 enum data_event data_next(struct data_lexer *d, struct span *in, struct span *piece);
 
-/* Does the text read so far end with a whole line (or is empty)? For BDAT, whose last line may have no end. */
+/* Does the text so far end with a whole line (or is empty)? For BDAT, whose last line may have no end. */
 static inline bool
 data_at_line_start(const struct data_lexer *d)
 {
@@ -64,8 +64,8 @@ struct header_scan {
 };
 
 /*
- * Look at pieces that a lexer gave, in order. Returns how many octets of `piece` belong to the header: all, until
- * the empty line is met; then those before it, and 0 from then on (scan->state is SCAN_ENDED).
+ * Look at pieces that a lexer gave, in order. Returns how many octets of `piece` belong to the header: all,
+ * until the empty line is met; then those before it, and 0 from then on (scan->state is SCAN_ENDED).
  */
 size_t	header_scan(struct header_scan *scan, struct span piece);
 

@@ -136,8 +136,8 @@ spool_set_rcpt(int fd, const struct spool_rcpt *r, char state, struct err *e)
 }
 
 int
-spool_set_state(int fd, const struct spool_msg *m, char state, uint32_t attempts, uint64_t next_try, bool delayed,
-    struct err *e)
+spool_set_state(int fd, const struct spool_msg *m, char state, uint32_t attempts, uint64_t next_try,
+    bool delayed, struct err *e)
 {
 	char line[STATE_LINE + 1];
 

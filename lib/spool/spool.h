@@ -6,8 +6,8 @@
  *   trailer     text lines (LF), the envelope; see docs/formats.md
  *   footer      64 octets: "rookery-spool 1 TRAILER_AT(20 digits) CHECKSUM(16 hex) end\n", padded
  *
- * trailer:    mid MID / sid SID / arrived MS / size N / digest HEX64 / structure HEX16 / client IP / helo NAME /
- *             login ADDR / service NAME / about MID / flags F / from <ADDR> / ret R / envid TEXT /
+ * trailer:    mid MID / sid SID / arrived MS / size N / digest HEX64 / structure HEX16 / client IP /
+ *             helo NAME / login ADDR / service NAME / about MID / flags F / from <ADDR> / ret R / envid TEXT /
  *             prefix N + N octets + LF /
  *             state S attempts NNNN next MMMMMMMMMMMMM delay N   (fixed width, overwritten in place)
  *             to S <FINAL> [orig=<ADDR>] [orcpt=TEXT] [notify=TEXT]      one a recipient; S in place
@@ -17,11 +17,12 @@
  * The checksum (SipHash of the trailer with every in-place field taken as '.') tells a torn trailer.
  *
  * Invariants:
- *  1. A name in spool/ is durable before the file is handed out (the queue makes names in batches and syncs the
- *     directory once), so one fdatasync of the file makes the message durable on any file system.
- *  2. A file without a valid footer is not a message: it was never answered 250. The queue reuses or removes it.
- *  3. In-place fields never change the length of anything, one pwrite changes those of one line, and any mix of
- *     old and new octets in a line reads as one that is valid.
+ *  1. A name in spool/ is durable before the file is handed out (the queue makes names in batches and syncs
+ *     the directory once), so one fdatasync of the file makes the message durable on any file system.
+ *  2. A file without a valid footer is not a message: it was never answered 250. The queue reuses or
+ *     removes it.
+ *  3. In-place fields never change the length of anything, one pwrite changes those of one line, and any
+ *     mix of old and new octets in a line reads as one that is valid.
  *  4. The name goes (unlink) only when every recipient is finished and the stores are synced.
  */
 #ifndef SPOOL_SPOOL_H
@@ -37,7 +38,7 @@ struct spool_rcpt {
 	char state;
 	struct span addr;	/* final address */
 	struct span orig;	/* what RCPT gave, when different */
-	struct span orcpt, notify;	/* RFC 3461, as received: `type;xtext`, `NEVER` or a list; no blanks */
+	struct span orcpt, notify;	/* RFC 3461, as received, without blanks: type;xtext, NEVER or a list */
 	uint64_t state_at;	/* offset of its state character in the file */
 };
 
@@ -66,7 +67,7 @@ struct spool_msg {
 
 /* ---- writing (smtpd, dsn): the file is given by the queue, empty */
 struct spool_writer;
-struct spool_writer *spool_writer_new(int fd);		/* fd is borrowed; buffers 64 KiB, digests as it goes */
+struct spool_writer *spool_writer_new(int fd);		/* borrows fd; buffers 64 KiB, digests as it goes */
 int spool_add(struct spool_writer *w, struct span octets, struct err *e);
 uint64_t spool_size(const struct spool_writer *w);	/* octets added */
 /*
@@ -74,7 +75,7 @@ uint64_t spool_size(const struct spool_writer *w);	/* octets added */
  * is still in there. Valid until the next call for this writer.
  */
 int spool_map(struct spool_writer *w, struct span *message, struct err *e);
-int spool_flush(struct spool_writer *w, struct err *e);	/* the buffer to the file: before a filter reads that */
+int spool_flush(struct spool_writer *w, struct err *e);	/* the buffer to the file, for a filter to read */
 /*
  * Write structure, trailer and footer of *m (size, digest, offsets are filled in here; a state of 0 is '.'),
  * sync, once. After 0 the message is durable: answer 250. After -1 (ERR_TEMP: no space, I/O; ERR_PEER: the
@@ -87,13 +88,15 @@ void spool_writer_free(struct spool_writer *w);		/* NULL is allowed */
 
 /* ---- reading */
 /*
- * The trailer's text; spans borrow from it, rcpts (nrcpts * sizeof *rcpts octets) are in the arena. ERR_PERM if
- * it is damaged.
+ * The trailer's text; spans borrow from it, rcpts (nrcpts * sizeof *rcpts octets) are in the arena. ERR_PERM
+ * if it is damaged.
  */
-int spool_parse(struct span trailer, uint64_t trailer_at, struct spool_msg *m, struct arena *a, struct err *e);
+int spool_parse(struct span trailer, uint64_t trailer_at, struct spool_msg *m, struct arena *a,
+    struct err *e);
 /*
  * From the file: footer, trailer, checksum. 1 a message; 0 not (yet) one; -1 I/O (ERR_TEMP), or the footer is
- * whole but the trailer is not what it was (ERR_PERM: keep the file, someone must look). `trailer` owns the text.
+ * whole but the trailer is not what it was (ERR_PERM: keep the file, someone must look). `trailer` owns the
+ * text.
  */
 int spool_load(int fd, struct spool_msg *m, struct buf *trailer, struct arena *a, struct err *e);
 /*

@@ -171,7 +171,8 @@ line_format(const struct line *l, const struct spool_msg *m, struct buf *out, st
 			return err_set(e, ERR_PERM, "spool: control character in %s", l->key);
 		return buf_printf(out, e, "%s %.*s\n", l->key, SPAN_ARG(*(const struct span *)v));
 	case LINE_ADDR:
-		if (buf_printf(out, e, "%s ", l->key) < 0 || addr_format("", *(const struct span *)v, out, e) < 0)
+		if (buf_printf(out, e, "%s ", l->key) < 0 ||
+		    addr_format("", *(const struct span *)v, out, e) < 0)
 			return -1;
 		return buf_byte(out, e, '\n');
 	}
@@ -194,7 +195,8 @@ line_parse(const struct line *l, struct span value, struct spool_msg *m)
 		return span_u32(value, v, &(struct err){ 0 }) == 0;
 	case LINE_HEX:
 		return value.n == 2 * SPOOL_DIGEST &&
-		       sodium_hex2bin(v, SPOOL_DIGEST, value.p, value.n, NULL, &n, NULL) == 0 && n == SPOOL_DIGEST;
+		       sodium_hex2bin(v, SPOOL_DIGEST, value.p, value.n, NULL, &n, NULL) == 0 &&
+		       n == SPOOL_DIGEST;
 	case LINE_SUM:
 		return sum_parse(value, v);
 	case LINE_TEXT:
@@ -227,7 +229,8 @@ rcpt_format(struct spool_rcpt *r, uint64_t trailer_at, struct buf *out, struct e
 		return -1;
 	if (r->orig.n > 0 && addr_format(" orig=", r->orig, out, e) < 0)
 		return -1;
-	if (!text_ok(r->orcpt) || span_chr(r->orcpt, ' ') >= 0 || !text_ok(r->notify) || span_chr(r->notify, ' ') >= 0)
+	if (!text_ok(r->orcpt) || span_chr(r->orcpt, ' ') >= 0 || !text_ok(r->notify) ||
+	    span_chr(r->notify, ' ') >= 0)
 		return err_set(e, ERR_PERM, "spool: a DSN parameter that can't be written");
 	if (r->orcpt.n > 0 && buf_printf(out, e, " orcpt=%.*s", SPAN_ARG(r->orcpt)) < 0)
 		return -1;
@@ -245,8 +248,8 @@ trailer_format(struct spool_msg *m, struct buf *out, struct err *e)
 	for (size_t i = 0; i < LINES; i++)
 		if (line_format(&lines[i], m, out, e) < 0)
 			return -1;
-	if (m->prefix.n > 0 && (buf_printf(out, e, "prefix %zu\n", m->prefix.n) < 0 || buf_add(out, e, m->prefix) < 0 ||
-				   buf_byte(out, e, '\n') < 0))
+	if (m->prefix.n > 0 && (buf_printf(out, e, "prefix %zu\n", m->prefix.n) < 0 ||
+				   buf_add(out, e, m->prefix) < 0 || buf_byte(out, e, '\n') < 0))
 		return -1;
 	m->state = m->state != '\0' ? m->state : '.';
 	need(state_valid(msg_states, m->state));
@@ -269,7 +272,8 @@ state_parse(struct span line, struct spool_msg *m)
 
 	if (line.n != STATE_LINE || !state_valid(msg_states, line.p[6]) ||
 	    !digits_parse(span_head(span_from(line, 17), 4), &attempts) ||
-	    !digits_parse(span_head(span_from(line, 27), 13), &next) || !digits_parse(span_from(line, 47), &delay))
+	    !digits_parse(span_head(span_from(line, 27), 13), &next) ||
+	    !digits_parse(span_from(line, 47), &delay))
 		return false;
 	m->state = line.p[6];
 	m->attempts = (uint32_t)attempts;
@@ -430,8 +434,8 @@ footer_format(const struct footer *f, char out[SPOOL_FOOTER])
 	char text[SPOOL_FOOTER + 1];
 	int n;
 
-	n = snprintf(text, sizeof text, "rookery-spool 1 %020" PRIu64 " %016" PRIx64 "       end\n", f->trailer_at,
-	    f->sum);
+	n = snprintf(text, sizeof text, "rookery-spool 1 %020" PRIu64 " %016" PRIx64 "       end\n",
+	    f->trailer_at, f->sum);
 	need(n == SPOOL_FOOTER);
 	memcpy(out, text, SPOOL_FOOTER);
 }
@@ -442,7 +446,8 @@ footer_parse(const char in[SPOOL_FOOTER], struct footer *f)
 	struct span s = span_of(in, SPOOL_FOOTER);
 	char again[SPOOL_FOOTER];
 
-	if (!span_starts(s, "rookery-spool 1 ") || !digits_parse(span_head(span_from(s, 16), 20), &f->trailer_at) ||
+	if (!span_starts(s, "rookery-spool 1 ") ||
+	    !digits_parse(span_head(span_from(s, 16), 20), &f->trailer_at) ||
 	    !sum_parse(span_head(span_from(s, 37), 16), &f->sum))
 		return false;
 	footer_format(f, again);

@@ -22,10 +22,10 @@ enum { BUFFER = 64 * 1024 };
 
 struct spool_writer {
 	int fd;
-	bool failed;		/* a write did not succeed: the file is of no use */
-	uint64_t size;		/* octets added */
-	uint64_t written;	/* of these in the file; the rest is in the buffer */
-	struct span map;	/* of the file; p is NULL when there is none */
+	bool failed;                      /* a write did not succeed: the file is of no use */
+	uint64_t size;                    /* octets added */
+	uint64_t written;                 /* of these in the file; the rest is in the buffer */
+	struct span map;                  /* of the file; p is NULL when there is none */
 	crypto_generichash_state *digest; /* aligned as libsodium wants it */
 	char *buffer;
 };
@@ -168,8 +168,9 @@ spool_map(struct spool_writer *w, struct span *message, struct err *e)
 }
 
 /*
- * The sync failed, so the sender hears 451 and will come again. The footer must not make a message of the file
- * (invariant 2), now or after a power cut; all that can be done for it is done, whatever of it still works.
+ * The sync failed, so the sender hears 451 and will come again. The footer must not make a message of the
+ * file (invariant 2), now or after a power cut; all that can be done for it is done, whatever of it still
+ * works.
  */
 static void
 spoil(struct spool_writer *w, uint64_t footer_at)
@@ -185,7 +186,8 @@ spoil(struct spool_writer *w, uint64_t footer_at)
 }
 
 int
-spool_finish(struct spool_writer *w, struct spool_msg *m, struct span structure, struct buf *trailer, struct err *e)
+spool_finish(
+    struct spool_writer *w, struct spool_msg *m, struct span structure, struct buf *trailer, struct err *e)
 {
 	char footer[SPOOL_FOOTER];
 	struct iovec v[4];
