@@ -5,7 +5,8 @@
  * session needs: its connection, the doors to authd, queue and filterd, and the descriptor of the file that
  * is being written. It can open no file. In reading order: session.c (the conversation), hello.c, tls.c,
  * auth.c, mail.c, rcpt.c, data.c (a transaction), finish.c (from text to 250), received.c; peers.c asks the
- * other services; transaction.c holds what was said; reply.c answers.
+ * other services; transaction.c holds what was said; reply.c answers; proxied.c and user.c say who the client
+ * is.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -63,6 +64,11 @@ session(struct svc *svc, struct client *client)
 
 	if (jail_narrow(CHILD_CALLS, NULL, 0, &e) < 0) {
 		log_event(LOG_ERROR, "smtpd.jail", KV_ERR(&e));
+		return err_exit(&e);
+	}
+	if (proxied_client(client, &e) < 0) {
+		log_event(LOG_WARN, "smtpd.proxy", KV_STR("sid", client->sid.s), KV_STR("client", client->ip),
+		    KV_ERR(&e));
 		return err_exit(&e);
 	}
 	if (client->uid != (uid_t)-1)

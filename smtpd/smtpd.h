@@ -58,6 +58,9 @@ void	log_reject(struct session *s, const char *command, struct span to, const ch
 int	close_gone(struct session *s);	/* nothing more comes: if that is by us (ending, too late) say so. -1 */
 int	close_bare(struct session *s);	/* a CR or LF stood alone: the answer, and the end */
 
+/* proxied.c: behind a load balancer of proxy_networks, *c becomes what its header says */
+int	proxied_client(struct client *c, struct err *e);
+
 /* hello.c */
 int	cmd_hello(struct session *s, const struct smtp_command *cmd);
 bool	may_auth(const struct session *s);

@@ -59,6 +59,26 @@ rk.ok(r.returncode != 0 and "etc/filters.cf:%d: unknown kind `mitler`; did you m
       "a mistake is found before anything changes", r.stdout, r.stderr)
 rk.is_(c.cmds(MAIL, BOB, "DATA", "x\r\n.")[-1], "250 2.0.0", "the old chain serves on")
 
+# ---- behind a load balancer (PROXY protocol)
+i = instance(proxy_networks="127.0.0.0/8")
+HEADERS = [b"PROXY TCP4 192.0.2.7 198.51.100.1 1000 25\r\n",
+           b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\xc0\0\x02\x07\xc6\x33\x64\x01\x03\xe8\0\x19"]
+for n, header in enumerate(HEADERS):
+    for step in (len(header), 5):
+        c = Client(i, greet=False)
+        for at in range(0, len(header), step):
+            c.send(header[at:at + step])
+        rk.is_(code(c.reply()), "220", "PROXY header version %d in pieces of %d" % (n + 1, step))
+        c.cmds(HELLO, MAIL, BOB, "DATA")
+        rk.like(Spooled(i, mid_of(c.cmd("x\r\n."))).message, r"^Received: from client\.test \(\[192\.0\.2\.7\]\)", "tells who the client is")
+c = Client(i, "submissions", greet=False)
+c.send(HEADERS[0])
+c.starttls()
+rk.is_(code(c.reply()), "220", "with TLS behind it")
+c = Client(i, greet=False)
+c.send("EHLO client.test\r\n")
+rk.ok(c.eof(), "without a header there is no session")
+
 # ---- clients that people use
 i = instance(plain_auth="never")
 with i.smtp() as s:
