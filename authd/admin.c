@@ -240,7 +240,9 @@ add_account(struct authd *a, const struct user *u, struct span addr, struct err 
 static int
 change_account(struct authd *a, const struct user *u, struct account *acct, uint32_t set, struct err *e)
 {
-	if (set & USER_SET_PASSWORD && u->hash.n > 0)
+	if (set & USER_SET_PASSWORD && u->hash.n == 0)
+		return refused(e, acct->addr, "no password");
+	if (set & USER_SET_PASSWORD)
 		acct->hash = u->hash;
 	if (set & USER_SET_NAME)
 		acct->name = u->m.name;

@@ -63,12 +63,11 @@ secret_read(const char *prompt, bool twice, struct buf *out, struct err *e)
 	int rc;
 
 	buf_init(out, PW_HASH_MAX);
-	if (!isatty(STDIN_FILENO))
-		return read_line(out, e);
-	if (read_quietly(prompt, out, e) < 0)
-		return -1;
-	if (!twice)
-		return 0;
+	rc = isatty(STDIN_FILENO) ? read_quietly(prompt, out, e) : read_line(out, e);
+	if (rc == 0 && out->n == 0)
+		rc = err_set(e, ERR_PERM, "the %s is empty", prompt);
+	if (rc < 0 || !twice || !isatty(STDIN_FILENO))
+		return rc;
 	buf_init(&again, PW_HASH_MAX);
 	rc = read_quietly("again", &again, e);
 	if (rc == 0 && !span_same(buf_span(out), buf_span(&again)))

@@ -187,6 +187,8 @@ changes(struct client *ctl)
 	tap_ok(r.kind == -1 && strstr(r.text, "no password") != NULL, "no password: %s", r.text);
 	r = user(ctl, (struct authd_user){ .addr = SPAN("off@example.com"), .hash = SPAN("{PLAIN}off"), .op = OP_ADD });
 	tap_ok(r.kind == 0, "a disabled account");
+	r = user(ctl, (struct authd_user){ .addr = SPAN("ada@example.com"), .op = OP_CHANGE, .set = USER_SET_PASSWORD });
+	tap_ok(r.kind == -1, "no password is changed for none: %s", r.text);
 	r = user(ctl, (struct authd_user){ .addr = SPAN("x@example.com"), .op = OP_CHANGE, .set = USER_SET_NAME });
 	tap_ok(r.kind == -1 && strstr(r.text, "no such account") != NULL, "an account that is not there: %s", r.text);
 }
