@@ -83,8 +83,12 @@ show() {
 	EOF
 }
 
+if rookery status >/dev/null 2>&1; then
+	echo "it is up already; \`$BIN/rookery -d $DIR stop\` stops it" >&2
+	exit 1
+fi
 [ -f "$DIR/etc/master.cf" ] || make_instance
-trap 'trap - EXIT; echo; rookery stop --now || true; exit 0' INT TERM
+trap 'trap - EXIT; echo; rookery stop --now || true; exit 0' INT TERM HUP PIPE
 trap 'rookery stop --now >/dev/null 2>&1 || true' EXIT
 rookery start
 make_users

@@ -140,20 +140,9 @@ class Instance:
         listens = [a for s in SERVICES for a in ("--listen", "%s=127.0.0.1:%d" % (s, self.port[s]))]
         _instances.append(self)
         self.must("init", "--domain", domain, "--hostname", "mail." + domain, *listens, *args)
-        self.drop_missing()
         self.set("hash_memory", "64K")
         self.set("hash_passes", "1")
         self.set("login_failure_delay", "50ms")
-
-    def drop_missing(self):
-        """Services whose program is not built are left out."""
-        kept = []
-        for line in self.read("etc", "master.cf").splitlines():
-            word = line.split()
-            if line.startswith("#") or len(word) < 5 or os.access(os.path.join(BIN, word[4]), os.X_OK):
-                kept.append(line)
-        with open(self.path("etc", "master.cf"), "w") as f:
-            f.write("\n".join(kept) + "\n")
 
     # -- the admin tool
 

@@ -115,19 +115,10 @@ rk_init() {
 	"$BIN/rookery" -d "$DIR" init --domain "$DOMAIN" --hostname "mail.$DOMAIN" "${listens[@]}" "$@" >"$TMP/init" 2>&1 ||
 		bail "init: $(cat "$TMP/init")"
 	RK_DIRS+=("$DIR")
-	rk_drop_missing
 	rk_set hash_memory 64K
 	rk_set hash_passes 1
 	rk_set login_failure_delay 50ms
 	LOG=$DIR/log/rookery.log
-}
-
-# Services whose program is not built are left out.
-rk_drop_missing() {
-	local p
-	for p in $(awk '/^[a-z]/ { print $5 }' "$DIR/etc/master.cf" | sort -u); do
-		[ -x "$BIN/$p" ] || sed -i -E "/^[a-z][^ ]* +[^ ]+ +[^ ]+ +[0-9]+ +$p( |\$)/d" "$DIR/etc/master.cf"
-	done
 }
 
 rk() { "$BIN/rookery" -d "$DIR" "$@"; }
