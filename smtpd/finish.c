@@ -190,8 +190,17 @@ store(struct session *s, struct spool_msg *m, struct span structure, struct err 
 	return rc;
 }
 
+/* The Message-ID, for the log: without brackets, empty when it has none or the header is opaque. */
+static struct span
+message_id(struct span record)
+{
+	struct structure st;
+
+	return record.n > 0 && structure_open(record, &st, NULL) == 0 ? st.message_id : (struct span){ 0 };
+}
+
 static int
-accepted(struct session *s, const struct spool_msg *m)
+accepted(struct session *s, const struct spool_msg *m, struct span record)
 {
 	struct id mid = s->t.mid;
 
@@ -199,7 +208,7 @@ accepted(struct session *s, const struct spool_msg *m)
 	s->errors = 0;
 	svc_count("smtpd.accepted", 1);
 	log_event(LOG_INFO, "smtpd.accept", KV_S("sid", s->sid), KV_STR("mid", mid.s), KV_S("from", m->from),
-	    KV_U("size", m->size), KV_U("rcpts", m->nrcpts), KV_S("client", m->client), KV_S("helo", m->helo),
+	    KV_OPT("msgid", message_id(record)), KV_U("size", m->size), KV_U("rcpts", m->nrcpts), KV_S("client", m->client), KV_S("helo", m->helo),
 	    KV_OPT("login", m->login), KV_STR("held", m->state == 'h' ? "yes" : "no"));
 	spool_writer_free(s->t.writer); /* the file is the queue's now: nothing to drop */
 	s->t.writer = NULL;
@@ -227,7 +236,7 @@ finish_good(struct session *s, struct span message)
 		got = message_answer(s, "%s Message not stored, try again later",
 		    e.kind == ERR_TEMP ? "452 4.3.1" : "451 4.3.0");
 	} else if (got == 1) {
-		got = accepted(s, &m);
+		got = accepted(s, &m, buf_span(&structure));
 	}
 	buf_free(&structure);
 	return got;

@@ -141,6 +141,8 @@ rk.ok(any("sid=" + sid in x and "smtpd.connect" in x for x in lines), "with the 
 rk.ok(not any(q["a@sender.test"]["mid"] in x for x in lines), "and not other messages")
 rk.is_(lines, sorted(lines, key=lambda x: x[:24]), "in order of time")
 rk.like(i.must("trace", "b@sender.test"), mid, "by the sender's address")
+msgid = re.search(r"msgid=(\S+)", "\n".join(lines))
+rk.like(i.must("trace", "<%s>" % msgid[1]), mid, "by its Message-ID")
 rk.like(i.must("trace", sid), mid, "by the session's id")
 os.rename(i.path("log", "rookery.log"), i.path("log", "rookery.log.1"))
 subprocess.run(["gzip", i.path("log", "rookery.log.1")], check=True)

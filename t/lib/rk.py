@@ -243,6 +243,7 @@ class Instance:
             lines += self.read("log", name).splitlines()
         bad = [x for x in lines
                if (re.search(r' master\.(died|ended) .*how="signal ', x) and not re.search(r"signal (9|15) ", x))
+               or (re.search(r" (svc\.child_died|imapd\.killed) .*signal=", x) and not re.search(r"signal=(9|15)\b", x))
                or re.search(r" master\.(stderr|log_refused|channel) ", x)]
         bad = [x for x in bad if not any(re.search(e, x) for e in self.expected)]
         ok(not bad, "no process died by a signal of its own, none wrote to standard error", *bad[:20])

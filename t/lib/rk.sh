@@ -151,6 +151,8 @@ rk_imap() {
 rk_healthy() {
 	local bad
 	bad=$(grep -hE ' master\.(died|ended) .*how="signal ' "$1"/log/rookery.log* 2>/dev/null | grep -vE 'signal (9|15) ' | head -5)
+	bad+=$(grep -hE ' (svc\.child_died|imapd\.killed) .*signal=' "$1"/log/rookery.log* 2>/dev/null |
+		grep -vE 'signal=(9|15)\b' | head -5)
 	bad+=$(grep -hE ' master\.(stderr|log_refused|channel) ' "$1"/log/rookery.log* 2>/dev/null | head -20)
 	is "$bad" "" "no process died by a signal of its own, none wrote to standard error"
 }
