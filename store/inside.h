@@ -14,6 +14,7 @@
 #include "store/store.h"
 
 enum {
+	OWNER_MAX = 128,	/* octets of an owner's name */
 	UID_BLOCK = 1024,	/* numbers reserved at a time: how far UIDs may jump after a power cut */
 	MODSEQ_BLOCK = 65536,
 };
@@ -48,6 +49,7 @@ struct store {
 	struct id *links;		/* files linked in it: removed if it fails */
 	size_t nlinks, links_cap;
 
+	int wal_pages;			/* in the WAL after our last commit; 0: all of it is in the index */
 	bool full;			/* PRAGMA synchronous is FULL, not NORMAL */
 	bool owed;			/* a delivery of the transaction is not durable (or not known to be) */
 	bool unsynced;			/* a transaction with such was committed after the last sync */
@@ -87,9 +89,11 @@ int	quota_check(struct store *st, uint64_t bytes, uint64_t messages, struct err 
 /* Check a name and append its normal form (INBOX in capitals). ERR_PERM: STORE_CANNOT, STORE_LIMIT. */
 int	name_check(struct store *st, struct span name, struct buf *out, struct err *e);
 
-/* ---- schema.c */
-/* Make index.db and msg/ in the directory open as `dir`; no error if they are there. Durable. */
+/* ---- create.c: make index.db and msg/ in the directory open as `dir`; no error if they are there. Durable. */
 int	schema_make(int dir, const char *boot_id, struct err *e);
+
+/* ---- schema.c */
+extern const char schema_text[];
 /* Check the version, and skip reserved numbers if the machine was started anew. */
 int	schema_ready(struct store *st, const char *boot_id, struct err *e);
 

@@ -6,7 +6,7 @@
  * owner has entered the owner's directory (path "."), deliver-local has entered store/ (path OWNER).
  * A struct store belongs to one process and is never carried over a fork.
  *
- * Reading order of the sources: schema.c (tables, numbered invariants), chunk.c (packed records), number.c
+ * Reading order of the sources: schema.c (tables, numbered invariants), create.c, chunk.c (packed records), number.c
  * (UIDs and modification sequences), mailbox.c, view.c, fetch.c, flags.c, expunge.c, append.c, copy.c,
  * deliver.c, purge.c, check.c; db.c and vfs.c are the layer over SQLite, file.c the one over message files.
  *
@@ -72,6 +72,12 @@ struct store_opts {
  * ([a-z0-9._@+-]{1,128}, not starting with a dot), ERR_TEMP.
  */
 int	store_make(int parent, struct span owner, struct err *e);
+
+/*
+ * Make the stores of n owners as far as they are missing, durably, with two syncs of the whole file system: for a
+ * message to many who never had mail. After -1 some may have been made; each can be made by store_open.
+ */
+int	store_make_many(int parent, const struct span *owners, size_t n, const char *boot_id, struct err *e);
 
 /* path: ".", or a directory below the working directory. NULL on failure. */
 struct store *store_open(const char *path, const struct store_opts *o, struct err *e);

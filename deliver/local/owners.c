@@ -1,6 +1,8 @@
 /* owners.c - open stores. */
 #include <errno.h>
+#include <limits.h>
 #include <sodium.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -12,6 +14,8 @@
 enum {
 	CACHE_KIB = 256,
 	BUSY_MS = 2000, /* a worker that holds the write lock longer is stuck: the queue tries again */
+	MAKE_MIN = 8,   /* for fewer a sync each is less than one of the file system */
+	MAKE_MAX = 256, /* directories open at a time */
 	UPKEEP_MS = 3600000,
 	UPKEEP_MESSAGES = 200,
 	QUEUE_MARGIN_MS = 86400000 /* a message may stay in the queue for its lifetime, and a last try */
@@ -186,6 +190,30 @@ owners_get(struct owners *o, struct span name, struct err *e)
 		use_unlink(o, w);
 	use_link(o, w);
 	return w;
+}
+
+void
+owners_make(struct owners *o, int dir, const struct span *names, size_t n)
+{
+	struct span *missing = mem_zero(n, sizeof *missing);
+	struct err e = { 0 };
+	size_t m = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		char path[NAME_MAX + sizeof "/index.db"];
+		int len = snprintf(path, sizeof path, "%.*s/index.db", SPAN_ARG(names[i]));
+
+		if (*place(o, names[i]) == NULL && len > 0 && (size_t)len < sizeof path &&
+		    faccessat(dir, path, F_OK, 0) < 0 && errno == ENOENT)
+			missing[m++] = names[i];
+	}
+	for (size_t i = 0; i + MAKE_MIN <= m; i += MAKE_MAX)
+		if (store_make_many(dir, missing + i, m - i < MAKE_MAX ? m - i : MAKE_MAX, o->boot_id, &e) <
+		    0) {
+			log_event(LOG_WARN, "local.make", KV_ERR(&e));
+			break;
+		}
+	free(missing);
 }
 
 /* ---- upkeep */

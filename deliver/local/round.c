@@ -298,11 +298,24 @@ sorted(struct round *r)
 	return all;
 }
 
+static void
+make_stores(struct deliverer *d, struct target **all, size_t n)
+{
+	struct span *names = arena_array(d->round.a, n, sizeof *names);
+	size_t owners = 0;
+
+	for (size_t i = 0; i < n; i++)
+		if (i == 0 || by_owner(&all[i - 1], &all[i]) != 0)
+			names[owners++] = all[i]->t.owner;
+	owners_make(&d->owners, d->store, names, owners);
+}
+
 void
 round_run(struct deliverer *d)
 {
 	struct target **all = sorted(&d->round);
 
+	make_stores(d, all, d->round.targets);
 	for (size_t i = 0, n; i < d->round.targets; i += n) {
 		for (n = 1; i + n < d->round.targets && by_owner(&all[i], &all[i + n]) == 0; n++)
 			;
