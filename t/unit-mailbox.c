@@ -87,7 +87,7 @@ main(void)
 		{ "\"a\177\"@x", NULL },
 		{ "a\377@x", NULL },
 	};
-	struct span local, domain;
+	struct span local = { 0 }, domain = { 0 };
 
 	TABLE("the one form", domain_canon, domains);
 	TABLE("the form for people", domain_show, shown);

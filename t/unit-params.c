@@ -7,7 +7,7 @@ enum { ALL = PARAM_SIZE | PARAM_8BITMIME | PARAM_BINARYMIME | PARAM_SMTPUTF8 | P
 static void
 mail(struct arena *a)
 {
-	struct mail_params m;
+	struct mail_params m = { 0 };
 
 	tap_ok(mail_params_parse(SPAN(""), ALL, &m, a, NULL) == 0 && !m.has_size && m.body == BODY_UNSAID &&
 		   m.ret == RET_UNSAID && m.auth.p == NULL && m.envid.p == NULL && !m.utf8,
@@ -67,7 +67,7 @@ refused(struct arena *a)
 		{ " AUTH=<>", PARAM_AUTH },
 		{ " RET=FULL", PARAM_DSN },
 	};
-	struct mail_params m;
+	struct mail_params m = { 0 };
 
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
 		struct err e = { 0 };
@@ -90,7 +90,7 @@ rcpt(struct arena *a)
 	static const char *const bad[] = { " NOTIFY=", " NOTIFY=NEVER,SUCCESS", " NOTIFY=SUCCESS,",
 		" NOTIFY=X", " ORCPT=a@b", " ORCPT=;a", " ORCPT=rfc822;a+2", " ORCPT=rfc822;+01",
 		" ORCPT=x@;a", " ORCPT=utf-8;\\x{D800}", " ORCPT=rfc822;\303\274@x", " ORCPT=utf-8;\\q" };
-	struct rcpt_params r;
+	struct rcpt_params r = { 0 };
 
 	tap_ok(rcpt_params_parse(SPAN(""), ALL, &r, a, NULL) == 0 && r.notify == NOTIFY_UNSAID &&
 		   r.orcpt.p == NULL,

@@ -161,7 +161,7 @@ sections(struct buf *out)
 		"-1" };
 	struct span message = span_str(sections_message);
 	struct structure s = record(message, out);
-	struct structure_part p;
+	struct structure_part p = { 0 };
 	struct err e = { 0 };
 
 	for (size_t i = 0; i < sizeof leaves / sizeof leaves[0]; i++) {
@@ -304,7 +304,7 @@ static void
 damage(struct buf *out)
 {
 	struct structure s = record(span_str(sections_message), out);
-	struct structure_part p;
+	struct structure_part p = { 0 };
 	size_t taken = 0;
 	struct buf copy;
 
@@ -330,8 +330,8 @@ damage(struct buf *out)
 static void
 opaque(struct buf *out)
 {
-	struct structure_part p;
-	struct structure s;
+	struct structure_part p = { 0 };
+	struct structure s = { 0 };
 	struct err e = { 0 };
 	struct buf m;
 	bool complete;

@@ -139,7 +139,7 @@ static uint32_t *
 part_ends(struct builder *b, uint32_t *count)
 {
 	uint32_t n = 0, depth = 0, *ends;
-	uint32_t path[MIME_DEPTH_MAX + 1]; /* the part on each depth of the current one */
+	uint32_t path[MIME_DEPTH_MAX + 1] = { 0 }; /* the part on each depth of the current one */
 
 	for (struct mime_part *p = b->root; p != NULL; p = mime_next(p))
 		n++;

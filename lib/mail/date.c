@@ -298,6 +298,14 @@ date_day(struct date d)
 	return (int32_t)floor_div(d.utc + (int64_t)d.zone * 60, DAY);
 }
 
+static char *
+put_text(char *to, const char *s)
+{
+	while (*s != '\0')
+		*to++ = *s++;
+	return to;
+}
+
 /* Append with this many digits, zeros in front. */
 static char *
 put_digits(char *to, int64_t v, int digits)
@@ -341,13 +349,13 @@ date_format(struct date d, struct buf *out, struct err *e)
 
 	if (to == NULL)
 		return -1;
-	memcpy(to, weekdays[((day + 4) % 7 + 7) % 7], 3);
-	memcpy(to + 3, ", ", 2);
-	to = put_digits(to + 5, c.day, c.day < 10 ? 1 : 2);
+	to = put_text(to, weekdays[((day + 4) % 7 + 7) % 7]);
+	to = put_text(to, ", ");
+	to = put_digits(to, c.day, c.day < 10 ? 1 : 2);
 	*to++ = ' ';
-	memcpy(to, months[c.month - 1], 3);
-	to[3] = ' ';
-	to = put_digits(to + 4, c.year, 4);
+	to = put_text(to, months[c.month - 1]);
+	*to++ = ' ';
+	to = put_digits(to, c.year, 4);
 	*to++ = ' ';
 	to = put_time_zone(to, d);
 	out->n += (size_t)(to - start);
@@ -366,9 +374,9 @@ date_format_imap(struct date d, struct buf *out, struct err *e)
 	if (start[0] == '0')
 		start[0] = ' '; /* date-day-fixed */
 	*to++ = '-';
-	memcpy(to, months[c.month - 1], 3);
-	to[3] = '-';
-	to = put_digits(to + 4, c.year, 4);
+	to = put_text(to, months[c.month - 1]);
+	*to++ = '-';
+	to = put_digits(to, c.year, 4);
 	*to++ = ' ';
 	to = put_time_zone(to, d);
 	out->n += (size_t)(to - start);

@@ -268,6 +268,7 @@ end_part(struct parser *ps, size_t end, uint64_t lines)
 {
 	struct mime_part *p = ps->cur;
 
+	need(p != NULL); /* only open parts are ended, and their parents are open */
 	if (end < p->body_at) {
 		end = p->body_at;
 		lines = p->lines;

@@ -148,7 +148,7 @@ idna(struct span domain, struct buf *out, struct err *e)
 int
 domain_canon(struct span domain, struct buf *out, struct err *e)
 {
-	struct literal l;
+	struct literal l = { 0 };
 
 	if (domain.n > 0 && domain.p[0] == '[') {
 		if (literal_parse(domain, &l, e) < 0)
@@ -184,7 +184,7 @@ domain_show(struct span domain, struct buf *out, struct err *e)
 int
 mailbox_canon(struct span address, struct buf *out, struct err *e)
 {
-	struct span local, domain;
+	struct span local = { 0 }, domain = { 0 };
 	size_t start = out->n;
 	struct buf plain;
 	int rc;

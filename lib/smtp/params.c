@@ -23,6 +23,7 @@ int
 xtext_decode(struct span in, struct buf *out, struct err *e)
 {
 	char *to = buf_room(out, e, in.n), *start = to;
+	int high, low;
 
 	if (to == NULL)
 		return -1;
@@ -31,10 +32,10 @@ xtext_decode(struct span in, struct buf *out, struct err *e)
 			*to++ = in.p[i];
 			continue;
 		}
-		if (in.p[i] != '+' || in.n - i < 3 || hex_upper(in.p[i + 1]) < 0 ||
-		    hex_upper(in.p[i + 2]) < 0)
+		if (in.p[i] != '+' || in.n - i < 3 || (high = hex_upper(in.p[i + 1])) < 0 ||
+		    (low = hex_upper(in.p[i + 2])) < 0)
 			return err_set(e, ERR_PEER, "not xtext");
-		*to++ = (char)(hex_upper(in.p[i + 1]) << 4 | hex_upper(in.p[i + 2]));
+		*to++ = (char)(high << 4 | low);
 		i += 2;
 	}
 	out->n += (size_t)(to - start);
@@ -240,7 +241,7 @@ int
 mail_params_parse(struct span in, unsigned offered, struct mail_params *out, struct arena *a, struct err *e)
 {
 	struct mail_params m = { 0 };
-	struct param p;
+	struct param p = { 0 };
 	unsigned seen = 0;
 	int rc;
 
@@ -354,7 +355,7 @@ int
 rcpt_params_parse(struct span in, unsigned offered, struct rcpt_params *out, struct arena *a, struct err *e)
 {
 	struct rcpt_params r = { 0 };
-	struct param p;
+	struct param p = { 0 };
 	unsigned seen = 0;
 	int rc;
 
