@@ -45,6 +45,7 @@ enum statement {
 	NEXT_ACCOUNT,
 	NEXT_ALIAS,
 	NEXT_DOMAIN,
+	VIEW,
 	BEGIN,
 	COMMIT,
 	ROLLBACK,
@@ -83,6 +84,7 @@ static const char *const sql[STATEMENTS] = {
 		       " substr(addr, -length(?2)) = ?2) ORDER BY addr LIMIT 1",
 	[NEXT_DOMAIN] = "SELECT min(name) FROM (SELECT name FROM domain WHERE name > ?1 UNION ALL"
 			" SELECT name FROM config_domain WHERE name > ?1)",
+	[VIEW] = "BEGIN DEFERRED",
 	[BEGIN] = "BEGIN IMMEDIATE",
 	[COMMIT] = "COMMIT",
 	[ROLLBACK] = "ROLLBACK",
@@ -115,6 +117,7 @@ static const char *const sql[STATEMENTS] = {
 struct db {
 	sqlite3 *h;
 	sqlite3_stmt *st[STATEMENTS];
+	bool viewing;
 };
 
 /* ---- opening */
@@ -288,6 +291,20 @@ fits(uint64_t v)
 }
 
 /* ---- lookups */
+
+void
+db_view_begin(struct db *d)
+{
+	d->viewing = sqlite3_get_autocommit(d->h) != 0 && run(d, d->st[VIEW], NULL) == 0;
+}
+
+void
+db_view_end(struct db *d)
+{
+	if (d->viewing)
+		run(d, d->st[COMMIT], NULL);
+	d->viewing = false;
+}
 
 static int
 exists(struct db *d, enum statement which, struct span key, struct err *e)

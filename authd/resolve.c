@@ -25,6 +25,7 @@ struct walk {
 	struct open *open;		/* those among them that are being expanded, the innermost first */
 	struct set *given;		/* targets: owners, and addresses of other hosts */
 	uint64_t size;
+	struct span ours;		/* the domain that was last found to be one of ours */
 	bool disabled, looped;
 	struct err e;
 };
@@ -219,6 +220,20 @@ local(struct walk *w, const struct address *at, struct span folder, int depth)
 	return got;
 }
 
+/* The members of a list mostly have one domain. */
+static int
+is_ours(struct walk *w, struct span domain)
+{
+	int got;
+
+	if (w->ours.n > 0 && span_same(w->ours, domain))
+		return 1;
+	got = db_is_domain(w->r->db, domain, &w->e);
+	if (got > 0)
+		w->ours = domain;
+	return got;
+}
+
 /* 1 the address is somebody, 0 nobody, -1 with w->e. */
 static int
 expand(struct walk *w, struct span addr, struct span home, struct span folder, int depth)
@@ -230,7 +245,7 @@ expand(struct walk *w, struct span addr, struct span home, struct span folder, i
 		return -1;
 	if (at.domain.n == 0)
 		return span_eq(at.local, "postmaster") ? local(w, &at, folder, depth) : 0;
-	ours = db_is_domain(w->r->db, at.domain, &w->e);
+	ours = is_ours(w, at.domain);
 	if (ours < 0)
 		return -1;
 	if (ours)
@@ -277,10 +292,12 @@ resolve(const struct resolver *r, struct span addr, uint64_t size, struct arena 
 	w.tail = &out->targets;
 	w.expanded = set_new(a);
 	w.given = set_new(a);
+	db_view_begin(r->db);
 	if (span_chr(addr, '@') < 0)
 		got = db_default_domain(r->db, a, &home, &w.e);
 	if (got >= 0)
 		got = expand(&w, addr, home, SPAN(""), 0);
+	db_view_end(r->db);
 	if (got >= 0 && w.e.kind != ERR_NONE)
 		got = -1; /* too many targets */
 	conclude(&w, addr, got);
