@@ -291,6 +291,7 @@ session_run(struct session *s, int dir)
 	}
 	log_event(LOG_INFO, "pop3d.begin", KV_S("sid", s->sid), KV_S("owner", s->owner), KV_S("client", s->client),
 	    KV_U("messages", s->drop.n), KV_U("size", s->drop.left_size));
+	log_flush(); /* it may be long until there is more to say */
 	if (conn_printf(s->c, &e, "+OK %u messages (%llu octets)\r\n", s->drop.n,
 		(unsigned long long)s->drop.left_size) == 0)
 		serve(s, &e);
