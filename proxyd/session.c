@@ -558,6 +558,8 @@ admit(struct session *s)
 	s->counted = true;
 	if (peers_add(p->peers, s->key) > cfg.client_connections_max) {
 		log_event(LOG_WARN, "proxyd.busy", KV_STR("client", b->client.ip), KV_STR("limit", "client_connections_max"));
+		peers_drop(p->peers, s->key); /* who is turned away does not keep others out */
+		s->counted = false;
 		if (p->tls == TLS_WRAPPED)
 			session_end(s, "too many connections");
 		else
