@@ -353,6 +353,7 @@ read_since(struct trace *t, const char *text)
 	time_t when;
 	struct tm tm;
 
+	need(text != NULL); /* span_str takes NULL: let the compiler know better */
 	if (cfg_duration(span_str(text), &ms, NULL) < 0) {
 		snprintf(t->since, sizeof t->since, "%s", text);
 		return strlen(text) >= 4 && strspn(text, "0123456789-:.TZ") == strlen(text);
