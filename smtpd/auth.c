@@ -114,6 +114,7 @@ answer(struct session *s, const struct authd_login_answer *a, struct span name)
 	};
 	bool known = a->result <= LOGIN_LIMIT;
 
+	s->log_due = true;
 	log_event(LOG_INFO, "smtpd.login", KV_S("sid", s->sid), KV_S("client", s->ip), KV_S("login", name),
 	    KV_STR("result", known ? results[a->result] : "?"),
 	    KV_STR("tls", conn_tls(s->c) != NULL ? "yes" : "no"));

@@ -206,6 +206,7 @@ accepted(struct session *s, const struct spool_msg *m, struct span record)
 
 	s->messages++;
 	s->errors = 0;
+	s->log_due = true;
 	svc_count("smtpd.accepted", 1);
 	log_event(LOG_INFO, "smtpd.accept", KV_S("sid", s->sid), KV_STR("mid", mid.s), KV_S("from", m->from),
 	    KV_OPT("msgid", message_id(record)), KV_U("size", m->size), KV_U("rcpts", m->nrcpts), KV_S("client", m->client), KV_S("helo", m->helo),

@@ -61,6 +61,7 @@ void
 log_reject(struct session *s, const char *command, struct span to, const char *text)
 {
 	s->rejected++;
+	s->log_due = true;
 	log_event(LOG_INFO, "smtpd.reject", KV_S("sid", s->sid), KV_S("client", s->ip), KV_STR("at", command),
 	    KV_OPT("from", s->t.from), KV_OPT("to", to), KV_STR("reply", text));
 }

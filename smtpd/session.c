@@ -1,10 +1,14 @@
 /*
  * session.c - the conversation: read a command, see in the table whether it may come now, run it.
  */
+#include <poll.h>
+
 #include "base/clock.h"
 #include "base/log.h"
 #include "cfg/cfg.h"
 #include "smtpd/smtpd.h"
+
+enum { LOG_WAIT_MS = 1000 };
 
 static int
 cmd_rset(struct session *s, const struct smtp_command *cmd)
@@ -109,6 +113,25 @@ line_failed(struct session *s)
 	return reply(s, "500 5.5.6 Line too long");
 }
 
+/*
+ * The log line of a message waits with us for company, as none may cost a write of its own; but no longer than a
+ * second, if the client has nothing more to say now.
+ */
+static int
+log_soon(struct session *s)
+{
+	struct pollfd p = { .fd = conn_fd(s->c), .events = POLLIN };
+
+	if (!s->log_due || conn_peek(s->c).n > 0 || p.fd < 0)
+		return 0;
+	s->log_due = false;
+	if (conn_flush(s->c, &s->err) < 0)
+		return -1;
+	if (poll(&p, 1, LOG_WAIT_MS) == 0)
+		log_flush();
+	return 0;
+}
+
 /* One command. -1: the session is over. */
 static int
 step(struct session *s)
@@ -118,7 +141,7 @@ step(struct session *s)
 
 	if (s->errors >= cfg.smtpd_errors_max)
 		return close_session(s, "421 4.7.0 %s Too many errors", s->d->hostname);
-	if (svc_ending())
+	if (log_soon(s) < 0 || svc_ending())
 		return close_gone(s);
 	got = conn_line(s->c, &line, &s->err);
 	if (got == 0) {

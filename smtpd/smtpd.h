@@ -36,6 +36,7 @@ struct session {
 	struct span login;	/* canonical address, or the system user of a local client; n == 0: none */
 	bool local;		/* came over the Unix socket: the kernel told who it is */
 	bool relay;		/* local, or of relay_networks: may send anywhere without logging in */
+	bool log_due;		/* a line was logged that should not wait for the end of the session */
 	uint64_t started_ms;
 	unsigned errors, messages, rejected, logins_failed;
 

@@ -37,6 +37,7 @@ rk.like(m.message.split(b"Subject")[0],
 rk.is_((m.fields[b"from"], m.fields[b"ret"], m.fields[b"envid"], m.fields[b"flags"]), (b"<s@sender.test>", b"HDRS", b"e+2B1", b"1"),
        "envelope and flags are in the trailer")
 rk.is_(m.rcpts, [b"to . <u1@example.test> orcpt=rfc822;x@y.test notify=NEVER"], "and the recipient with its parameters")
+rk.wait_for("a message is in the log while its session goes on", lambda: i.events("smtpd.accept"))
 rk.is_(code(c.cmd("QUIT")), "221 2.0.0", "QUIT")
 rk.ok(c.eof(), "closes")
 rk.wait_for("the session is summed up in the log", lambda: [x for x in i.events("smtpd.end") if x["messages"] == "1"])
