@@ -32,6 +32,11 @@ struct owner {
 	char name[];
 };
 
+/* Changes: the newest, 0 for none; in which mailbox, 0: in several. */
+struct news {
+	uint64_t modseq, mailbox;
+};
+
 /* One session. Its size, and that of its texts, is what an idle client costs us: see docs/performance.md. */
 struct held {
 	struct holder *h;
@@ -45,15 +50,16 @@ struct held {
 	pid_t pid;
 	unsigned deaths;
 
-	bool recorded;     /* what follows is true */
-	bool idling, told; /* told: the worker was, since the record */
+	bool recorded; /* what follows is true */
+	bool idling;
 	uint32_t flags, bad;
 	uint64_t commands, octets_in, octets_out;
 	struct store_view_state view;
 	char *tag; /* of the IDLE command; NULL: none */
 
-	/* The newest change since the record before: 0 none; in this mailbox, 0: in several. */
-	uint64_t news, news_mailbox;
+	struct news news; /* not in the record, as far as we know */
+	bool told;        /* the worker will look (it was told, or started), and has not begun yet */
+	struct news seen; /* what it will find then */
 
 	uint64_t since;
 	struct id sid;
@@ -337,38 +343,67 @@ start_worker(struct held *x, const struct holder_client *fresh, struct err *e)
 	return 0;
 }
 
-/* The client spoke, or there is news for it. */
-static void
-wake(struct held *x)
-{
-	struct err e = { 0 };
-
-	if (start_worker(x, NULL, &e) == 0)
-		return;
-	log_event(LOG_ERROR, "imapd.worker", KV_STR("sid", x->sid.s), KV_ERR(&e));
-	end_held(x, "* BYE [UNAVAILABLE] The server is too busy, try again later\r\n", e.text);
-}
-
 /* ---- news */
+
+static void
+add_news(struct news *n, struct news more)
+{
+	if (more.modseq == 0)
+		return;
+	n->mailbox = n->modseq == 0 || n->mailbox == more.mailbox ? more.mailbox : 0;
+	n->modseq = more.modseq > n->modseq ? more.modseq : n->modseq;
+}
 
 /* Would it interest the client, as far as the record tells? */
 static bool
 has_news(const struct held *x)
 {
 	return x->idling && x->view.mailbox != 0 &&
-	       (x->news_mailbox == 0 || x->news_mailbox == x->view.mailbox) && x->news > x->view.modseq;
+	       (x->news.mailbox == 0 || x->news.mailbox == x->view.mailbox) &&
+	       x->news.modseq > x->view.modseq;
 }
 
-/* Once a record: its answer is the next one. If the worker is gone, its channel will say so. */
+/* The worker will look at the mailbox: what is news now it will find. */
+static void
+will_look(struct held *x)
+{
+	x->told = true;
+	x->seen = x->news;
+	x->news = (struct news){ 0 };
+}
+
+/* Another record, or none any more, and it had not begun to look. */
+static void
+has_not_looked(struct held *x)
+{
+	if (x->told)
+		add_news(&x->news, x->seen);
+	x->told = false;
+}
+
+/* The client spoke, or there is news for it. */
+static void
+wake(struct held *x)
+{
+	struct err e = { 0 };
+
+	will_look(x);
+	if (start_worker(x, NULL, &e) == 0)
+		return;
+	log_event(LOG_ERROR, "imapd.worker", KV_STR("sid", x->sid.s), KV_ERR(&e));
+	end_held(x, "* BYE [UNAVAILABLE] The server is too busy, try again later\r\n", e.text);
+}
+
+/* If the worker is gone, its channel will say so. */
 static void
 tell_worker(struct held *x)
 {
-	struct idle_changed m = { .mailbox = x->news_mailbox, .modseq = x->news };
+	struct idle_changed m = { .mailbox = x->news.mailbox, .modseq = x->news.modseq };
 	struct err e = { 0 };
 
 	if (x->told)
 		return;
-	x->told = true;
+	will_look(x);
 	ipc_send(x->control, idle_changed, &m, 0, &e);
 }
 
@@ -376,8 +411,7 @@ tell_worker(struct held *x)
 static void
 news(struct held *x, uint64_t mailbox, uint64_t modseq)
 {
-	x->news_mailbox = x->news == 0 || x->news_mailbox == mailbox ? mailbox : 0;
-	x->news = modseq > x->news ? modseq : x->news;
+	add_news(&x->news, (struct news){ modseq, mailbox });
 	if (!x->recorded || !has_news(x))
 		return;
 	if (x->control != NULL)
@@ -415,7 +449,6 @@ static void
 keep_record(struct held *x, const struct idle_record *r)
 {
 	x->recorded = true;
-	x->told = false;
 	x->idling = r->idling;
 	x->flags = r->flags;
 	x->bad = r->bad;
@@ -463,13 +496,13 @@ static void
 recorded(struct held *x, const struct idle_record *r)
 {
 	keep_record(x, r);
+	has_not_looked(x);
 	if (!has_news(x))
-		x->news = 0;
-	if (r->leave) {
+		x->news = (struct news){ 0 };
+	if (r->leave)
 		hold(x);
-	} else if (x->news > 0) {
+	else if (x->news.modseq > 0)
 		tell_worker(x);
-	}
 }
 
 /* One frame. false: this channel is closed, or (*e is set) to be closed; x may be gone. */
@@ -482,7 +515,7 @@ frame(struct held *x, struct ipc_in *in, struct err *e)
 	x->deaths = 0;
 	switch (in->number) {
 	case idle_busy_no:
-		x->recorded = false;
+		x->recorded = x->told = false;
 		return true;
 	case idle_record_no:
 		if (ipc_body(in, idle_record, &r, e) < 0)
@@ -516,6 +549,7 @@ worker_lost(struct held *x, const struct err *why)
 		end_held(x, "* BYE [SERVERBUG] The session cannot go on\r\n", "its workers die");
 		return;
 	}
+	has_not_looked(x);
 	hold(x);
 }
 

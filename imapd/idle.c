@@ -16,6 +16,10 @@ tell_news(struct session *s, struct err *e)
 {
 	if (take_back(s, e) < 0 || announce(s, true, e) < 0 || out_flush(s, e) < 0)
 		return -1;
+	if (s->view != NULL && s->deleted) {
+		out_bye(s, "The mailbox was deleted");
+		return err_set(e, ERR_GONE, "the mailbox was deleted");
+	}
 	return hand_over(s, false, e) < 0 ? -1 : 0;
 }
 

@@ -52,12 +52,17 @@ do_delete(struct session *s, struct cmd *cmd, struct err *e)
 int
 do_rename(struct session *s, struct cmd *cmd, struct err *e)
 {
+	struct store_mailbox inbox;
 	struct span from, to;
 
 	if (imap_sp(&cmd->args, e) < 0 || imap_mailbox(&cmd->args, s->a, &from, e) < 0 ||
 	    one_name(s, cmd, &to, e) < 0)
 		return -1;
-	return list_changed(s, cmd, store_rename(s->st, from, to, e));
+	if (store_rename(s->st, from, to, e) < 0)
+		return refused(s, cmd, false);
+	if (span_eq(from, "INBOX") && store_mailbox(s->st, from, &inbox, s->a, e) > 0)
+		tell_changed(s, inbox.id, inbox.highestmodseq); /* it is empty now (6.3.5) */
+	return list_changed(s, cmd, 0);
 }
 
 static int

@@ -119,6 +119,7 @@ announce(struct session *s, bool expunges, struct err *e)
 		return 0;
 	if (store_view_sync(s->view, expunges, &ch, s->a, e) < 0)
 		return -1;
+	s->deleted = ch.deleted;
 	for (size_t i = 0; i < ch.nexpunged; i++)
 		if (out_printf(s, e, "* %u EXPUNGE\r\n", ch.expunged[i]) < 0 || out_flush_some(s, e) < 0)
 			return -1;

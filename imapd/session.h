@@ -33,6 +33,7 @@ struct session {
 
 	struct span owner, login, client, sid;
 	uint64_t since;			/* milliseconds since 1970 */
+	bool deleted;			/* the selected mailbox is no more */
 	bool condstore;			/* the client knows of modification sequences (RFC 7162, 3.1) */
 	bool quota_known;		/* the owner's limits have been asked for */
 	bool usage_changed;		/* authd is to be told at the end */

@@ -158,6 +158,8 @@ serve(struct session *s, struct err *e)
 	}
 	if (e->kind == ERR_GONE && conn_timed_out(s->c))
 		out_bye(s, "Nothing was heard from you for too long");
+	else if (e->kind != ERR_NONE && e->kind != ERR_GONE)
+		out_bye(s, "[UNAVAILABLE] The session cannot go on");
 	else if (!s->leave)
 		out_flush(s, e);
 }
