@@ -356,11 +356,10 @@ add_news(struct news *n, struct news more)
 
 /* Would it interest the client, as far as the record tells? */
 static bool
-has_news(const struct held *x)
+concerns(const struct held *x, struct news n)
 {
-	return x->idling && x->view.mailbox != 0 &&
-	       (x->news.mailbox == 0 || x->news.mailbox == x->view.mailbox) &&
-	       x->news.modseq > x->view.modseq;
+	return x->idling && x->view.mailbox != 0 && (n.mailbox == 0 || n.mailbox == x->view.mailbox) &&
+	       n.modseq > x->view.modseq;
 }
 
 /* The worker will look at the mailbox: what is news now it will find. */
@@ -409,10 +408,12 @@ tell_worker(struct held *x)
 
 /* Without a record nobody knows yet whether it is news: the next one will tell. */
 static void
-news(struct held *x, uint64_t mailbox, uint64_t modseq)
+news(struct held *x, struct news n)
 {
-	add_news(&x->news, (struct news){ modseq, mailbox });
-	if (!x->recorded || !has_news(x))
+	if (x->recorded && !concerns(x, n))
+		return;
+	add_news(&x->news, n);
+	if (!x->recorded)
 		return;
 	if (x->control != NULL)
 		tell_worker(x);
@@ -430,7 +431,7 @@ changed(struct owner *o, const struct held *except, uint64_t mailbox, uint64_t m
 	for (struct held *x = o->sessions; x != NULL; x = next) {
 		next = x->next;
 		if (x != except)
-			news(x, mailbox, modseq);
+			news(x, (struct news){ modseq, mailbox });
 	}
 }
 
@@ -483,7 +484,7 @@ hold(struct held *x)
 	drop_control(x);
 	if (x->h->draining) {
 		end_held(x, "* BYE The server is going down, try again in a moment\r\n", "drained");
-	} else if (has_news(x)) {
+	} else if (concerns(x, x->news)) {
 		wake(x);
 	} else {
 		loop_watch(l, &x->stream, EPOLLIN | EPOLLRDHUP);
@@ -497,7 +498,7 @@ recorded(struct held *x, const struct idle_record *r)
 {
 	keep_record(x, r);
 	has_not_looked(x);
-	if (!has_news(x))
+	if (!concerns(x, x->news))
 		x->news = (struct news){ 0 };
 	if (r->leave)
 		hold(x);

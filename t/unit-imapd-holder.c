@@ -1,0 +1,402 @@
+/*
+ * unit-imapd-holder - the holder's transition table (imapd/holder.h), and the races between news, records and
+ * deaths.
+ *
+ * The workers are played by the test: svc_fork() starts none, and keeps the worker's end of the channel.
+ */
+#include <fcntl.h>
+#include <poll.h>
+#include <sodium.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "cfg/cfg.h"
+#include "imapd/holder.h"
+#include "io/svc.h"
+#include "ipc/idle.h"
+#include "t/tap.h"
+
+enum { BOX = 5 };
+
+static struct loop *loop;
+static struct holder *holder;
+static int forks, sessions, worker_fd = -1, client = -1;
+static bool ended;
+static struct ipc *worker; /* the last one that was started */
+
+/* ---- the world */
+
+struct loop *
+svc_loop_of(struct svc *s)
+{
+	(void)s;
+	return loop;
+}
+
+/* The holder has just made the channel: the worker's end is the highest descriptor there is. */
+pid_t
+svc_fork(struct svc *s)
+{
+	int fd = 1023;
+
+	(void)s;
+	while (fcntl(fd, F_GETFD) < 0)
+		fd--;
+	worker_fd = dup(fd);
+	return 1000 + ++forks;
+}
+
+void
+svc_sessions(struct svc *s, int delta)
+{
+	(void)s;
+	sessions += delta;
+}
+
+void
+svc_end(struct svc *s)
+{
+	(void)s;
+	ended = true;
+}
+
+const char *
+svc_boot_id(const struct svc *s)
+{
+	(void)s;
+	return "";
+}
+
+struct ipc *
+svc_dial(const struct svc *s, const char *program, const struct ipc_def *def, struct err *e)
+{
+	(void)s, (void)program, (void)def;
+	err_set(e, ERR_TEMP, "no such door");
+	return NULL;
+}
+
+static void
+stop(struct timer *t)
+{
+	(void)t;
+	loop_stop(loop);
+}
+
+/* All that is ready is handled, and what follows from it. */
+static void
+turn(void)
+{
+	struct timer t = { .due = stop };
+
+	for (int i = 0; i < 3; i++) {
+		loop_timer(loop, &t, loop_now(loop) + 1);
+		loop_run(loop);
+	}
+	if (worker_fd >= 0) {
+		ipc_free(worker);
+		worker = ipc_new(worker_fd, &idle_def, ROLE_IMAPD, ROLE_IMAPD);
+		worker_fd = -1;
+	}
+}
+
+/* ---- what a worker says and hears */
+
+static void
+record(uint64_t modseq, bool leave)
+{
+	static const uint32_t recent[8];
+	struct idle_record r = {
+		.version = IDLE_VERSION,
+		.leave = leave,
+		.idling = 1,
+		.tag = SPAN("a1"),
+		.mailbox = BOX,
+		.modseq = modseq,
+		.recent = span_of(recent, sizeof recent),
+	};
+
+	ipc_send(worker, idle_record, &r, 0, NULL);
+}
+
+static void
+busy(void)
+{
+	ipc_send(worker, idle_busy, &(struct idle_busy){}, 0, NULL);
+}
+
+/* How often the worker was told of news since it was asked last. */
+static int
+told(void)
+{
+	struct ipc_in in;
+	struct err e = { 0 };
+	int n = 0;
+
+	while (ipc_get(worker, &in, &e) > 0)
+		n += in.number == idle_changed_no;
+	return n;
+}
+
+static void
+die(void)
+{
+	ipc_free(worker);
+	worker = NULL;
+}
+
+static void
+changed(uint64_t mailbox, uint64_t modseq)
+{
+	holder_changed(holder, SPAN("alice"), mailbox, modseq);
+}
+
+/* A session in a state: SERVED with a record, or HELD; nothing started since. */
+static void
+session(bool held)
+{
+	int pair[2];
+	struct err e = { 0 };
+	struct holder_client c = {
+		.owner = SPAN("alice"),
+		.login = SPAN("alice@example.test"),
+		.sid = SPAN("06h0v8hiso007tfi"),
+		.client = SPAN("127.0.0.1"),
+		.tag = SPAN("a0"),
+	};
+
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) < 0)
+		return;
+	client = pair[0];
+	c.stream = pair[1];
+	holder_begin(holder, &c, &e);
+	turn();
+	record(10, held);
+	turn();
+	forks = 0;
+}
+
+/* The client goes, and the session with it. */
+static void
+over(void)
+{
+	if (worker != NULL)
+		ipc_send(worker, idle_end, &(struct idle_end){}, 0, NULL);
+	close(client);
+	turn();
+	ipc_free(worker);
+	worker = NULL;
+	forks = 0;
+	if (sessions != 0)
+		tap_ok(false, "%d sessions are left over", sessions);
+}
+
+static bool
+client_sees(const char *text)
+{
+	char got[200];
+	struct pollfd p = { client, POLLIN, 0 };
+	ssize_t n = poll(&p, 1, 0) > 0 ? read(client, got, sizeof got) : 0;
+
+	return span_starts(span_of(got, n > 0 ? (size_t)n : 0), text);
+}
+
+/* ---- the table */
+
+static void
+served(void)
+{
+	session(false);
+	changed(BOX, 9);
+	changed(BOX + 1, 11);
+	changed(0, 11);
+	turn();
+	tap_ok(told() == 0, "what the record holds, other mailboxes and the list of them are no news");
+	changed(BOX, 11);
+	changed(BOX, 12);
+	turn();
+	tap_ok(told() == 1, "the worker is told of news once");
+	busy();
+	record(12, false);
+	turn();
+	tap_ok(told() == 0, "and no more when its next record holds them");
+	changed(BOX, 13);
+	turn();
+	told();
+	changed(BOX, 14);
+	busy();
+	record(13, false);
+	turn();
+	tap_ok(told() == 1, "what came while it looked it is told with its next record");
+	over();
+}
+
+static void
+races(void)
+{
+	session(false);
+	busy();
+	turn();
+	changed(BOX, 11);
+	record(10, false);
+	turn();
+	tap_ok(told() == 1, "news before a record that does not hold them are told with the record");
+	over();
+
+	session(false);
+	busy();
+	turn();
+	changed(BOX, 11);
+	record(11, true);
+	turn();
+	tap_ok(forks == 0, "news that the last record holds wake nobody");
+	over();
+
+	session(false);
+	changed(BOX, 11);
+	record(10, true);
+	turn();
+	tap_ok(forks == 1, "a worker that left without looking at what it was told: another one looks");
+	over();
+
+	session(false);
+	busy();
+	turn();
+	changed(BOX + 1, 90);
+	changed(BOX, 11);
+	record(10, true);
+	turn();
+	tap_ok(forks == 1, "news of two mailboxes: one of them may be this");
+	over();
+
+	session(false);
+	changed(BOX, UINT64_MAX);
+	turn();
+	told();
+	for (int i = 0; i < 3; i++) {
+		busy();
+		record(10, false);
+		turn();
+	}
+	tap_ok(told() == 0, "news that no record ever holds (a deleted mailbox) are told once");
+	over();
+}
+
+static void
+held(void)
+{
+	session(true);
+	changed(BOX, 10);
+	changed(BOX + 1, 11);
+	turn();
+	tap_ok(forks == 0, "a held session sleeps through what does not concern it");
+	changed(BOX, 11);
+	changed(BOX, 12);
+	turn();
+	tap_ok(forks == 1, "news wake it, once");
+	over();
+
+	session(true);
+	if (write(client, "DONE\r\n", 6) == 6)
+		turn();
+	tap_ok(forks == 1, "so does the client");
+	over();
+
+	session(true);
+	close(client);
+	turn();
+	tap_ok(forks == 0 && sessions == 0, "a client that closes needs no worker");
+	client = dup(0);
+	over();
+}
+
+static void
+deaths(void)
+{
+	session(false);
+	die();
+	turn();
+	tap_ok(forks == 0 && sessions == 1, "a worker that dies with a record leaves the session held");
+	changed(BOX, 11);
+	turn();
+	tap_ok(forks == 1, "and news wake it");
+	die();
+	turn();
+	tap_ok(forks == 2, "if that one dies before it has looked, another looks");
+	busy();
+	record(11, false);
+	turn();
+	die();
+	turn();
+	tap_ok(forks == 2 && sessions == 1, "a worker that lived for a while may die again");
+	over();
+
+	session(false);
+	busy();
+	turn();
+	die();
+	turn();
+	tap_ok(sessions == 0 && client_sees(""), "one that dies without a record takes the session along");
+	over();
+
+	session(true);
+	changed(BOX, 11);
+	for (int i = 0; i < 3; i++) {
+		turn();
+		die();
+	}
+	turn();
+	tap_ok(forks == 3 && sessions == 0 && client_sees("* BYE [SERVERBUG]"),
+	    "a session of which workers die at once is ended after three");
+	over();
+}
+
+static void
+others(void)
+{
+	struct ipc *second;
+	int second_client;
+
+	session(false);
+	second = worker;
+	second_client = client;
+	worker = NULL;
+	session(false);
+	ipc_send(second, idle_changed, (&(struct idle_changed){ .mailbox = BOX, .modseq = 11 }), 0, NULL);
+	turn();
+	tap_ok(told() == 1, "what one session changes the other is told");
+	ipc_send(second, idle_end, &(struct idle_end){}, 0, NULL);
+	turn();
+	ipc_free(second);
+	close(second_client);
+	over();
+}
+
+static void
+drain(void)
+{
+	session(true);
+	holder_drain(holder);
+	turn();
+	tap_ok(ended && client_sees("* BYE "), "drain: a held session is told BYE, and that was the last");
+	close(client);
+}
+
+int
+main(void)
+{
+	struct err e = { 0 };
+
+	if (freopen("/dev/null", "w", stderr) == NULL || sodium_init() < 0 ||
+	    cfg_load(SPAN(""), "", NULL, 0, &e) < 0)
+		return 1;
+	loop = loop_new();
+	holder = holder_new(NULL, dup(0));
+	served();
+	races();
+	held();
+	deaths();
+	others();
+	drain();
+	loop_free(loop);
+	return tap_done();
+}
