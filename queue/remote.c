@@ -44,14 +44,13 @@ struct channel {
 
 static void start(struct queue *q, struct dest *d);
 
-/* ---- text of an error as status and text: deliver-smtp puts the code in front */
+/* ---- text of an error as status and text: deliver-smtp puts the code in front. Borrows the text. */
 
 static struct result
-refusal(const struct err *why)
+refusal(enum err_kind kind, struct span text)
 {
-	struct span text = span_str(why->text);
 	size_t n = status_at(text);
-	struct result r = { .kind = why->kind == ERR_PERM ? ERR_PERM : ERR_TEMP, .status = SPAN("4.4.0"), .text = text };
+	struct result r = { .kind = kind == ERR_PERM ? ERR_PERM : ERR_TEMP, .status = SPAN("4.4.0"), .text = text };
 
 	if (r.kind == ERR_PERM)
 		r.status = SPAN("5.4.0");
@@ -84,14 +83,11 @@ settle_lane(struct queue *q, struct dest *d, const struct result *r)
 		settle_jobs(q, w, jobs, r);
 }
 
-/* What to do with a message for a destination that is known to be dead. */
+/* What to do with a message for a destination that is known to be dead. Borrows d->why. */
 static struct result
 dead_result(const struct dest *d)
 {
-	struct err e = { 0 };
-
-	err_set(&e, ERR_TEMP, "%s", d->why);
-	return refusal(&e);
+	return refusal(ERR_TEMP, span_str(d->why));
 }
 
 /* ---- channels */
@@ -146,7 +142,7 @@ refused(struct channel *c, const struct err *why)
 {
 	struct queue *q = c->q;
 	struct dest *d = c->dest;
-	struct result r = refusal(why);
+	struct result r = refusal(why->kind, span_str(why->text));
 	struct work *w = c->w;
 	struct job *jobs = c->jobs;
 	bool dead;
