@@ -16,6 +16,7 @@
 # fails if a process died by a signal of its own, or wrote to standard error (sanitizers do).
 
 set -u
+shopt -s lastpipe	# `... | ok NAME COMMAND` counts too
 TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 BIN=${BIN:-$TOP/bin}
 DOMAIN=${DOMAIN:-example.test}
