@@ -170,6 +170,7 @@ cmd_auth(struct session *s, const struct smtp_command *cmd)
 		return reply(s, "503 5.5.1 %s", s->t.open ? "Not within a mail transaction" : "EHLO first");
 	if (!may_auth(s))
 		return reply(s, "538 5.7.11 Encryption is required: STARTTLS first");
+	s->secret = true;
 	buf_init(&x.authzid, RESPONSE_MAX);
 	buf_init(&x.login, RESPONSE_MAX);
 	buf_init(&x.password, RESPONSE_MAX);

@@ -1,5 +1,6 @@
 #include "smtpd/peers.h"
 
+#include <poll.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -45,6 +46,23 @@ queue_close(struct peers *p)
 	ipc_free(p->queue);
 	p->queue = NULL;
 	p->opened = false;
+}
+
+/* Has the other end closed? What it sent before may still be there to be read. */
+static bool
+hung_up(struct ipc *ch)
+{
+	struct pollfd p = { .fd = ipc_fd(ch) };
+
+	return poll(&p, 1, 0) != 0;
+}
+
+void
+peers_again(struct peers *p, struct span sid)
+{
+	p->sid = sid;
+	if (p->queue != NULL && hung_up(p->queue))
+		queue_close(p); /* with a file that a new queue will remove */
 }
 
 void

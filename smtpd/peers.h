@@ -16,6 +16,8 @@
 struct peers;
 
 struct peers *peers_new(const struct svc *svc, struct span sid);
+/* The next session of this process: channels are kept, but for those whose service has gone. */
+void	peers_again(struct peers *p, struct span sid);
 void	peers_free(struct peers *p);	/* a file that was given and not committed goes back to the queue */
 
 int peers_whois(struct peers *p, const struct authd_whois *q, struct authd_whois_answer *a, struct err *e);

@@ -198,5 +198,5 @@ session_run(
 	log_end(&s);
 	transaction_done(&s.t);
 	arena_free(s.a);
-	return err_exit(&s.err);
+	return s.secret || svc_ending() ? err_exit(&s.err) : SVC_AGAIN;
 }

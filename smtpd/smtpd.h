@@ -35,6 +35,7 @@ struct session {
 	struct span helo;	/* n == 0: nothing was said yet */
 	struct span login;	/* canonical address, or the system user of a local client; n == 0: none */
 	bool local;		/* came over the Unix socket: the kernel told who it is */
+	bool secret;		/* a password was taken: this process serves no one else after this session */
 	bool relay;		/* local, or of relay_networks: may send anywhere without logging in */
 	bool log_due;		/* a line was logged that should not wait for the end of the session */
 	uint64_t started_ms;
@@ -44,7 +45,7 @@ struct session {
 };
 
 /* session.c */
-/* The whole session; `user` is who came over the Unix socket, else empty. Gives the exit status. */
+/* The whole session; `user` is who came over the Unix socket, else empty. Gives SVC_AGAIN, or the exit status. */
 int	session_run(const struct smtpd *d, struct client *client, struct conn *c, struct peers *peers,
 	    struct span user);
 

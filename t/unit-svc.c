@@ -63,7 +63,7 @@ static const struct jail jail = { .calls = JAIL_ACCEPT | JAIL_FORK | JAIL_PAIR }
 static int
 each_main(int argc, char **argv)
 {
-	static const struct svc_each each = { session, answer, "421 too many\r\n", NULL };
+	static const struct svc_each each = { .client = session, .dialled = answer, .busy = "421 too many\r\n" };
 	struct svc *s = svc_start(argc, argv, ROLE_AUTHD);
 
 	svc_confine(s, &jail);

@@ -30,9 +30,15 @@ ending_on_term(int fd)
 {
 	struct sigaction sa = { .sa_handler = on_term };
 
-	reading_fd = fd;
 	sigaction(SIGTERM, &sa, NULL); /* no SA_RESTART: a wait comes back with EINTR */
-	if (ending && fd >= 0)	       /* it came before */
+	ending_fd(fd);
+}
+
+void
+ending_fd(int fd)
+{
+	reading_fd = fd;
+	if (ending && fd >= 0) /* it came before */
 		shutdown(fd, SHUT_RD);
 }
 

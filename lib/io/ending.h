@@ -15,6 +15,9 @@ bool svc_ending(void);
 /* Handle SIGTERM from now on. fd (-1: none): a client's socket; what waits to be written to it still goes out. */
 void ending_on_term(int fd);
 
+/* The same for another descriptor, once SIGTERM is handled. */
+void ending_fd(int fd);
+
 /* SIGTERM as by default, the flag down: for a process that has just been forked. */
 void ending_reset(void);
 

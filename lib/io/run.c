@@ -22,6 +22,7 @@
 
 enum {
 	COUNTERS_MS = 1000,	/* counters go to master so long after a change */
+	LOG_MS = 200,		/* lines go to master so long after the first of them */
 	ACCEPT_PAUSE_MS = 500,	/* when descriptors or memory are out */
 	ACCEPT_BURST = 16,	/* clients a turn, of a loop program */
 };
@@ -237,12 +238,19 @@ send_counters(struct timer *t)
 }
 
 static void
+send_log(struct timer *t)
+{
+	(void)t;
+	log_flush();
+}
+
+static void
 before_waiting(void *arg)
 {
 	struct svc *s = arg;
 
-	if (log_pending())
-		log_flush();
+	if (log_pending() && s->log_due.at_ms == 0)
+		loop_timer(s->loop, &s->log_due, loop_now(s->loop) + LOG_MS);
 	if (s->changed && s->counters_due.at_ms == 0)
 		loop_timer(s->loop, &s->counters_due, loop_now(s->loop) + COUNTERS_MS);
 	if (s->master_w.events != 0)
@@ -351,6 +359,7 @@ service_begin(struct svc *s)
 
 	need((s->each == NULL || (s->each->client != NULL || s->listeners_n == 0)) &&
 	    (s->fns == NULL || (s->fns->client != NULL || s->listeners_n == 0)));
+	s->log_due = (struct timer){ .due = send_log };
 	s->counters_due = (struct timer){ .due = send_counters, .arg = s };
 	s->accept_again = (struct timer){ .due = accept_again, .arg = s };
 	watch_all(s);

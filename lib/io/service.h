@@ -31,8 +31,13 @@ struct serve {
 };
 
 struct child {
+	struct svc *s;
 	pid_t pid;
-	unsigned char key[16]; /* addr_key of its client; all zero when dialled */
+	unsigned char key[16]; /* addr_key of its client; all zero when dialled, or idle */
+	int control;	       /* SOCK_SEQPACKET: it says when it is idle, we send the next client; -1: none */
+	struct watch w;	       /* on control */
+	uint64_t idle_ms;      /* since when, on the loop's clock; 0: it has a session */
+	bool stale;	       /* from before a reload: no next client */
 };
 
 struct svc {
@@ -55,7 +60,7 @@ struct svc {
 	struct watch master_w, signal_w;
 	struct loop *loop;
 	sigset_t signals;
-	struct timer counters_due, accept_again;
+	struct timer log_due, counters_due, accept_again;
 	uint32_t sessions;
 	uint64_t total;
 	bool changed;		/* master has not heard of the last change of the counters */
@@ -69,8 +74,9 @@ struct svc {
 	const struct svc_each *each;
 	const struct svc_loop *fns;
 	void (*on_exit)(struct svc *s, pid_t pid, int status);
-	struct child *children;
-	size_t children_n, children_cap;
+	struct child **children;
+	size_t children_n, children_cap, idle_n;
+	struct timer idle_due;	/* children that are idle too long */
 };
 
 /* Ends the process with a log line, exit 69. */
@@ -96,6 +102,13 @@ void each_client(struct svc *s, struct client *c);
 void each_dialled(struct svc *s, int fd, enum ipc_role peer);
 void each_exit(struct svc *s, pid_t pid);
 void each_drain(struct svc *s, bool now);
+void each_reloaded(struct svc *s);
+
+/* How a child gets its next client (reuse.c): the client travels as its struct and its descriptor. */
+int reuse_send(int control, const struct client *c);	/* 0, or -1: that child is gone */
+void reuse_begin(int control);			 /* in the child, once */
+/* In the child: say that we are idle, wait. True with *c filled; false when there will be no more. */
+bool reuse_wait(int control, struct client *c);
 
 /* Counters (count.c): shared with children. counters_text gives `name value` lines. */
 void counters_open(void);

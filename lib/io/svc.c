@@ -506,6 +506,8 @@ reload_finish(struct svc *s)
 		ready.wrong = span_str(why.text);
 	} else {
 		set_log_level();
+		if (s->each != NULL)
+			each_reloaded(s);
 		if (s->each != NULL && s->each->reloaded != NULL)
 			s->each->reloaded(s);
 		if (s->fns != NULL && s->fns->reloaded != NULL)

@@ -63,9 +63,15 @@ void svc_confine(struct svc *s, const struct jail *jail);
  * function and exits with what it returns. The parent counts: at most `limit` children (master.cf), at most
  * client_connections_max of one client address; who comes too much is told by `busy` (a line to send, e.g.
  * "421 4.7.0 ...\r\n"; may be NULL) and closed. The child has already forgotten the parent's listeners.
+ *
+ * A fork, its jail and its end cost more than a short session. So a child whose `client` returns SVC_AGAIN, and says with
+ * it that nothing of that session is left and nothing in it was worth protecting from the next, waits for another
+ * client of the same service, `reuse` sessions in all; when none comes for a while, or after a reload, it ends.
  */
+enum { SVC_AGAIN = -1 };
 struct svc_each {
 	int (*client)(struct svc *s, struct client *c);
+	unsigned (*reuse)(void);		/* NULL: every session has a process of its own */
 	int (*dialled)(struct svc *s, int fd, enum ipc_role peer);
 	const char *busy;
 	void (*reloaded)(struct svc *s);	/* in the parent, after cfg is read anew; may be NULL */
