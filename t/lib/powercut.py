@@ -15,10 +15,7 @@ operations made it: per file a subset, per directory a prefix."""
 
 import os
 import re
-import shutil
-import signal
 import subprocess
-import time
 
 CALLS = ("openat,openat2,open,creat,write,pwrite64,writev,pwritev,pwritev2,ftruncate,fallocate,fsync,fdatasync,syncfs,"
          "sync,link,linkat,unlink,unlinkat,rename,renameat,renameat2,mkdir,mkdirat,rmdir,sendto,sendmsg,"
@@ -55,30 +52,17 @@ def octets(text):
 
 
 class Recorder:
-    def __init__(self, directory, pids, out):
+    """Runs a command (that starts an instance) and traces it and all that comes of it."""
+
+    def __init__(self, directory, command, out, env=None):
         self.dir, self.out = os.path.realpath(directory), out
-        args = ["strace", "-f", "-y", "-xx", "-q", "-s", "100000000", "-e", "trace=" + CALLS, "-e", "signal=none", "-o", out]
-        for pid in pids:
-            args += ["-p", str(pid)]
-        self.tracer = subprocess.Popen(args, stderr=subprocess.PIPE, text=True)
-        self._wait_attached(pids)
+        self.tracer = subprocess.Popen(
+            ["strace", "-f", "-y", "-xx", "-q", "-s", "100000000", "-e", "trace=" + CALLS, "-e", "signal=none", "-o", out,
+             *command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=env)
 
-    @staticmethod
-    def _wait_attached(pids, seconds=20):
-        end = time.monotonic() + seconds
-        for pid in pids:
-            while time.monotonic() < end:
-                try:
-                    with open(f"/proc/{pid}/status") as f:
-                        if "TracerPid:\t0\n" not in f.read():
-                            break
-                except OSError:
-                    break
-                time.sleep(0.005)
-
-    def stop(self):
-        self.tracer.send_signal(signal.SIGINT)
-        self.tracer.communicate()
+    def events(self):
+        """After the instance has ended."""
+        self.tracer.wait(60)
         return list(self._events())
 
     def _calls(self):
@@ -344,7 +328,3 @@ def snapshot(directory, to):
         for n in names:
             if not os.path.isfile(os.path.join(base, n)):
                 os.remove(os.path.join(base, n))
-
-
-def discard(directory):
-    shutil.rmtree(directory, ignore_errors=True)
