@@ -210,7 +210,7 @@ worker_died(struct hash_worker *w)
 {
 	struct hash_job *j = w->job;
 
-	log_event(LOG_ERROR, "authd.hash.died", KV_U("busy", j != NULL));
+	log_event(LOG_ERROR, "authd.hash_died", KV_U("busy", j != NULL));
 	loop_watch(w->pool->loop, &w->watch, 0);
 	close(w->watch.fd);
 	w->watch.fd = -1;

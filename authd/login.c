@@ -133,7 +133,7 @@ static void
 refuse(struct login *l, enum login_result result, const char *why)
 {
 	l->result = result;
-	log_login(l, LOG_INFO, "authd.login.failed", why);
+	log_login(l, LOG_INFO, "authd.login_failed", why);
 	loop_timer(l->a->loop, &l->late, l->asked_ms + cfg.login_failure_delay);
 }
 
@@ -141,7 +141,7 @@ static void
 fault(struct login *l, const char *why)
 {
 	l->result = LOGIN_TEMP;
-	log_login(l, LOG_ERROR, "authd.login.fault", why);
+	log_login(l, LOG_ERROR, "authd.login_fault", why);
 	send_answer(l, text_of(LOGIN_TEMP));
 }
 

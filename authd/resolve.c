@@ -87,7 +87,7 @@ expand_list(
 		if (got < 0)
 			break;
 		if (got == 0)
-			log_event(LOG_WARN, "authd.alias.nobody", KV_S("alias", from), KV_S("target", item));
+			log_event(LOG_WARN, "authd.alias_nobody", KV_S("alias", from), KV_S("target", item));
 	}
 	if (got >= 0)
 		return 1;
@@ -133,7 +133,7 @@ note_repeat(struct walk *w, struct span key)
 {
 	for (const struct open *o = w->open; o != NULL; o = o->up)
 		if (span_same(o->key, key)) {
-			log_event(LOG_WARN, "authd.alias.loop", KV_S("alias", key));
+			log_event(LOG_WARN, "authd.alias_loop", KV_S("alias", key));
 			w->looped = true;
 			return;
 		}
@@ -267,7 +267,7 @@ conclude(struct walk *w, struct span addr, int got)
 		out->text = w->e.kind == ERR_PEER ? "no valid address"
 						  : "address lookup failed, try again later";
 		if (out->kind == WHOIS_TEMP)
-			log_event(LOG_ERROR, "authd.whois.failed", KV_S("addr", addr), KV_ERR(&w->e));
+			log_event(LOG_ERROR, "authd.lookup_failed", KV_S("addr", addr), KV_ERR(&w->e));
 	} else if (out->kind == WHOIS_RELAY || out->n > 0) {
 		return;
 	} else if (w->disabled) {

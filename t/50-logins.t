@@ -94,7 +94,7 @@ rk.ok(results[0] in (454, 235), "when the worker is killed the login fails for n
 rk.is_(login(full("slow"), "pw-slow")[0], 235, "and is verified by its successor")
 
 # ---- the log
-failed = i.events("authd.login.failed")
+failed = i.events("authd.login_failed")
 rk.ok({x["why"] for x in failed} == {"password", "unknown", "limit"}, "failures are logged with their reason", failed)
 rk.ok(all(x["client"] == "127.0.0.1" and x["service"] == "smtp" and x["sid"] for x in failed), "and where they came from")
 rk.ok("pw-" not in i.log() and "guess-" not in i.log(), "no password is in the log")
