@@ -194,6 +194,8 @@ settle(struct queue *q, struct id mid, int fd)
 
 	buf_init(&trailer, TRAILER_MAX);
 	rc = spool_load(fd, &s, &trailer, a, &e);
+	if (rc > 0 && !span_same(id_span(&s.mid), id_span(&mid)))
+		rc = 0; /* no text of a session may pass for a trailer (lib/spool/spool.h, 5) */
 	if (rc > 0 && fdatasync(fd) < 0)
 		rc = err_set(&e, ERR_TEMP, "spool/%s: fdatasync: %m", mid.s);
 	if (rc > 0)

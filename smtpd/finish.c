@@ -209,8 +209,9 @@ accepted(struct session *s, const struct spool_msg *m, struct span record)
 	s->log_due = true;
 	svc_count("smtpd.accepted", 1);
 	log_event(LOG_INFO, "smtpd.accept", KV_S("sid", s->sid), KV_STR("mid", mid.s), KV_S("from", m->from),
-	    KV_OPT("msgid", message_id(record)), KV_U("size", m->size), KV_U("rcpts", m->nrcpts), KV_S("client", m->client), KV_S("helo", m->helo),
-	    KV_OPT("login", m->login), KV_STR("held", m->state == 'h' ? "yes" : "no"));
+	    KV_OPT("msgid", message_id(record)), KV_U("size", m->size), KV_U("rcpts", m->nrcpts),
+	    KV_S("client", m->client), KV_S("helo", m->helo), KV_OPT("login", m->login),
+	    KV_STR("held", m->state == 'h' ? "yes" : "no"));
 	spool_writer_free(s->t.writer); /* the file is the queue's now: nothing to drop */
 	s->t.writer = NULL;
 	return message_answer(s, "250 2.0.0 Ok: queued as %s", mid.s);

@@ -3,11 +3,12 @@
 #include <stdio.h>
 #include <sys/socket.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "cfg/cfg.h"
 #include "smtpd/smtpd.h"
 
-enum { LINGER_MS = 2000 };
+enum { LINGER_MS = 2000, LINGER_MAX_MS = 10000 };
 
 /* A reply line is at most 512 octets (RFC 5321, 4.5.3.1.5); longer text is cut. */
 __attribute__((format(printf, 2, 0))) static int
@@ -97,7 +98,7 @@ static void
 linger(struct session *s)
 {
 	struct err e = { 0 };
-	uint64_t left = cfg.message_size_max;
+	uint64_t left = cfg.message_size_max, end_ms = clock_mono_ms() + LINGER_MAX_MS;
 
 	if (conn_fd(s->c) < 0 || conn_flush(s->c, &e) < 0)
 		return;
@@ -107,7 +108,7 @@ linger(struct session *s)
 		size_t n = conn_peek(s->c).n;
 
 		conn_use(s->c, n);
-		if (n > left || conn_fill(s->c, &e) <= 0)
+		if (n > left || clock_mono_ms() > end_ms || conn_fill(s->c, &e) <= 0)
 			return;
 		left -= n;
 	}

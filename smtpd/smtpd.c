@@ -27,7 +27,7 @@ static const struct jail jail = {
 		 | JAIL_PAIR     /* dialling authd, queue, filterd */
 		 | JAIL_SYNC     /* the spool file: given, written, synced */
 		 | JAIL_CONFINE, /* the child's own, narrower jail */
-	.memory_max = 0,
+	.memory_max = 8ull << 30, /* a message is mapped to be parsed; all else is a few MiB */
 	.file_max = UINT64_MAX, /* a message; message_size_max is the limit that is answered */
 };
 enum { CHILD_CALLS = JAIL_PAIR | JAIL_SYNC };

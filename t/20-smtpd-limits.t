@@ -27,6 +27,11 @@ rk.is_(len(messages(i)), 0, "half a message is none")
 rk.wait_for("whose end is logged", lambda: len([x for x in i.events("smtpd.end") if x.get("err") == "timed out"]) == 3)
 rk.wait_for("connections are counted down", lambda: code(Client(i).banner) == "220")
 
+# ---- space
+j = instance(spool_free_min="1T")
+c = Client(j)
+rk.is_(c.cmds(HELLO, MAIL, BOB), ["250", "452 4.3.1", "503 5.5.1"], "without space no message is begun")
+
 # ---- errors
 c = rk.wait(lambda: (lambda c: c if code(c.banner) == "220" else None)(Client(i)))
 rk.is_(c.cmds("A", "B", "HELO", "MAIL"), ["500 5.5.2", "500 5.5.2", "501 5.5.4", "501 5.5.4"], "each error is answered")

@@ -239,6 +239,26 @@ refusals(void)
 	}
 }
 
+/* The text of a footer, at the end of a write that is not the last (invariant 5). */
+static void
+forged(void)
+{
+	char *text = mem_zero(1, 65536), footer[SPOOL_FOOTER];
+	struct spool_writer *w;
+	struct err e = { 0 };
+	int fd = file();
+
+	memset(text, 'x', 65536);
+	footer_format(&(struct footer){ 0, 0 }, footer);
+	memcpy(text + 65536 - SPOOL_FOOTER, footer, SPOOL_FOOTER);
+	w = spool_writer_new(fd);
+	tap_ok(spool_add(w, span_of(text, 65536), &e) < 0 && e.kind == ERR_PERM && lseek(fd, 0, SEEK_END) == 0,
+	    "text that would end the file as a footer does is not written");
+	spool_writer_free(w);
+	free(text);
+	close(fd);
+}
+
 static void
 map(void)
 {
@@ -335,6 +355,7 @@ main(int argc, char **argv)
 	torn();
 	in_place();
 	refusals();
+	forged();
 	map();
 	faults();
 	return tap_done();

@@ -7,8 +7,8 @@
  *   footer      64 octets: "rookery-spool 1 TRAILER_AT(20 digits) CHECKSUM(16 hex) end\n", padded
  *
  * trailer:    mid MID / sid SID / arrived MS / size N / digest HEX64 / structure HEX16 / client IP /
- *             helo NAME / login ADDR / service NAME / about MID / flags F / from <ADDR> / ret R / envid TEXT /
- *             prefix N + N octets + LF /
+ *             helo NAME / login ADDR / service NAME / about MID / flags F / from <ADDR> / ret R /
+ *             envid TEXT / prefix N + N octets + LF /
  *             state S attempts NNNN next MMMMMMMMMMMMM delay N   (fixed width, overwritten in place)
  *             to S <FINAL> [orig=<ADDR>] [orcpt=TEXT] [notify=TEXT]      one a recipient; S in place
  *
@@ -24,6 +24,10 @@
  *  3. In-place fields never change the length of anything, one pwrite changes those of one line, and any
  *     mix of old and new octets in a line reads as one that is valid.
  *  4. The name goes (unlink) only when every recipient is finished and the stores are synced.
+ *  5. Until spool_finish no octets that a stranger chose end the file as a footer would, so that a session
+ *     which dies (or is made to) leaves no message that nobody checked: lines of the message region end in
+ *     CR LF, the footer's in LF alone, and spool_flush refuses what is otherwise. And a trailer is only good
+ *     under the name that it has as its mid, which no client is told before.
  */
 #ifndef SPOOL_SPOOL_H
 #define SPOOL_SPOOL_H
@@ -38,7 +42,7 @@ struct spool_rcpt {
 	char state;
 	struct span addr;	/* final address */
 	struct span orig;	/* what RCPT gave, when different */
-	struct span orcpt, notify;	/* RFC 3461, as received, without blanks: type;xtext, NEVER or a list */
+	struct span orcpt, notify;	/* RFC 3461, as received, no blanks: type;xtext, NEVER or a list */
 	uint64_t state_at;	/* offset of its state character in the file */
 };
 

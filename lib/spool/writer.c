@@ -119,11 +119,22 @@ iov(const void *p, size_t n)
 	return (struct iovec){ u.was, n };
 }
 
+/* Would the file end as with a footer if it ended here (invariant 5)? */
+static bool
+ends_as_footer(const struct spool_writer *w)
+{
+	return span_ends(span_of(w->buffer, (size_t)(w->size - w->written)), "end\n");
+}
+
 int
 spool_flush(struct spool_writer *w, struct err *e)
 {
 	struct iovec v = iov(w->buffer, (size_t)(w->size - w->written));
 
+	if (ends_as_footer(w)) {
+		w->failed = true;
+		return err_set(e, ERR_PERM, "spool: a line end without CR where a footer could be");
+	}
 	if (write_all(w, &v, 1, w->written, e) < 0)
 		return -1;
 	w->written = w->size;
