@@ -24,7 +24,7 @@ show(const struct mime_part *p, struct buf *out)
 static const struct {
 	const char *name, *in, *want;
 } trees[] = {
-	{ "no MIME at all", "Subject: x\r\n\r\nhello\r\nworld", "text/plain:12:2" },
+	{ "no MIME at all", "Subject: x\r\n\r\nhello\r\nworld", "text/plain:12:1" },
 	{ "no body", "Subject: x\r\n", "text/plain:0:0" },
 	{ "nothing", "", "text/plain:0:0" },
 	{ "RFC 2046, 5.1.1",
@@ -35,24 +35,24 @@ static const struct {
 	    "--simple boundary\r\nContent-type: text/plain; charset=us-ascii\r\n\r\n"
 	    "This is explicitly typed plain US-ASCII text.\r\nIt DOES end with a linebreak.\r\n\r\n"
 	    "--simple boundary--\r\n\r\nThis is the epilogue.\r\n",
-	    "multipart/mixed:319:15(text/plain:80:2 text/plain:78:2)" },
+	    "multipart/mixed:319:15(text/plain:80:1 text/plain:78:2)" },
 	{ "LF only, no closing delimiter", MIXED("b") "--b\n\none\n--b\n\ntwo\n",
-	    "multipart/mixed:18:6(text/plain:3:1 text/plain:4:1)" },
+	    "multipart/mixed:18:6(text/plain:3:0 text/plain:4:1)" },
 	{ "empty parts", MIXED("b") "--b\n--b\n\n--b\n\n\n--b--\n",
 	    "multipart/mixed:21:7(text/plain:0:0 text/plain:0:0 text/plain:0:0)" },
 	{ "an inner boundary that starts like the outer",
 	    MIXED("b") "--b\n" MIXED("b1") "--b1\n\nx\n--b1--\n--b\n\ny\n--b--\n",
-	    "multipart/mixed:76:11(multipart/mixed:14:4(text/plain:1:1) text/plain:1:1)" },
+	    "multipart/mixed:76:11(multipart/mixed:14:3(text/plain:1:0) text/plain:1:0)" },
 	{ "an outer boundary that starts like the inner",
 	    MIXED("bb") "--bb\n" MIXED("b") "--b\n\nx\n--bb\n\ny\n--bb--\n",
-	    "multipart/mixed:70:10(multipart/mixed:6:3(text/plain:1:1) text/plain:1:1)" },
+	    "multipart/mixed:70:10(multipart/mixed:6:2(text/plain:1:0) text/plain:1:0)" },
 	{ "an inner multipart without a closing delimiter",
 	    MIXED("a") "--a\n" MIXED("b") "--b\n\nx\n--a\n\ny\n--a--\n",
-	    "multipart/mixed:67:10(multipart/mixed:6:3(text/plain:1:1) text/plain:1:1)" },
+	    "multipart/mixed:67:10(multipart/mixed:6:2(text/plain:1:0) text/plain:1:0)" },
 	{ "a delimiter with blanks behind", MIXED("b") "--b  \n\nx\n--b-- \t\n",
-	    "multipart/mixed:17:4(text/plain:1:1)" },
+	    "multipart/mixed:17:4(text/plain:1:0)" },
 	{ "a delimiter of a closed multipart is text of the epilogue",
-	    MIXED("b") "--b\n\nx\n--b--\n--b\n\ny\n", "multipart/mixed:20:7(text/plain:1:1)" },
+	    MIXED("b") "--b\n\nx\n--b--\n--b\n\ny\n", "multipart/mixed:20:7(text/plain:1:0)" },
 	{ "a multipart without a boundary is text", "Content-Type: multipart/mixed\n\n--b\n\nx\n",
 	    "text/plain:7:3" },
 	{ "a multipart without a part is text", MIXED("b") "hello\n", "text/plain:6:1" },
@@ -62,20 +62,23 @@ static const struct {
 	{ "a message within a message within a multipart",
 	    MIXED("b") "--b\nContent-Type: message/rfc822\n\nContent-Type: message/rfc822\n\nA: "
 		       "b\n\nx\n--b--\n",
-	    "multipart/mixed:78:9(message/rfc822:37:5(message/rfc822:7:3(text/plain:1:1)))" },
+	    "multipart/mixed:78:9(message/rfc822:37:4(message/rfc822:7:2(text/plain:1:0)))" },
 	{ "a digest's parts are messages",
 	    "Content-Type: multipart/digest; boundary=b\n\n--b\n\nA: b\n\nx\n--b\nContent-Type: "
 	    "text/html\n\ny\n--b--\n",
-	    "multipart/digest:50:10(message/rfc822:7:3(text/plain:1:1) text/html:1:1)" },
+	    "multipart/digest:50:10(message/rfc822:7:2(text/plain:1:0) text/html:1:0)" },
 	{ "an encoded message is not looked into",
 	    "Content-Type: message/rfc822\nContent-Transfer-Encoding: base64\n\nQTogYgoKeA==\n",
 	    "application/octet-stream:13:1" },
 	{ "a header that a delimiter cuts", MIXED("b") "--b\nContent-Type: text/html\n--b\n\nx\n--b--\n",
-	    "multipart/mixed:41:6(text/html:0:0 text/plain:1:1)" },
+	    "multipart/mixed:41:6(text/html:0:0 text/plain:1:0)" },
 	{ "a message within that a delimiter cuts", MIXED("b") "--b\nContent-Type: message/rfc822\n\n--b--\n",
 	    "multipart/mixed:40:4(message/rfc822:0:0(text/plain:0:0))" },
+	{ "a boundary in the form of RFC 2231",
+	    "Content-Type: multipart/mixed; boundary*=us-ascii'en'b%62\n\n--bb\n\nx\n--bb--\n",
+	    "multipart/mixed:15:4(text/plain:1:0)" },
 	{ "comments and quotes in a type",
-	    "Content-Type: (a) TEXT (b(c)) / (d) html (e) ; charset = \"x\" (f)\n\ny", "TEXT/html:1:1" },
+	    "Content-Type: (a) TEXT (b(c)) / (d) html (e) ; charset = \"x\" (f)\n\ny", "TEXT/html:1:0" },
 };
 
 static void

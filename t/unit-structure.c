@@ -58,6 +58,9 @@ static const struct {
 	    "(NIL \"=?utf-8?q?x?=\" NIL NIL NIL NIL NIL NIL NIL NIL)" },
 	{ "of fields given twice the first counts", "Subject: a\r\nSubject: b\r\n",
 	    "(NIL \"a\" NIL NIL NIL NIL NIL NIL NIL NIL)" },
+	{ "RFC 5322, 4.5.3: several To are one", "To: a@b\r\nCc:\r\nTo: c@d,\r\n e@f\r\nCc: g@h\r\n",
+	    "(NIL NIL NIL NIL NIL ((NIL NIL \"a\" \"b\")(NIL NIL \"c\" \"d\")(NIL NIL \"e\" \"f\")) "
+	    "((NIL NIL \"g\" \"h\")) NIL NIL NIL)" },
 	{ "LF only", "Subject: a\nTo: b@c\n",
 	    "(NIL \"a\" NIL NIL NIL ((NIL NIL \"b\" \"c\")) NIL NIL NIL NIL)" },
 };
@@ -86,35 +89,38 @@ static const struct {
 	    "Content-Type: TEXT/PLAIN; CHARSET=US-ASCII\r\n\r\na\r\nb\r\n",
 	    "(\"TEXT\" \"PLAIN\" (\"CHARSET\" \"US-ASCII\") NIL NIL \"7bit\" 6 2)",
 	    "(\"TEXT\" \"PLAIN\" (\"CHARSET\" \"US-ASCII\") NIL NIL \"7bit\" 6 2 NIL NIL NIL NIL)" },
-	{ "no MIME", "Subject: x\n\na\nb", "(\"text\" \"plain\" NIL NIL NIL \"7bit\" 3 2)",
-	    "(\"text\" \"plain\" NIL NIL NIL \"7bit\" 3 2 NIL NIL NIL NIL)" },
+	{ "no MIME", "Subject: x\n\na\nb",
+	    "(\"text\" \"plain\" (\"charset\" \"us-ascii\") NIL NIL \"7bit\" 3 1)",
+	    "(\"text\" \"plain\" (\"charset\" \"us-ascii\") NIL NIL \"7bit\" 3 1 NIL NIL NIL NIL)" },
 	{ "RFC 3501, 7.4.2: text and an attachment",
 	    "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nhello\r\n--b\r\n"
 	    "Content-Type: TEXT/PLAIN; CHARSET=US-ASCII; NAME=\"cc.diff\"\r\n"
 	    "Content-ID: <960723163407.20117h@cac.washington.edu>\r\nContent-Description: Compiler diff\r\n"
 	    "Content-Transfer-Encoding: BASE64\r\nContent-Disposition: attachment; filename=cc.diff\r\n"
 	    "Content-Language: en, de\r\nContent-Location: loc\r\nContent-MD5: md5\r\n\r\nAAAA\r\n--b--\r\n",
-	    "((\"text\" \"plain\" NIL NIL NIL \"7bit\" 5 1)"
+	    "((\"text\" \"plain\" (\"charset\" \"us-ascii\") NIL NIL \"7bit\" 5 0)"
 	    "(\"TEXT\" \"PLAIN\" (\"CHARSET\" \"US-ASCII\" \"NAME\" \"cc.diff\") "
-	    "\"<960723163407.20117h@cac.washington.edu>\" \"Compiler diff\" \"BASE64\" 4 1) \"mixed\")",
-	    "((\"text\" \"plain\" NIL NIL NIL \"7bit\" 5 1 NIL NIL NIL NIL)"
+	    "\"<960723163407.20117h@cac.washington.edu>\" \"Compiler diff\" \"BASE64\" 4 0) \"mixed\")",
+	    "((\"text\" \"plain\" (\"charset\" \"us-ascii\") NIL NIL \"7bit\" 5 0 NIL NIL NIL NIL)"
 	    "(\"TEXT\" \"PLAIN\" (\"CHARSET\" \"US-ASCII\" \"NAME\" \"cc.diff\") "
-	    "\"<960723163407.20117h@cac.washington.edu>\" \"Compiler diff\" \"BASE64\" 4 1 "
+	    "\"<960723163407.20117h@cac.washington.edu>\" \"Compiler diff\" \"BASE64\" 4 0 "
 	    "\"md5\" (\"attachment\" (\"filename\" \"cc.diff\")) (\"en\" \"de\") \"loc\") "
 	    "\"mixed\" (\"boundary\" \"b\") NIL NIL NIL)" },
 	{ "a message within, its lines of CRLF",
 	    "Content-Type: message/rfc822\r\nContent-Disposition: inline\r\nContent-Language: en\r\n\r\n"
 	    "Subject: in\r\n\r\nx\r\ny\r\n",
 	    "(\"message\" \"rfc822\" NIL NIL NIL \"7bit\" 21 (NIL \"in\" NIL NIL NIL NIL NIL NIL NIL NIL) "
-	    "(\"text\" \"plain\" NIL NIL NIL \"7bit\" 6 2) 4)",
+	    "(\"text\" \"plain\" (\"charset\" \"us-ascii\") NIL NIL \"7bit\" 6 2) 4)",
 	    "(\"message\" \"rfc822\" NIL NIL NIL \"7bit\" 21 (NIL \"in\" NIL NIL NIL NIL NIL NIL NIL NIL) "
-	    "(\"text\" \"plain\" NIL NIL NIL \"7bit\" 6 2 NIL NIL NIL NIL) 4 NIL (\"inline\" NIL) (\"en\") "
+	    "(\"text\" \"plain\" (\"charset\" \"us-ascii\") NIL NIL \"7bit\" 6 2 NIL NIL NIL NIL) 4 NIL "
+	    "(\"inline\" NIL) (\"en\") "
 	    "NIL)" },
 	{ "and of LF", "Content-Type: message/rfc822\n\nSubject: in\n\nx\ny",
 	    "(\"message\" \"rfc822\" NIL NIL NIL \"7bit\" 16 (NIL \"in\" NIL NIL NIL NIL NIL NIL NIL NIL) "
-	    "(\"text\" \"plain\" NIL NIL NIL \"7bit\" 3 2) 4)",
+	    "(\"text\" \"plain\" (\"charset\" \"us-ascii\") NIL NIL \"7bit\" 3 1) 3)",
 	    "(\"message\" \"rfc822\" NIL NIL NIL \"7bit\" 16 (NIL \"in\" NIL NIL NIL NIL NIL NIL NIL NIL) "
-	    "(\"text\" \"plain\" NIL NIL NIL \"7bit\" 3 2 NIL NIL NIL NIL) 4 NIL NIL NIL NIL)" },
+	    "(\"text\" \"plain\" (\"charset\" \"us-ascii\") NIL NIL \"7bit\" 3 1 NIL NIL NIL NIL) 3 NIL NIL "
+	    "NIL NIL)" },
 	{ "other types have no lines", "Content-Type: image/png\n\nx\n",
 	    "(\"image\" \"png\" NIL NIL NIL \"7bit\" 2)",
 	    "(\"image\" \"png\" NIL NIL NIL \"7bit\" 2 NIL NIL NIL NIL)" },
@@ -188,7 +194,7 @@ sections(struct buf *out)
 	structure_part(&s, SPAN("4.2.2.2"), &p, &e);
 	tap_span(p.charset, SPAN("utf-8"), "the charset of a part");
 	tap_ok(
-	    p.kind == MIME_TEXT && p.encoding == MIME_7BIT && p.lines == 1, "its kind, encoding and lines");
+	    p.kind == MIME_TEXT && p.encoding == MIME_7BIT && p.lines == 0, "its kind, encoding and lines");
 	tap_ok(structure_part(&s, SPAN(""), &p, &e) == 1 && p.message && p.message_header_size == 45 &&
 		   p.message_body_at + p.message_body_size == message.n,
 	    "the empty section is the message");
@@ -340,7 +346,8 @@ opaque(struct buf *out)
 	tap_ok(structure_opaque(1000, 100, 20, out, &e) == 0 && structure_open(buf_span(out), &s, &e) == 0,
 	    "a message that could not be parsed has a record");
 	tap_span(s.envelope, SPAN("(NIL NIL NIL NIL NIL NIL NIL NIL NIL NIL)"), "its envelope is empty");
-	tap_span(s.body, SPAN("(\"text\" \"plain\" NIL NIL NIL \"7bit\" 900 20)"), "its body is text");
+	tap_span(s.body, SPAN("(\"text\" \"plain\" (\"charset\" \"us-ascii\") NIL NIL \"7bit\" 900 20)"),
+	    "its body is text");
 	tap_ok(s.size == 1000 && s.header_size == 100 && structure_part(&s, SPAN("1"), &p, &e) == 1 &&
 		   p.body_at == 100 && p.body_size == 900,
 	    "of the sizes that are known");

@@ -91,19 +91,54 @@ slot(struct envelope *env, struct span name)
 	return NULL;
 }
 
-void
-envelope_find(struct span header, struct envelope *env)
+/* The values of all fields of this name with commas between: RFC 5322, 4.5.3, for fields given several times.
+ */
+static struct span
+joined(struct span header, const char *name, struct arena *a)
 {
 	struct header_iter it = header_start(header);
+	struct header_field f;
+	char *start = arena_alloc(a, header.n < HEADER_BYTES_MAX ? header.n : HEADER_BYTES_MAX), *to = start;
+
+	while (header_next(&it, &f)) {
+		if (!span_ieq(f.name, name))
+			continue;
+		if (to > start)
+			*to++ = ','; /* in the place of the name */
+		if (f.value.n > 0)
+			memcpy(to, f.value.p, f.value.n);
+		to += f.value.n;
+	}
+	return span_of(start, (size_t)(to - start));
+}
+
+void
+envelope_find(struct span header, struct arena *a, struct envelope *env)
+{
+	struct header_iter it = header_start(header);
+	bool to_again = false, cc_again = false, bcc_again = false;
 	struct header_field f;
 
 	*env = (struct envelope){ 0 };
 	while (header_next(&it, &f)) {
 		struct span *s = slot(env, f.name);
 
-		if (s != NULL && s->p == NULL)
+		if (s == NULL)
+			continue;
+		if (s->p == NULL) {
 			*s = f.value;
+			continue;
+		}
+		to_again |= s == &env->to;
+		cc_again |= s == &env->cc;
+		bcc_again |= s == &env->bcc;
 	}
+	if (to_again)
+		env->to = joined(header, "To", a);
+	if (cc_again)
+		env->cc = joined(header, "Cc", a);
+	if (bcc_again)
+		env->bcc = joined(header, "Bcc", a);
 }
 
 /* (name adl mailbox host). A host that is missing is empty, since NIL there starts a group. */

@@ -23,8 +23,11 @@ struct envelope {
 	struct span date, subject, from, sender, reply_to, to, cc, bcc, in_reply_to, message_id, references;
 };
 
-/* Find the fields: values as they are in the header, p == NULL for none; the first of each counts. */
-void	envelope_find(struct span header, struct envelope *env);
+/*
+ * Find the fields: values as they are in the header, p == NULL for none. The first of each counts, but those of
+ * To, Cc and Bcc are joined (RFC 5322, 4.5.3), in memory from a, where there are several.
+ */
+void	envelope_find(struct span header, struct arena *a, struct envelope *env);
 
 /* Append the parenthesised envelope. `scratch` is used and reset. */
 int	envelope_format(const struct envelope *env, struct arena *scratch, struct buf *out, struct err *e);

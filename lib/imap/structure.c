@@ -83,7 +83,7 @@ inner_envelopes(struct builder *b, struct buf *texts)
 		if (p->kind != MIME_MESSAGE)
 			continue;
 		list[i].n = texts->n; /* where it starts; made a span below, when texts no longer moves */
-		envelope_find(header_of(b, p->child), &env);
+		envelope_find(header_of(b, p->child), b->tree, &env);
 		envelope_format(&env, b->scratch, texts, b->e);
 		i++;
 	}
@@ -288,7 +288,7 @@ add_fixed(struct builder *b)
 static void
 build(struct builder *b)
 {
-	envelope_find(header_of(b, b->root), &b->env);
+	envelope_find(header_of(b, b->root), b->tree, &b->env);
 	add_fixed(b);
 	envelope_format(&b->env, b->scratch, b->out, b->e);
 	end_section(b, RECORD_ENVELOPE);
@@ -308,8 +308,8 @@ structure_build(struct span message, struct buf *out, struct err *e)
 
 	if (message.n > UINT32_MAX)
 		return err_set(e, ERR_PERM, "a message of 4 GiB or more");
-	/* The tree is of bounded parts and parameters, and of values that at most grow threefold. */
-	b.tree = arena_new(6 * message.n + (64U << 20));
+	/* The tree is of bounded parts and parameters, and of values that grow at most threefold. */
+	b.tree = arena_new(10 * message.n + (64U << 20));
 	/* One header's addresses, their text, comments, and a margin. */
 	b.scratch = arena_new(64U << 20);
 	b.root = mime_parse(message, b.tree);
@@ -331,10 +331,12 @@ structure_opaque(uint32_t size, uint32_t header_size, uint32_t lines, struct buf
 	struct err failed = { 0 };
 	struct arena *a = arena_new(1U << 20);
 	uint32_t header = header_size < size ? header_size : size;
+	struct mime_param charset = { .name = SPAN("charset"), .value = SPAN("us-ascii") };
 	struct mime_part root = {
 		.kind = MIME_TEXT,
 		.type = SPAN("text"),
 		.subtype = SPAN("plain"),
+		.params = &charset,
 		.encoding_name = SPAN("7bit"),
 		.charset = SPAN("us-ascii"),
 		.header_size = header,

@@ -44,15 +44,10 @@ uint64_t
 mime_lines(struct span s)
 {
 	uint64_t lines = 0;
-	const char *p = s.p, *end = s.p + s.n, *lf;
+	ssize_t at;
 
-	while (p < end) {
-		lf = memchr(p, '\n', (size_t)(end - p));
-		lines++;
-		if (lf == NULL)
-			break;
-		p = lf + 1;
-	}
+	for (; (at = span_chr(s, '\n')) >= 0; lines++)
+		s = span_from(s, (size_t)at + 1);
 	return lines;
 }
 
@@ -95,14 +90,36 @@ make_opaque(struct mime_part *p)
 	set_type(p, SPAN("application"), SPAN("octet-stream"));
 }
 
+/*
+ * The charset of a text part. A text/plain that says none is shown with the one that it has by default (RFC
+ * 2046, 4.1.2), as other servers do; what other texts mean by saying none is their own.
+ */
+static void
+text_charset(struct mime_part *p, struct arena *a)
+{
+	struct mime_param *m;
+
+	p->charset = param_text(p->params, "charset", a);
+	if (p->charset.n > 0)
+		return;
+	p->charset = SPAN("us-ascii");
+	if (!span_ieq(p->subtype, "plain"))
+		return;
+	m = arena_alloc(a, sizeof *m);
+	m->name = SPAN("charset");
+	m->value = p->charset;
+	m->next = p->params;
+	p->params = m;
+}
+
 /* RFC 2045, 5.2: the type of what says none, or none that can be read. */
 static void
-make_text(struct mime_part *p)
+make_text(struct mime_part *p, struct arena *a)
 {
 	p->kind = MIME_TEXT;
 	p->params = NULL;
-	p->charset = SPAN("us-ascii");
 	set_type(p, SPAN("text"), SPAN("plain"));
+	text_charset(p, a);
 }
 
 static size_t
@@ -178,7 +195,7 @@ content_fields(struct parser *ps, struct mime_part *p)
 
 /* What the part is, from its type; gives the boundary of a multipart. */
 static struct span
-decide_kind(struct mime_part *p)
+decide_kind(struct mime_part *p, struct arena *a)
 {
 	struct span boundary = { NULL, 0 };
 
@@ -187,17 +204,17 @@ decide_kind(struct mime_part *p)
 		    span_ieq(p->parent->subtype, "digest"))
 			set_type(p, SPAN("message"), SPAN("rfc822")); /* RFC 2046, 5.1.5 */
 		else
-			make_text(p);
-	}
-	if (span_ieq(p->type, "text")) {
+			make_text(p, a);
+	} else if (span_ieq(p->type, "text")) {
 		p->kind = MIME_TEXT;
-		p->charset = mime_param(p->params, "charset");
-		if (p->charset.n == 0)
-			p->charset = SPAN("us-ascii");
-	} else if (span_ieq(p->type, "multipart")) {
-		boundary = span_trim(mime_param(p->params, "boundary"));
+		text_charset(p, a);
+	}
+	if (p->kind == MIME_TEXT)
+		return boundary;
+	if (span_ieq(p->type, "multipart")) {
+		boundary = span_trim(param_text(p->params, "boundary", a));
 		if (boundary.n == 0 || boundary.n > MIME_BOUNDARY_MAX)
-			make_text(p);
+			make_text(p, a);
 		else
 			p->kind = MIME_MULTIPART;
 	} else if (span_ieq(p->type, "message") && span_ieq(p->subtype, "rfc822")) {
@@ -247,7 +264,7 @@ end_header(struct parser *ps, size_t at)
 	p->body_at = at;
 	p->lines = ps->lines;
 	content_fields(ps, p);
-	boundary = decide_kind(p);
+	boundary = decide_kind(p, ps->a);
 	ps->state = BODY;
 	if (p->kind == MIME_MULTIPART)
 		ps->open[ps->nopen++] = (struct open_boundary){ boundary, p };
@@ -274,12 +291,12 @@ end_part(struct parser *ps, size_t end, uint64_t lines)
 		lines = p->lines;
 	}
 	p->body_size = end - p->body_at;
-	p->lines = lines - p->lines + (p->body_size > 0 && ps->msg.p[end - 1] != '\n');
+	p->lines = lines - p->lines;
 	if (p->kind == MIME_MULTIPART) {
 		if (ps->nopen > 0 && ps->open[ps->nopen - 1].part == p)
 			ps->nopen--;
 		if (p->children == 0)
-			make_text(p);
+			make_text(p, ps->a);
 	}
 	ps->cur = p->parent;
 	ps->state = BODY;

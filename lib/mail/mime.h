@@ -60,7 +60,7 @@ struct mime_part {
 
 	size_t header_at, header_size;	/* its header with the empty line; of the root, the message's */
 	size_t body_at, body_size;
-	uint64_t lines;			/* lines of the body; a last one without line end counts */
+	uint64_t lines;			/* of the body: its line ends */
 
 	struct span type, subtype;	/* never empty: "text", "plain" where nothing is said */
 	struct mime_param *params;	/* of Content-Type */
@@ -84,7 +84,7 @@ struct span mime_param(const struct mime_param *list, const char *name);
 /* The encoding that a Content-Transfer-Encoding value names. */
 enum mime_encoding mime_encoding_of(struct span value);
 
-/* Lines of s: its line feeds, and one more if it does not end in one. */
+/* Lines of s: its line feeds, as IMAP servers count. */
 uint64_t mime_lines(struct span s);
 
 #endif

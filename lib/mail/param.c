@@ -283,3 +283,52 @@ param_list(struct span s, size_t max, size_t *count, struct arena *a)
 		join_continuations(&first, a);
 	return first;
 }
+
+static int
+hex(char c)
+{
+	if (ascii_isdigit(c))
+		return c - '0';
+	c = ascii_lower(c);
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* charset'language'text, the text percent-encoded; what is not of this form is text. */
+static struct span
+decode_extended(struct span value, struct arena *a)
+{
+	struct span text = value;
+	size_t n = 0;
+	char *to;
+
+	span_cut(&text, '\'');
+	span_cut(&text, '\'');
+	if (text.n == 0)
+		text = value;
+	to = arena_alloc(a, text.n);
+	for (size_t i = 0; i < text.n; i++) {
+		int high, low;
+
+		if (text.p[i] == '%' && text.n - i > 2 && (high = hex(text.p[i + 1])) >= 0 &&
+		    (low = hex(text.p[i + 2])) >= 0) {
+			to[n++] = (char)(high << 4 | low);
+			i += 2;
+		} else
+			to[n++] = text.p[i];
+	}
+	return span_of(to, n);
+}
+
+struct span
+param_text(const struct mime_param *list, const char *name, struct arena *a)
+{
+	struct span plain = mime_param(list, name);
+	size_t size = strlen(name);
+
+	if (plain.p != NULL)
+		return plain;
+	for (; list != NULL; list = list->next)
+		if (list->name.n == size + 1 && span_istarts(list->name, name) && list->name.p[size] == '*')
+			return decode_extended(list->value, a);
+	return plain;
+}

@@ -22,4 +22,10 @@ bool	param_char(struct span *s, char c);
  */
 struct mime_param *param_list(struct span s, size_t max, size_t *count, struct arena *a);
 
+/*
+ * The value of the parameter with this name: plain, or of the form of RFC 2231, 4, its charset and language
+ * left out and its octets decoded. p == NULL: there is neither.
+ */
+struct span param_text(const struct mime_param *list, const char *name, struct arena *a);
+
 #endif
