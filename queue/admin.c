@@ -8,12 +8,13 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "cfg/cfg.h"
 #include "ipc/queue.h"
 #include "queue/queue.h"
 
-enum { SLICE = 200, PAGE = 200, PAGE_BYTES = 2 << 20, RECIPIENTS_BYTES = 1 << 20 };
+enum { SLICE_MS = 10, PAGE = 200, PAGE_BYTES = 2 << 20, RECIPIENTS_BYTES = 1 << 20 };
 
 struct admin {
 	struct queue *q;
@@ -146,9 +147,10 @@ static void
 on_slice(struct timer *t)
 {
 	struct admin *ad = t->arg;
-	struct msg *m = NULL;
+	uint64_t end = clock_mono_ms() + SLICE_MS;
+	struct msg *m;
 
-	for (int n = 0; n < SLICE && (m = msgs_after(&ad->q->msgs, id_span(&ad->after))) != NULL; n++) {
+	while ((m = msgs_after(&ad->q->msgs, id_span(&ad->after))) != NULL && clock_mono_ms() < end) {
 		ad->after = id_from(msg_mid(m));
 		ad->count += change(ad->q, m, ad->op);
 	}

@@ -23,7 +23,7 @@
 #include "base/log.h"
 #include "queue/queue.h"
 
-enum { SLICE = 200, FRESH_S = 600 };
+enum { SLICE_MS = 10, FRESH_S = 600 };
 
 struct finding {
 	struct id about;
@@ -195,12 +195,15 @@ static void
 on_slice(struct timer *t)
 {
 	struct scan *sc = t->arg;
-	struct dirent *d = NULL;
-	int n = 0;
+	uint64_t end = clock_mono_ms() + SLICE_MS;
+	struct dirent *d;
 
-	while (n++ < SLICE && (errno = 0, d = readdir(sc->dir)) != NULL)
-		if (id_valid(span_str(d->d_name)))
+	do {
+		errno = 0;
+		d = readdir(sc->dir);
+		if (d != NULL && id_valid(span_str(d->d_name)))
 			look(sc, span_str(d->d_name));
+	} while (d != NULL && clock_mono_ms() < end);
 	if (d == NULL && errno != 0)
 		log_event(LOG_ERROR, "queue.unreadable", KV_STR("err", strerror(errno)));
 	if (d == NULL)

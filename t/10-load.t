@@ -33,7 +33,7 @@ small = [peers.submit(ch, BODY, "s@peer.example", ["n%d@example.test" % i]) for 
 done = lambda: sum(len(s.boxes) for s in shares)
 time.sleep(0.3)
 gate.set()
-rk.wait_for("11,000 recipients are delivered to", lambda: done() == 11020)
+rk.wait_for("11,000 recipients are delivered to", lambda: done() == 11020 and all(s.answered == len(s.requests) for s in shares))
 requests = [s.requests for s in shares]
 rk.ok(all(n <= 250 for r in requests for _, n in r), "in requests of at most 250")
 rk.ok(all(len(r) > 8 for r in requests), "by both processes", [len(r) for r in requests])

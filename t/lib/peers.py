@@ -364,7 +364,7 @@ class Local(threading.Thread):
         super().__init__(daemon=True)
         self.service, self.door, self.synced = service, door, synced
         self.answer = answer or (lambda mid, t: (0, "2.0.0", ""))
-        self.boxes, self.requests, self.batch = collections.OrderedDict(), [], 0
+        self.boxes, self.requests, self.batch, self.answered = collections.OrderedDict(), [], 0, 0
         self.channel, self.lock, self.stopped = None, threading.Lock(), False
         self.start()
 
@@ -395,6 +395,7 @@ class Local(threading.Thread):
         ch.send("local_done", m.id, mid=m.mid, results=pack("local_result", results), batch=self.batch)
         if self.synced:
             ch.send("local_synced", 0, batch=self.batch)
+        self.answered += 1
 
 
 class Authd(threading.Thread):
