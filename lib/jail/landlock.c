@@ -47,9 +47,14 @@ struct port_attr {
 int
 landlock_version(void)
 {
-	long v = syscall(NR_CREATE, NULL, (size_t)0, CREATE_VERSION);
+	static int known = -1; /* the kernel does not change under us */
 
-	return v < 0 ? 0 : (int)v;
+	if (known < 0) {
+		long v = syscall(NR_CREATE, NULL, (size_t)0, CREATE_VERSION);
+
+		known = v < 0 ? 0 : (int)v;
+	}
+	return known;
 }
 
 const char *
