@@ -49,7 +49,7 @@ struct store {
 	struct id *links;		/* files linked in it: removed if it fails */
 	size_t nlinks, links_cap;
 
-	int wal_pages;			/* in the WAL after our last commit; 0: all of it is in the index */
+	int wal_pages;			/* of the WAL in use after our last commit; 0: we made none */
 	bool full;			/* PRAGMA synchronous is FULL, not NORMAL */
 	bool owed;			/* a delivery of the transaction is not durable (or not known to be) */
 	bool unsynced;			/* a transaction with such was committed after the last sync */
