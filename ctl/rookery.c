@@ -136,18 +136,13 @@ called_sendmail(const char *name)
 	    strcmp(base, "newaliases") == 0);
 }
 
-int
-main(int argc, char **argv)
+static int
+dispatch(struct ctl *c, int argc, char **argv)
 {
-	const char *env = getenv("ROOKERY_DIR");
-	struct ctl c = { .dir_name = env != NULL && *env != '\0' ? env : "/etc/rookery" };
 	const struct command *cmd;
-	char *self = own_directory();
 	int rc;
 
-	if (called_sendmail(argv[0]))
-		return sendmail_main(argc, argv);
-	if ((rc = options(&c, &argc, argv)) != 0)
+	if ((rc = options(c, &argc, argv)) != 0)
 		return rc;
 	if (argc == 0)
 		return usage(stderr);
@@ -158,10 +153,24 @@ main(int argc, char **argv)
 	cmd = find(argv[0]);
 	if (cmd == NULL)
 		return ctl_misuse("there is no command `%s`; `rookery --help` shows what there is", argv[0]);
+	c->dir = open(c->dir_name, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return run(c, cmd, argc, argv);
+}
+
+int
+main(int argc, char **argv)
+{
+	const char *env = getenv("ROOKERY_DIR");
+	struct ctl c = { .dir_name = env != NULL && *env != '\0' ? env : "/etc/rookery", .dir = -1 };
+	char *self;
+	int rc;
+
+	if (called_sendmail(argv[0]))
+		return sendmail_main(argc, argv);
+	self = own_directory();
 	c.self = self != NULL ? self : ".";
-	c.dir = open(c.dir_name, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	log_open(-1, LOG_ERROR);
-	rc = run(&c, cmd, argc, argv);
+	rc = dispatch(&c, argc, argv);
 	free(self);
 	return rc;
 }

@@ -348,9 +348,8 @@ finish(struct master *m)
 		unlinkat(m->dir, "run/master.pid", 0);
 	admin_close(m->admin);
 	doors_make(&m->doors, NULL);
-	plan_release(m->plan);
 	loop_free(m->loop);
-	free(m->bin_dir);
+	buf_free(&m->log.out);
 }
 
 static char *
@@ -390,39 +389,51 @@ open_standard_streams(void)
 		close(fd);
 }
 
+/* From the arguments; 0, or the exit status. */
+static int
+options(struct master *m, int argc, char **argv)
+{
+	int opt;
+
+	while ((opt = getopt(argc, argv, "d:n")) != -1) {
+		if (opt == 'd') {
+			free(m->dir_name);
+			m->dir_name = realpath(optarg, NULL);
+		} else if (opt == 'n') {
+			m->foreground = true;
+		} else {
+			return usage();
+		}
+		if (opt == 'd' && m->dir_name == NULL) {
+			fprintf(stderr, "master: %s: %s\n", optarg, strerror(errno));
+			return EX_NOINPUT;
+		}
+	}
+	return m->dir_name == NULL || optind != argc ? usage() : 0;
+}
+
 int
 main(int argc, char **argv)
 {
 	struct master m = { 0 };
 	struct err e = { 0 };
-	char *dir = NULL;
-	int opt;
+	int rc;
 
 	open_standard_streams();
-	while ((opt = getopt(argc, argv, "d:n")) != -1) {
-		if (opt == 'd')
-			dir = realpath(optarg, NULL);
-		else if (opt == 'n')
-			m.foreground = true;
-		else
-			return usage();
-		if (opt == 'd' && dir == NULL) {
-			fprintf(stderr, "master: %s: %s\n", optarg, strerror(errno));
-			return EX_NOINPUT;
-		}
-	}
-	if (dir == NULL || optind != argc)
-		return usage();
 	umask(022);
-	m.dir_name = dir;
 	m.bin_dir = own_directory();
-	if (m.bin_dir == NULL || prepare(&m, &e) < 0) {
+	rc = options(&m, argc, argv);
+	if (rc == 0 && (m.bin_dir == NULL || prepare(&m, &e) < 0)) {
 		fprintf(stderr, "master: %s\n", m.bin_dir == NULL ? "/proc is not mounted" : e.text);
-		return err_exit(&e);
+		rc = m.bin_dir == NULL ? EX_OSERR : err_exit(&e);
+	} else if (rc == 0) {
+		detach(&m);
+		run(&m);
+		finish(&m);
 	}
-	detach(&m);
-	run(&m);
-	finish(&m);
-	free(dir);
-	return 0;
+	listen_close(&m.listeners, NULL);
+	plan_release(m.plan);
+	free(m.bin_dir);
+	free(m.dir_name);
+	return rc;
 }

@@ -167,7 +167,7 @@ void admin_check(struct admin *a);
 enum stopping { RUNNING, DRAINING, STOPPING_NOW };
 
 struct master {
-	const char *dir_name; /* absolute */
+	char *dir_name; /* absolute */
 	char *bin_dir;
 	char boot[64];
 	int dir; /* O_PATH; also the working directory */
