@@ -24,8 +24,8 @@ struct envelope {
 };
 
 /*
- * Find the fields: values as they are in the header, p == NULL for none. The first of each counts, but those of
- * To, Cc and Bcc are joined (RFC 5322, 4.5.3), in memory from a, where there are several.
+ * Find the fields: values as they are in the header, p == NULL for none. The first of each counts, but
+ * several of To, Cc or Bcc are joined (RFC 5322, 4.5.3), in memory from a.
  */
 void	envelope_find(struct span header, struct arena *a, struct envelope *env);
 

@@ -248,7 +248,7 @@ open_angle(struct parser *p)
 		p->it.mailbox = (struct span){ 0 };
 		/* FALLTHROUGH */
 	case PHRASE:
-		if (p->text > p->word || p->quoted)
+		if (p->text > p->word) /* "" is no name */
 			p->it.name = part(p);
 		break;
 	case ANGLE:

@@ -21,7 +21,7 @@ enum address_kind {
 
 /*
  * Quotes and backslashes are removed, blanks between words are one space. Encoded words are left encoded.
- * Absent parts have p == NULL; an empty quoted string has n == 0 and p != NULL.
+ * Absent parts have p == NULL; an empty local part in quotes has n == 0 and p != NULL.
  */
 struct address {
 	struct address *next;

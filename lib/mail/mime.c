@@ -97,19 +97,16 @@ make_opaque(struct mime_part *p)
 static void
 text_charset(struct mime_part *p, struct arena *a)
 {
-	struct mime_param *m;
+	struct span said = param_text(p->params, "charset", a);
+	struct mime_param **end = &p->params;
 
-	p->charset = param_text(p->params, "charset", a);
-	if (p->charset.n > 0)
+	p->charset = said.n > 0 ? said : SPAN("us-ascii");
+	if (said.p != NULL || !span_ieq(p->subtype, "plain"))
 		return;
-	p->charset = SPAN("us-ascii");
-	if (!span_ieq(p->subtype, "plain"))
-		return;
-	m = arena_alloc(a, sizeof *m);
-	m->name = SPAN("charset");
-	m->value = p->charset;
-	m->next = p->params;
-	p->params = m;
+	while (*end != NULL)
+		end = &(*end)->next;
+	*end = arena_alloc(a, sizeof **end);
+	**end = (struct mime_param){ NULL, SPAN("charset"), p->charset };
 }
 
 /* RFC 2045, 5.2: the type of what says none, or none that can be read. */

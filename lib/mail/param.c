@@ -46,9 +46,9 @@ is_token(char c)
 {
 	/* clang-format off */
 	static const bool tspecial[128] = {
-		['('] = true, [')'] = true, ['<'] = true, ['>'] = true, ['@'] = true, [','] = true, [';'] = true,
-		[':'] = true, ['\\'] = true, ['"'] = true, ['/'] = true, ['['] = true, [']'] = true, ['?'] = true,
-		['='] = true
+		['('] = true, [')'] = true, ['<'] = true, ['>'] = true, ['@'] = true, [','] = true,
+		[';'] = true, [':'] = true, ['\\'] = true, ['"'] = true, ['/'] = true, ['['] = true,
+		[']'] = true, ['?'] = true, ['='] = true
 	};
 	/* clang-format on */
 
