@@ -88,7 +88,8 @@ address_next(struct span *list, struct span *out, struct err *e)
 	if (item.n > 1 && item.p[0] == '<' && item.p[item.n - 1] == '>')
 		item = (struct span){ item.p + 1, item.n - 2 };
 	if (span_starts(item, "\\"))
-		item = span_from(item, 1); /* sendmail's "no further alias"; nothing is expanded twice, anyway */
+		item = span_from(
+		    item, 1); /* sendmail's "no further alias"; nothing is expanded twice, anyway */
 	if (item.n == 0 || item.p[0] == '|' || item.p[0] == '/' || item.p[0] == ':' ||
 	    span_starts(item, "\"|") || span_starts(item, "\"/"))
 		return err_set(e, ERR_PERM, "'%.*s' is not an address", SPAN_ARG(span_head(item, 100)));

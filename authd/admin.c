@@ -180,12 +180,13 @@ check_user(const struct authd_user *m, struct err *e)
 static int
 change_add(struct change *c, const struct authd_user *m, struct err *e)
 {
-	struct user *u = arena_alloc(c->mem, sizeof *u);
+	struct user *u;
 
 	if (check_user(m, e) < 0)
 		return -1;
-	if (c->n >= USERS_MAX)
-		return err_set(e, ERR_PERM, "more than %d accounts at once", USERS_MAX);
+	if (c->n >= USERS_MAX || arena_used(c->mem) > CHANGE_MAX / 2)
+		return err_set(e, ERR_PERM, "more than %d accounts at once, or too much text", USERS_MAX);
+	u = arena_alloc(c->mem, sizeof *u);
 	u->change = c;
 	u->m = *m;
 	u->m.addr = arena_dup(c->mem, m->addr);

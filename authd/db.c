@@ -17,7 +17,9 @@ static const char *const upgrades[VERSION] = {
 	" hash TEXT NOT NULL, name TEXT NOT NULL, quota_bytes INTEGER NOT NULL,"
 	" quota_messages INTEGER NOT NULL,"
 	" enabled INTEGER NOT NULL, created INTEGER NOT NULL) STRICT;"
-	"CREATE TABLE alias(addr TEXT PRIMARY KEY, targets TEXT NOT NULL) STRICT, WITHOUT ROWID;"
+	/* With a rowid: without one, targets stand in the tree of keys, and a search reads those it passes
+	   by. */
+	"CREATE TABLE alias(id INTEGER PRIMARY KEY, addr TEXT NOT NULL UNIQUE, targets TEXT NOT NULL) STRICT;"
 	"CREATE TABLE past_owner(owner TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;"
 	"CREATE TABLE usage(owner TEXT PRIMARY KEY, bytes INTEGER NOT NULL, messages INTEGER NOT NULL)"
 	" STRICT, WITHOUT ROWID;"
@@ -99,7 +101,7 @@ static const char *const sql[STATEMENTS] = {
 	[USAGE_DELETE] = "DELETE FROM usage WHERE owner IN (SELECT owner FROM account WHERE addr = ?1)",
 	[USED_DELETE] = "DELETE FROM used WHERE owner IN (SELECT owner FROM account WHERE addr = ?1)",
 	[ACCOUNT_DELETE] = "DELETE FROM account WHERE addr = ?1",
-	[ALIAS_PUT] = "INSERT OR REPLACE INTO alias VALUES(?1, ?2)",
+	[ALIAS_PUT] = "INSERT OR REPLACE INTO alias(addr, targets) VALUES(?1, ?2)",
 	[ALIAS_DELETE] = "DELETE FROM alias WHERE addr = ?1",
 	[DOMAIN_ADD] = "INSERT OR IGNORE INTO domain(name) VALUES(?1)",
 	[DOMAIN_DELETE] = "DELETE FROM domain WHERE name = ?1",

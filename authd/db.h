@@ -3,14 +3,14 @@
  *
  *   domain(id, name)           of `rookery domain`; those of the configuration are beside it in memory
  *   account(addr, owner, hash, name, quota_bytes, quota_messages, enabled, created)
- *   alias(addr, targets)       @domain is a catch-all; targets as address,address
+ *   alias(id, addr, targets)   @domain is a catch-all; targets as address,address
  *   past_owner(owner)          of deleted accounts: never given out again, their store may still stand
  *   usage(owner, bytes, messages)      as last reported; kept in memory and written every minute
  *   setting(name, value)
  *
  * The format is PRAGMA user_version; an older one is brought forward in one transaction when opened, a newer
- * one is refused. Addresses are keys as address.h makes them: lower case, so that equal ones are equal octets.
- * All lookups are prepared statements with bound parameters. Results are copied into the arena given.
+ * one is refused. Addresses are keys as address.h makes them: lower case, so that equal ones are equal
+ * octets. All lookups are prepared statements with bound parameters. Results are copied into the arena given.
  */
 #ifndef AUTHD_DB_H
 #define AUTHD_DB_H

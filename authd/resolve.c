@@ -25,6 +25,7 @@ struct walk {
 	struct open *open;		/* those among them that are being expanded, the innermost first */
 	struct set *given;		/* targets: owners, and addresses of other hosts */
 	uint64_t size;
+	unsigned steps;			/* addresses looked at */
 	struct span ours;		/* the domain that was last found to be one of ours */
 	bool disabled, looped;
 	struct err e;
@@ -241,6 +242,8 @@ expand(struct walk *w, struct span addr, struct span home, struct span folder, i
 	struct address at;
 	int ours;
 
+	if (++w->steps > RESOLVE_STEPS_MAX || arena_used(w->a) > RESOLVE_MEMORY_MAX)
+		return err_set(&w->e, ERR_TEMP, "too many addresses");
 	if (address_of(addr, home, w->a, &at, &w->e) < 0)
 		return -1;
 	if (at.domain.n == 0)

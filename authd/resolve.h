@@ -20,6 +20,10 @@
 
 enum { RESOLVE_DEPTH_MAX = 32, RESOLVE_TARGETS_MAX = 20000, FOLDER_MAX = 200 };
 
+/* What one question may cost, whatever the aliases are: addresses looked at, octets. The arena must hold
+ * more. */
+enum { RESOLVE_STEPS_MAX = 100000, RESOLVE_MEMORY_MAX = 64 * 1024 * 1024 };
+
 struct resolver {
 	struct db *db;
 	struct table *maps;		/* alias_maps; NULL: they could not be opened yet */
@@ -43,7 +47,8 @@ struct whois {
 	const char *text;		/* for the peer, where it is not found */
 };
 
-/* Never fails: what cannot be told is WHOIS_TEMP. `size` is the message's, 0 if unknown. Results are in `a`. */
+/* Never fails: what cannot be told is WHOIS_TEMP. `size` is the message's, 0 if unknown. Results are in `a`.
+ */
 void resolve(const struct resolver *r, struct span addr, uint64_t size, struct arena *a, struct whois *out);
 
 /* May the owner send as this address: does it lead to him, and not to a crowd? 1, 0, -1. */

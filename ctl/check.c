@@ -1,6 +1,6 @@
 /*
- * check.c - `rookery check`: everything that could keep an instance from working, or from being safe, and that can
- * be seen without starting it. Each finding is one line; nothing is changed.
+ * check.c - `rookery check`: everything that could keep an instance from working, or from being safe, and
+ * that can be seen without starting it. Each finding is one line; nothing is changed.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -19,6 +19,7 @@
 #include "ctl/json.h"
 #include "io/tls.h"
 #include "jail/jail.h"
+#include "smtp/mailbox.h"
 #include "table/table.h"
 
 enum { CONFIG_MAX = 1024 * 1024, ARENA_MAX = 16 * 1024 * 1024, CERT_WARN_DAYS = 14 };
@@ -69,7 +70,8 @@ check_service(struct check *k, const struct service *s, struct span config)
 	if (cfg_check(config, "etc/rookery.cf", s->options, s->n_options, &e) < 0)
 		finding(k, true, "etc/master.cf:%u: %s", s->line, e.text);
 	if (!program_there(k, s->program))
-		finding(k, true, "etc/master.cf:%u: there is no program %s/%s", s->line, k->c->self, s->program);
+		finding(
+		    k, true, "etc/master.cf:%u: there is no program %s/%s", s->line, k->c->self, s->program);
 	if (geteuid() != 0)
 		return;
 	if (s->user == NULL)
@@ -163,8 +165,9 @@ check_path(struct check *k, const char *path, const char *user, mode_t forbidden
 		return;
 	}
 	if ((st.st_mode & forbidden) != 0)
-		finding(k, true, "%s: mode %04o: others may %s it (chmod %c-%s)", path, (unsigned)(st.st_mode & 07777),
-		    (st.st_mode & forbidden & 022) != 0 ? "change" : "read", 'o', (st.st_mode & forbidden & 022) != 0 ? "w" : "r");
+		finding(k, true, "%s: mode %04o: others may %s it (chmod %c-%s)", path,
+		    (unsigned)(st.st_mode & 07777), (st.st_mode & forbidden & 022) != 0 ? "change" : "read",
+		    'o', (st.st_mode & forbidden & 022) != 0 ? "w" : "r");
 	if (geteuid() == 0 && pw != NULL && st.st_uid != pw->pw_uid)
 		finding(k, true, "%s: belongs to uid %u, not to %s", path, (unsigned)st.st_uid, user);
 	else if (geteuid() != 0 && user != NULL && st.st_uid != geteuid())
@@ -178,7 +181,8 @@ check_key(struct check *k)
 	struct stat st;
 
 	if (fstatat(k->c->dir, cfg.tls_key, &st, 0) == 0 && (st.st_mode & 007) != 0)
-		finding(k, true, "%s: mode %04o: everyone may read the key", cfg.tls_key, (unsigned)(st.st_mode & 07777));
+		finding(k, true, "%s: mode %04o: everyone may read the key", cfg.tls_key,
+		    (unsigned)(st.st_mode & 07777));
 }
 
 static void
@@ -197,10 +201,30 @@ check_kernel(struct check *k)
 	const char *missing = jail_missing();
 
 	if (*missing != '\0')
-		finding(k, strcmp(cfg.sandbox, "off") != 0, "this kernel lacks %s: services start with `sandbox = off` only",
-		    missing);
+		finding(k, strcmp(cfg.sandbox, "off") != 0,
+		    "this kernel lacks %s: services start with `sandbox = off` only", missing);
 	else if (strcmp(cfg.sandbox, "off") == 0)
-		finding(k, false, "etc/rookery.cf: sandbox = off: services are not confined, though this kernel could");
+		finding(k, false,
+		    "etc/rookery.cf: sandbox = off: services are not confined, though this kernel could");
+}
+
+/* What authd could not start with. */
+static void
+check_domains(struct check *k)
+{
+	struct span rest = span_str(cfg.domains);
+	struct buf canon;
+
+	while (rest.n > 0) {
+		struct err e = { 0 };
+		size_t n = strcspn(rest.p, ", \t\r\n");
+
+		buf_init(&canon, 4096);
+		if (n > 0 && domain_canon(span_head(rest, n), &canon, &e) < 0)
+			finding(k, true, "domains: %.*s: %s", (int)n, rest.p, e.text);
+		buf_free(&canon);
+		rest = span_from(rest, n + 1);
+	}
 }
 
 /* Last of all, since paths of tables are relative to the instance's directory, which is entered. */
@@ -240,12 +264,13 @@ ctl_check(struct ctl *c, int argc, char **argv)
 	check_certificate(&k);
 	check_paths(&k);
 	check_kernel(&k);
+	check_domains(&k);
 	check_tables(&k);
 	if (c->json)
 		json_close(&k.j);
 	else
-		printf("%s: %u error%s, %u warning%s\n", c->dir_name, k.errors, k.errors == 1 ? "" : "s", k.warnings,
-		    k.warnings == 1 ? "" : "s");
+		printf("%s: %u error%s, %u warning%s\n", c->dir_name, k.errors, k.errors == 1 ? "" : "s",
+		    k.warnings, k.warnings == 1 ? "" : "s");
 	arena_free(k.a);
 	return k.errors > 0 ? EX_CONFIG : 0;
 }

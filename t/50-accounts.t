@@ -50,6 +50,9 @@ ok "a database beside it" rk reload
 is "$(targets "hotline@$DOMAIN")" "deliver ada@$DOMAIN ops@elsewhere.example" "is asked too"
 echo 'broken' >>"$DIR/etc/aliases"
 like "$(rk check 2>&1)" "alias_maps: etc/aliases:3: the key broken has no value" "check tells what is wrong with a file"
+rk_set domains "$DOMAIN no..domain"
+like "$(rk check 2>&1)" "domains: no..domain: " "and what is wrong with a domain"
+rk_set domains "$DOMAIN"
 ok "reload with a broken file" rk reload
 is "$(targets "hotline@$DOMAIN")" "deliver ada@$DOMAIN ops@elsewhere.example" "keeps what was loaded"
 

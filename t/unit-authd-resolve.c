@@ -194,7 +194,7 @@ senders(const struct resolver *r)
 static void
 large(const struct resolver *r)
 {
-	struct arena *a = arena_new(1 << 26);
+	struct arena *a = arena_new(4 * (size_t)RESOLVE_MEMORY_MAX);
 	struct buf list;
 	struct err e = { 0 };
 	struct whois w;
@@ -220,6 +220,17 @@ large(const struct resolver *r)
 	need(db_alias_put(r->db, SPAN("toomany@example.com"), buf_span(&list), &e) == 0);
 	resolve(r, SPAN("toomany@example.com"), 0, a, &w);
 	tap_ok(w.kind == WHOIS_TEMP && w.n == 0, "an alias of more than 20000 is a temporary failure");
+	arena_reset(a);
+	buf_clear(&list);
+	for (int i = 0; i < 45000; i++)
+		buf_printf(&list, NULL, "n%d@example.com,", i);
+	for (int i = 0; i < 4; i++)
+		need(db_alias_put(r->db, arena_printf(a, "nobodies%d@example.com", i), buf_span(&list), &e) == 0);
+	need(db_alias_put(r->db, SPAN("manynobodies@example.com"),
+	    SPAN("nobodies0@example.com,nobodies1@example.com,nobodies2@example.com,nobodies3@example.com"), &e) == 0);
+	resolve(r, SPAN("manynobodies@example.com"), 0, a, &w);
+	tap_ok(w.kind == WHOIS_TEMP && w.n == 0 && arena_used(a) < 2 * RESOLVE_MEMORY_MAX,
+	    "lists that lead nowhere end too");
 	buf_free(&list);
 	arena_free(a);
 }
