@@ -163,10 +163,17 @@ skip(struct session *s, uint64_t n)
 static int
 refuse_chunk(struct session *s, const struct smtp_command *cmd, const char *text)
 {
-	transaction_reset(s);
+	int rc;
+
 	if (cmd->chunk / 4 > cfg.message_size_max)
-		return close_session(s, "%s", text);
-	return reply(s, "%s", text) < 0 ? -1 : skip(s, cmd->chunk);
+		return close_error(s, "%s", text);
+	if (cmd->last && s->t.nasked > 0) {
+		rc = message_answer(s, "%s", text);
+	} else {
+		transaction_reset(s);
+		rc = reply(s, "%s", text);
+	}
+	return rc < 0 ? -1 : skip(s, cmd->chunk);
 }
 
 static int
@@ -207,10 +214,8 @@ cmd_bdat(struct session *s, const struct smtp_command *cmd)
 		return refuse_chunk(s, cmd, "503 5.5.1 MAIL first");
 	if (s->t.nasked == 0)
 		return refuse_chunk(s, cmd, no_recipients(s));
-	if (cmd->chunk > cfg.message_size_max - s->t.received) {
-		log_reject(s, "BDAT", (struct span){ 0 }, "552 5.3.4 too large");
+	if (cmd->chunk > cfg.message_size_max - s->t.received)
 		return refuse_chunk(s, cmd, "552 5.3.4 Message too large");
-	}
 	if (!s->t.chunking)
 		begin(s, true);
 	s->t.chunking = true;

@@ -53,7 +53,8 @@ cmd_hello(struct session *s, const struct smtp_command *cmd)
 		return reply(
 		    s, "500 5.5.1 This is %s: say %s", s->lmtp ? "LMTP" : "SMTP", s->lmtp ? "LHLO" : "EHLO");
 	transaction_reset(s);
-	s->helo = arena_dup(s->a, cmd->arg);
+	buf_clear(&s->helo);
+	buf_add(&s->helo, NULL, cmd->arg);
 	s->esmtp = cmd->verb != SMTP_HELO;
 	return s->esmtp ? offer(s) : reply(s, "250 %s", s->d->hostname);
 }

@@ -1,6 +1,6 @@
 /*
- * proxied.c - who the client is when it comes through a load balancer, which says so in a header before all else
- * (io/proxy.h). Not an octet is read past the header: TLS may begin behind it.
+ * proxied.c - who the client is when it comes through a load balancer, which says so in a header before all
+ * else (io/proxy.h). Not an octet is read past the header: TLS may begin behind it.
  */
 #include <errno.h>
 #include <sys/socket.h>
@@ -12,8 +12,8 @@
 #include "smtpd/smtpd.h"
 
 /*
- * The header into *p: 0, or -1. Usually all of it is there at once: look, then take as much as it has. One that comes
- * in pieces is taken octet by octet.
+ * The header into *p: 0, or -1. Usually all of it is there at once: look, then take as much as it has. One
+ * that comes in pieces is taken octet by octet.
  */
 static int
 header_read(int fd, uint64_t deadline_ms, struct proxy *p, struct err *e)
@@ -25,7 +25,7 @@ header_read(int fd, uint64_t deadline_ms, struct proxy *p, struct err *e)
 	if (got > 0)
 		size = proxy_parse(span_of(header, (size_t)got), p, e);
 	if (size > 0)
-		return recv(fd, header, (size_t)size, 0) == size ? 0 : err_set(e, ERR_GONE, "connection lost: %m");
+		return recv(fd, header, (size_t)size, 0) == size ? 0 : err_set(e, ERR_GONE, "lost: %m");
 	while (size == 0 && n < sizeof header && clock_mono_ms() < deadline_ms) {
 		if (recv(fd, header + n, 1, 0) != 1)
 			return err_set(e, ERR_GONE, "closed within a PROXY header");

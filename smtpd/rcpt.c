@@ -82,13 +82,17 @@ refuse(struct session *s, const char *code, struct span to, struct span why, con
 static int
 accept_targets(struct session *s, struct span asked, struct span targets, const struct smtp_command *cmd)
 {
-	struct span orcpt = arena_dup(s->t.a, param_raw(cmd->params, "ORCPT="));
-	struct span notify = arena_dup(s->t.a, param_raw(cmd->params, "NOTIFY="));
-	struct span orig = arena_dup(s->t.a, asked);
+	struct span orcpt, notify, orig;
 	struct authd_target target;
 	struct err e = { 0 };
 	int got;
 
+	if (asked.n + cmd->arg.n > s->t.budget)
+		return refuse(s, "452", asked, SPAN("4.5.3 Too many recipients"), "");
+	s->t.budget -= asked.n + cmd->arg.n;
+	orcpt = arena_dup(s->t.a, param_raw(cmd->params, "ORCPT="));
+	notify = arena_dup(s->t.a, param_raw(cmd->params, "NOTIFY="));
+	orig = arena_dup(s->t.a, asked);
 	while ((got = ipc_unpack(&authd_def, &targets, authd_target, &target, &e)) == 1)
 		if (transaction_target(&s->t, &target, orig, orcpt, notify, &e) < 0)
 			return refuse(s, "452", asked, SPAN("4.5.3 Too many recipients"), "");

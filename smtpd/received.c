@@ -72,7 +72,7 @@ void
 received_format(const struct session *s, uint64_t now_ms, struct buf *out)
 {
 	buf_str(out, NULL, "Received: from ");
-	put_name(out, s->helo);
+	put_name(out, buf_span(&s->helo));
 	if (s->local)
 		buf_printf(out, NULL, " (local, uid %u)", (unsigned)s->client->uid);
 	else

@@ -100,7 +100,7 @@ linger(struct session *s)
 	struct err e = { 0 };
 	uint64_t left = cfg.message_size_max, end_ms = clock_mono_ms() + LINGER_MAX_MS;
 
-	if (conn_fd(s->c) < 0 || conn_flush(s->c, &e) < 0)
+	if (conn_flush(s->c, &e) < 0 || conn_fd(s->c) < 0)
 		return;
 	shutdown(conn_fd(s->c), SHUT_WR);
 	conn_timeout(s->c, LINGER_MS);
@@ -114,6 +114,18 @@ linger(struct session *s)
 	}
 }
 
+int
+close_error(struct session *s, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	if (send_line(s, fmt, ap) == 0)
+		linger(s);
+	va_end(ap);
+	return -1;
+}
+
 /*
  * RFC 5321, 2.3.8: a CR or LF must not stand alone. What follows could be read in two ways, so nothing that
  * follows is read as SMTP.
@@ -122,7 +134,5 @@ int
 close_bare(struct session *s)
 {
 	log_reject(s, "line", (struct span){ 0 }, "bare CR or LF");
-	close_session(s, "554 5.5.2 A line ends with CR LF; a CR or LF alone is not allowed");
-	linger(s);
-	return -1;
+	return close_error(s, "554 5.5.2 A line ends with CR LF; a CR or LF alone is not allowed");
 }

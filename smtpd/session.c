@@ -8,6 +8,7 @@
 #include "cfg/cfg.h"
 #include "smtpd/smtpd.h"
 
+enum { HELO_MAX = 255 }; /* what smtp_command_parse takes */
 enum { LOG_WAIT_MS = 1000 };
 
 static int
@@ -95,7 +96,7 @@ run(struct session *s, struct span line)
 		return reply(s, "%s", e.text);
 	if (needs_tls(s) && !commands[cmd.verb].before_tls) {
 		if (cmd.verb == SMTP_BDAT) /* its octets would be taken for commands */
-			return close_session(s, "530 5.7.0 Must issue a STARTTLS command first");
+			return close_error(s, "530 5.7.0 Must issue a STARTTLS command first");
 		return reply(s, "530 5.7.0 Must issue a STARTTLS command first");
 	}
 	return commands[cmd.verb].run(s, &cmd);
@@ -114,8 +115,8 @@ line_failed(struct session *s)
 }
 
 /*
- * The log line of a message waits with us for company, as none may cost a write of its own; but no longer than a
- * second, if the client has nothing more to say now.
+ * The log line of a message waits with us for company, as none may cost a write of its own; but not long
+ * if the client has nothing more to say now.
  */
 static int
 log_soon(struct session *s)
@@ -140,7 +141,7 @@ step(struct session *s)
 	int got;
 
 	if (s->errors >= cfg.smtpd_errors_max)
-		return close_session(s, "421 4.7.0 %s Too many errors", s->d->hostname);
+		return close_error(s, "421 4.7.0 %s Too many errors", s->d->hostname);
 	if (log_soon(s) < 0 || svc_ending())
 		return close_gone(s);
 	got = conn_line(s->c, &line, &s->err);
@@ -162,7 +163,8 @@ log_start(const struct session *s)
 static void
 log_end(const struct session *s)
 {
-	log_event(LOG_INFO, "smtpd.end", KV_S("sid", s->sid), KV_S("client", s->ip), KV_OPT("helo", s->helo),
+	log_event(LOG_INFO, "smtpd.end", KV_S("sid", s->sid), KV_S("client", s->ip),
+	    KV_OPT("helo", buf_span(&s->helo)),
 	    KV_OPT("login", s->login), KV_STR("tls", conn_tls(s->c) != NULL ? conn_tls(s->c) : "no"),
 	    KV_U("messages", s->messages), KV_U("rejected", s->rejected),
 	    KV_U("failed_logins", s->logins_failed), KV_U("in", conn_in(s->c)), KV_U("out", conn_out(s->c)),
@@ -187,6 +189,7 @@ session_run(
 		.started_ms = clock_mono_ms(),
 	};
 
+	buf_init(&s.helo, HELO_MAX);
 	s.relay = s.local || addr_in(&client->peer, span_str(cfg.relay_networks));
 	transaction_init(&s.t);
 	log_start(&s);
@@ -196,7 +199,9 @@ session_run(
 				;
 	}
 	log_end(&s);
+	transaction_reset(&s); /* half a message is not left for the next session of this process */
 	transaction_done(&s.t);
+	buf_free(&s.helo);
 	arena_free(s.a);
 	return s.secret || svc_ending() ? err_exit(&s.err) : SVC_AGAIN;
 }

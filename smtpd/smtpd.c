@@ -3,11 +3,10 @@
  *
  * One session at a time in a process: svc_each() gives a client a child, which narrows its jail to what a
  * session needs: its connection, the doors to authd, queue and filterd, and the descriptor of the file that
- * is being written. It can open no file. A process may serve the next client (session_reuse), but never after one
- * from which it took a password. In reading order: session.c (the conversation), hello.c, tls.c,
- * auth.c, mail.c, rcpt.c, data.c (a transaction), finish.c (from text to 250), received.c; peers.c asks the
- * other services; transaction.c holds what was said; reply.c answers; proxied.c and user.c say who the client
- * is.
+ * is being written. It can open no file. A process may serve the next client (session_reuse), but never after
+ * one from which it took a password. In reading order: session.c (the conversation), hello.c, tls.c, auth.c,
+ * mail.c, rcpt.c, data.c (a transaction), finish.c (from text to 250), received.c; peers.c asks the other
+ * services; transaction.c holds what was said; reply.c answers; proxied.c and user.c say who the client is.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -28,12 +28,12 @@ struct session {
 	struct span sid, ip;
 	struct conn *c;
 	struct peers *peers;
-	struct arena *a;	/* names that live as long as the session, or until STARTTLS */
 	struct err err;		/* why it ends */
 
 	bool lmtp, esmtp;	/* the protocol; EHLO or LHLO was said */
-	struct span helo;	/* n == 0: nothing was said yet */
+	struct buf helo;	/* n == 0: nothing was said yet */
 	struct span login;	/* canonical address, or the system user of a local client; n == 0: none */
+	struct arena *a;	/* of login */
 	bool local;		/* came over the Unix socket: the kernel told who it is */
 	bool secret;		/* a password was taken: this process serves no one else after this session */
 	bool relay;		/* local, or of relay_networks: may send anywhere without logging in */
@@ -45,19 +45,23 @@ struct session {
 };
 
 /* session.c */
-/* The whole session; `user` is who came over the Unix socket, else empty. Gives SVC_AGAIN, or the exit status. */
+/* The whole session; `user`: who came over the Unix socket, else empty. Gives SVC_AGAIN or an exit status. */
 int	session_run(const struct smtpd *d, struct client *client, struct conn *c, struct peers *peers,
 	    struct span user);
 
 /* user.c */
 struct span local_user(int passwd, uid_t uid, struct arena *a);	/* name, or "uid:1000" */
 
-/* reply.c. `fmt` is a whole line, code included. close_session answers and ends: -1 */
+/*
+ * reply.c. `fmt` is a whole line, code included. close_session answers and ends: -1; close_error also gives
+ * the client time to read that, though it may still be sending.
+ */
 int	reply(struct session *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 int	close_session(struct session *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 int	reply_err(struct session *s, const struct err *e);	/* by its kind: 451, 554, 501 */
 void	log_reject(struct session *s, const char *command, struct span to, const char *text);
-int	close_gone(struct session *s);	/* nothing more comes: if that is by us (ending, too late) say so. -1 */
+int	close_error(struct session *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+int	close_gone(struct session *s);	/* nothing more comes; if by us (ending, too late), say so. -1 */
 int	close_bare(struct session *s);	/* a CR or LF stood alone: the answer, and the end */
 
 /* proxied.c: behind a load balancer of proxy_networks, *c becomes what its header says */

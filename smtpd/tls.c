@@ -36,12 +36,13 @@ cmd_starttls(struct session *s, const struct smtp_command *cmd)
 		return reply(s, "502 5.5.1 TLS is not offered");
 	if (conn_peek(s->c).n > 0) {
 		log_reject(s, "STARTTLS", (struct span){ 0 }, "input behind STARTTLS");
-		return close_session(s, "554 5.5.1 Nothing may follow STARTTLS before the handshake");
+		return close_error(s, "554 5.5.1 Nothing may follow STARTTLS before the handshake");
 	}
 	if (reply(s, "220 2.0.0 Ready to start TLS") < 0)
 		return -1;
 	transaction_reset(s);
-	s->helo = s->login = (struct span){ 0 };
+	buf_clear(&s->helo);
+	s->login = (struct span){ 0 };
 	s->esmtp = false;
 	arena_reset(s->a);
 	return handshake(s, t);

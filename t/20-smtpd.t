@@ -107,6 +107,20 @@ rk.is_(code(c.reply()), "552 5.3.4", "a chunk that can't fit is refused before i
 c.send(b"x" * 200000 + b"NOOP\r\n")
 rk.is_(code(c.reply()), "250 2.0.0", "and skipped when it comes")
 
+# ---- half a message, and the next session, which may be of the same process
+for n in range(3):
+    c = Client(i)
+    c.cmds(HELLO, MAIL, BOB, "DATA")
+    c.send(b"x\r\n" * 30000)
+    c.s.shutdown(1)
+    rk.ok(c.eof(), "a client goes within a message")
+    c.close()
+    c = Client(i)
+    c.cmds(HELLO, MAIL, BOB, "DATA")
+    m = Spooled(i, mid_of(c.cmd("short\r\n.")))
+    rk.ok(m.good and m.digest_good and m.message.endswith(b"\r\nshort\r\n"), "the next message is whole and nothing else")
+    c.cmd("QUIT")
+
 # ---- sizes
 c = Client(i)
 rk.is_(c.cmds(HELLO, MAIL + " SIZE=102401", MAIL + " SIZE=102400", BOB, "DATA")[1:], ["552 5.3.4", "250 2.1.0", "250 2.1.5", "354"], "SIZE")
