@@ -47,6 +47,13 @@ struct session {
 	uint64_t commands, before_in, before_out; /* octets: of the workers before this one */
 };
 
+/* On a connection (taken) of its own; the store and the rest are for the caller to set. */
+void	session_init(struct session *s, struct conn *c);
+void	session_done(struct session *s);
+
+/* Command after command, until the session is over or the holder takes it (s->leave). Why it ended is in *e. */
+void	session_serve(struct session *s, struct err *e);
+
 struct cmd {
 	struct span tag, name;		/* in s->text */
 	bool uid;			/* UID name */

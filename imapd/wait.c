@@ -120,6 +120,10 @@ wait_for(struct session *s, uint64_t wait_ms, enum wake *why, struct err *e)
 	if (out_flush(s, e) < 0)
 		return -1;
 	log_flush();
+	if (p[0].fd < 0) { /* a connection in memory: there is input, or its end */
+		*why = WAKE_INPUT;
+		return 0;
+	}
 	for (;;) {
 		uint64_t now = clock_mono_ms();
 		int n;

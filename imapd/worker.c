@@ -34,31 +34,38 @@ worker_enter(int store, struct span owner, struct err *e)
 	return rc;
 }
 
-static void
-session_init(struct session *s, const struct worker_start *w)
+void
+session_init(struct session *s, struct conn *c)
 {
-	struct conn_opts o = {
-		.line_max = (size_t)cfg.imap_command_max,
-		.timeout_ms = cfg.imap_wait,
-	};
-
 	*s = (struct session){
-		.svc = w->svc,
-		.c = conn_new(w->stream, &o),
-		.up = ipc_new(w->control, &idle_def, ROLE_IMAPD, ROLE_IMAPD),
+		.c = c,
 		.a = arena_new(ARENA_MAX),
-		.owner = w->owner,
-		.login = w->login,
-		.client = w->client,
-		.sid = w->sid,
-		.since = w->since,
 	};
 	buf_init(&s->text, 2 * (size_t)cfg.imap_command_max + 64);
 	buf_init(&s->out, OUT_MAX);
 	buf_init(&s->idle_tag, (size_t)cfg.imap_command_max);
 }
 
+/* All that the holder knows of the session. */
 static void
+session_of(struct session *s, const struct worker_start *w)
+{
+	struct conn_opts o = {
+		.line_max = (size_t)cfg.imap_command_max,
+		.timeout_ms = cfg.imap_wait,
+	};
+
+	session_init(s, conn_new(w->stream, &o));
+	s->svc = w->svc;
+	s->up = ipc_new(w->control, &idle_def, ROLE_IMAPD, ROLE_IMAPD);
+	s->owner = w->owner;
+	s->login = w->login;
+	s->client = w->client;
+	s->sid = w->sid;
+	s->since = w->since;
+}
+
+void
 session_done(struct session *s)
 {
 	store_view_close(s->view);
@@ -146,8 +153,8 @@ turn_away(struct session *s, const struct worker_start *w, const struct err *why
 	log_event(LOG_ERROR, "imapd.open", KV_S("sid", s->sid), KV_S("owner", s->owner), KV_ERR(why));
 }
 
-static void
-serve(struct session *s, struct err *e)
+void
+session_serve(struct session *s, struct err *e)
 {
 	int rc = 1;
 
@@ -184,13 +191,13 @@ worker_run(const struct worker_start *w)
 	struct session s;
 	struct err e = { 0 };
 
-	session_init(&s, w);
+	session_of(&s, w);
 	if (open_store(&s, w, &e) < 0 ||
 	    (w->record != NULL ? resume(&s, w->record, &e) : welcome(&s, w, &e)) < 0) {
 		if (e.kind != ERR_GONE)
 			turn_away(&s, w, &e);
 	} else {
-		serve(&s, &e);
+		session_serve(&s, &e);
 	}
 	if (!s.leave)
 		say_end(&s, &e);
