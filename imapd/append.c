@@ -159,7 +159,7 @@ int
 do_append(struct session *s, struct cmd *cmd, struct err *e)
 {
 	struct imap_append args;
-	struct store_mailbox box;
+	struct store_mailbox box = { 0 };
 	struct store_file f = { 0 };
 	struct err why = { 0 };
 	int rc;

@@ -64,7 +64,7 @@ int
 body_fields(struct body *b, const struct structure_names *names, bool except, struct buf *out, struct err *e)
 {
 	bool complete = false;
-	struct span region;
+	struct span region = { 0 };
 
 	if (header_select(b->msg->prefix, names->names, names->n, except, out, e) < 0)
 		return -1;
@@ -103,7 +103,7 @@ struct run {
 static int
 section_run(const struct body *b, const struct imap_section *sec, struct run *r, struct err *e)
 {
-	struct structure_part p;
+	struct structure_part p = { 0 };
 	int rc;
 
 	*r = (struct run){ 0 };
@@ -142,8 +142,8 @@ static int
 section_fields(struct body *b, const struct imap_section *sec, struct buf *out, struct err *e)
 {
 	bool except = sec->kind == SECTION_FIELDS_NOT;
-	struct structure_part p;
-	struct span region;
+	struct structure_part p = { 0 };
+	struct span region = { 0 };
 	int rc;
 
 	if (sec->part.n == 0)
@@ -207,7 +207,7 @@ send_region(struct body *b, uint64_t at, uint64_t n, struct err *e)
 static int
 send_run(struct body *b, const struct run *r, struct err *e)
 {
-	if (out_printf(b->s, e, " {%llu}\r\n", (unsigned long long)(r->memory.n + r->n)) < 0 ||
+	if (out_printf(b->s, e, " {%llu}\r\n", (unsigned long long)r->memory.n + r->n) < 0 ||
 	    buf_add(&b->s->out, e, r->memory) < 0 || send_region(b, r->at, r->n, e) < 0) {
 		struct err why = *e;
 

@@ -52,7 +52,7 @@ static int
 copy(struct session *s, struct cmd *cmd, bool move, struct err *e)
 {
 	struct store_copied c = { 0 };
-	struct store_mailbox target;
+	struct store_mailbox target = { 0 };
 	struct messages m;
 	struct span name;
 	int rc;

@@ -98,15 +98,12 @@ lost(struct fetching *f, uint32_t uid, struct err *e)
 	return 0;
 }
 
-/* A whole response. */
+/* What is copied from the structure record, and the sections. */
 static int
-row(struct fetching *f, uint32_t seq, unsigned items, struct body *b, struct err *e)
+stored_items(struct fetching *f, unsigned items, struct body *b, const char *sep, struct err *e)
 {
 	struct session *s = f->s;
-	const char *sep;
 
-	row_start(s, seq, e);
-	sep = fixed_items(s, items, &s->view->rec[seq - 1], "", e);
 	if (items & FETCH_ENVELOPE)
 		sep = structure_item(s, sep, "ENVELOPE ", b->st.envelope, e);
 	if (items & FETCH_BODY)
@@ -119,6 +116,20 @@ row(struct fetching *f, uint32_t seq, unsigned items, struct body *b, struct err
 		if (body_section(b, sec, e) < 0 && lost(f, b->msg->uid, e) < 0)
 			return -1;
 	}
+	return 0;
+}
+
+/* A whole response; b NULL: of the fixed record alone. */
+static int
+row(struct fetching *f, uint32_t seq, unsigned items, struct body *b, struct err *e)
+{
+	struct session *s = f->s;
+	const char *sep;
+
+	row_start(s, seq, e);
+	sep = fixed_items(s, items, &s->view->rec[seq - 1], "", e);
+	if (b != NULL && stored_items(f, items, b, sep, e) < 0)
+		return -1;
 	return buf_str(&s->out, e, ")\r\n");
 }
 

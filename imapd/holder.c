@@ -506,8 +506,13 @@ recorded(struct held *x, const struct idle_record *r)
 		tell_worker(x);
 }
 
-/* One frame. false: this channel is closed, or (*e is set) to be closed; x may be gone. */
-static bool
+enum frame {
+	FRAME_NEXT,
+	FRAME_LAST, /* this channel is closed, and x may be gone */
+	FRAME_BAD,  /* *e tells why */
+};
+
+static enum frame
 frame(struct held *x, struct ipc_in *in, struct err *e)
 {
 	struct idle_record r;
@@ -517,23 +522,23 @@ frame(struct held *x, struct ipc_in *in, struct err *e)
 	switch (in->number) {
 	case idle_busy_no:
 		x->recorded = x->told = false;
-		return true;
+		return FRAME_NEXT;
 	case idle_record_no:
 		if (ipc_body(in, idle_record, &r, e) < 0)
-			return false;
+			return FRAME_BAD;
 		recorded(x, &r);
-		return !r.leave;
+		return r.leave ? FRAME_LAST : FRAME_NEXT;
 	case idle_changed_no:
 		if (ipc_body(in, idle_changed, &c, e) < 0)
-			return false;
+			return FRAME_BAD;
 		changed(x->owner, x, c.mailbox, c.modseq);
-		return true;
+		return FRAME_NEXT;
 	case idle_end_no:
 		forget(x);
-		return false;
+		return FRAME_LAST;
 	}
 	err_set(e, ERR_PEER, "not for a worker to say");
-	return false;
+	return FRAME_BAD;
 }
 
 /* Its channel is closed and it did not say good-bye. */
@@ -560,15 +565,16 @@ worker_speaks(struct watch *w, uint32_t events)
 	struct held *x = w->arg;
 	struct err e = { 0 };
 	struct ipc_in in;
-	int got;
 
 	(void)events;
-	while ((got = ipc_get(x->control, &in, &e)) > 0)
-		if (!frame(x, &in, &e)) {
-			if (e.kind == ERR_NONE)
-				return;
+	while (ipc_get(x->control, &in, &e) > 0) {
+		enum frame then = frame(x, &in, &e);
+
+		if (then == FRAME_LAST)
+			return;
+		if (then == FRAME_BAD)
 			break;
-		}
+	}
 	if (e.kind != ERR_NONE || ipc_eof(x->control))
 		worker_lost(x, &e);
 }

@@ -153,11 +153,10 @@ caller_speaks(struct watch *w, uint32_t events)
 	struct caller *c = w->arg;
 	struct err e = { 0 };
 	struct ipc_in in;
-	int got = 0;
 
 	if ((events & EPOLLOUT) != 0)
 		ipc_flush(c->ch, &e);
-	while (e.kind == ERR_NONE && (got = ipc_get(c->ch, &in, &e)) > 0)
+	while (e.kind == ERR_NONE && ipc_get(c->ch, &in, &e) > 0)
 		if (request(c, &in, &e) < 0)
 			break;
 	if (e.kind == ERR_PEER)

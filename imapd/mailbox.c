@@ -52,7 +52,7 @@ do_delete(struct session *s, struct cmd *cmd, struct err *e)
 int
 do_rename(struct session *s, struct cmd *cmd, struct err *e)
 {
-	struct store_mailbox inbox;
+	struct store_mailbox inbox = { 0 };
 	struct span from, to;
 
 	if (imap_sp(&cmd->args, e) < 0 || imap_mailbox(&cmd->args, s->a, &from, e) < 0 ||
@@ -120,7 +120,7 @@ out_status(struct session *s, const struct store_mailbox *box, unsigned items, s
 int
 do_status(struct session *s, struct cmd *cmd, struct err *e)
 {
-	struct store_mailbox box;
+	struct store_mailbox box = { 0 };
 	struct span name;
 	unsigned items;
 	int rc;

@@ -164,8 +164,8 @@ static int
 text(const struct imap_search *k, const struct subject *m, struct err *e)
 {
 	struct search_key key = ((struct looked_up *)k->looked_up)->text;
-	struct structure_part p;
-	struct span region;
+	struct structure_part p = { 0 };
+	struct span region = { 0 };
 	bool headers = k->op == SEARCH_TEXT;
 
 	if (m->body == NULL)

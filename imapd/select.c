@@ -43,7 +43,7 @@ leave_mailbox(struct session *s, struct err *e)
 static int
 select_mailbox(struct session *s, struct cmd *cmd, bool read_only, struct err *e)
 {
-	struct store_mailbox box;
+	struct store_mailbox box = { 0 };
 	struct span name;
 	bool condstore;
 	int rc;
