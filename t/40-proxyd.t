@@ -82,7 +82,7 @@ for service, command in (("imap", "a STARTTLS\r\n"), ("pop3", "STLS\r\n")):
     got = c.rest()
     rk.ok("OK" not in got and re.match(r"(\* BYE|-ERR)", got), "octets behind %s are refused, and the end" % command[:-2], got)
     c.close()
-rk.is_(len(i.events("proxyd.injection")), 2, "and logged")
+rk.wait_for("and logged", lambda: len(i.events("proxyd.injection")) == 2)
 
 # ---- pipelined input goes on to the back end
 
@@ -135,7 +135,7 @@ c.send(b"\r\n\r\n\0\r\nQUIT\n\x21\x11" + struct.pack(">H4s4sHH", 12, bytes([192,
 c.tls()
 rk.like(c.line(), r"^\* OK", "version 2, then TLS")
 rk.like(login(c), "l OK", "and a login")
-rk.is_(i.events("proxyd.login")[-1]["client"], "192.0.2.8", "of the client that the header named")
+rk.wait_for("of the client that the header named", lambda: i.events("proxyd.login")[-1]["client"] == "192.0.2.8")
 c.close()
 c = Client("imap", source="127.0.0.9")
 c.send("a NOOP\r\n")
