@@ -100,6 +100,7 @@ struct session {
 	struct watch back;
 	struct buf to_back, to_client;	/* what did not fit; empty nearly always */
 	bool client_ended, back_ended;
+	bool again;			/* the deadline is not one: there is more to read */
 };
 
 /* session.c */
@@ -119,5 +120,6 @@ int client_handshake(struct session *s, uint32_t *events, struct err *e);
 
 /* pump.c */
 void pump_begin(struct session *s, int back);
+void pump_again(struct session *s);
 
 #endif

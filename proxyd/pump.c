@@ -13,7 +13,10 @@
 
 #include "proxyd/proxyd.h"
 
-enum { ENDED_MS = 60 * 1000 }; /* how long the other side may take when one has ended */
+enum {
+	ENDED_MS = 60 * 1000,	/* how long the other side may take when one has ended */
+	ROUNDS = 16,		/* pieces from one client before others have their turn */
+};
 
 static void
 set_watches(struct session *s)
@@ -75,6 +78,15 @@ write_client(struct session *s, struct span out)
 	return 0;
 }
 
+/* One side has: the other has a while to take what is on its way. */
+static void
+ended(struct session *s, bool *side)
+{
+	*side = true;
+	s->again = false;
+	session_deadline(s, ENDED_MS);
+}
+
 /* The kept octets once more. */
 static int
 retry(struct session *s, struct buf *b, int (*write)(struct session *, struct span))
@@ -91,26 +103,28 @@ retry(struct session *s, struct buf *b, int (*write)(struct session *, struct sp
 }
 
 /*
- * From the client until it has no more, or the back end takes no more. OpenSSL may hold decrypted octets of which the
- * kernel knows nothing, so to stop earlier would be to wait for an event that does not come.
+ * From the client until it has no more, or the back end takes no more. OpenSSL may hold octets of which the kernel
+ * knows nothing, so who stops earlier, for the sake of others, must come back unasked: when this turn of the loop ends.
  */
 static int
 from_client(struct session *s)
 {
-	while (!s->client_ended && s->to_back.n == 0) {
+	for (int round = 0; !s->client_ended && s->to_back.n == 0; round++) {
 		bool broken;
-		ssize_t n = client_read(s, s->p->scratch, SCRATCH, &broken);
+		ssize_t n;
 
+		if (round == ROUNDS && !s->back_ended) {
+			s->again = true;
+			session_deadline(s, 0);
+			return 0;
+		}
+		n = client_read(s, s->p->scratch, SCRATCH, &broken);
 		if (n == 0)
 			return 0;
 		if (n < 0 && broken)
 			return -1;
-		if (n < 0) {
-			s->client_ended = true;
-			session_deadline(s, ENDED_MS);
-		} else if (write_back(s, span_of(s->p->scratch, (size_t)n)) < 0) {
-			s->client_ended = true; /* it may have said something before it went */
-		}
+		if (n < 0 || write_back(s, span_of(s->p->scratch, (size_t)n)) < 0)
+			ended(s, &s->client_ended); /* a back end that is gone may have said something before */
 	}
 	return 0;
 }
@@ -128,8 +142,7 @@ from_back(struct session *s)
 		return 0;
 	if (n > 0)
 		return write_client(s, span_of(s->p->scratch, (size_t)n));
-	s->back_ended = true;
-	session_deadline(s, ENDED_MS);
+	ended(s, &s->back_ended);
 	return 0;
 }
 
@@ -174,12 +187,19 @@ back_ready(struct watch *w, uint32_t events)
 	int rc = 0;
 
 	if ((events & EPOLLOUT) != 0 && retry(s, &s->to_back, write_back) < 0)
-		s->client_ended = true;
+		ended(s, &s->client_ended);
 	if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0)
 		rc = from_back(s);
 	if (rc == 0 && s->to_back.n == 0)
 		rc = from_client(s); /* what OpenSSL held while the back end took no more */
 	go_on(s, rc, "connection lost");
+}
+
+void
+pump_again(struct session *s)
+{
+	s->again = false;
+	go_on(s, from_client(s), "connection lost");
 }
 
 void

@@ -663,10 +663,15 @@ too_late(struct timer *t)
 	case S_BACKEND:
 		session_end(s, "no answer");
 		return;
+	case S_PUMP:
+		if (s->again)
+			pump_again(s);
+		else
+			session_end(s, "too late");
+		return;
 	case S_PROXY:
 	case S_HANDSHAKE:
 	case S_TLS_NEXT:
-	case S_PUMP:
 	case S_CLOSING:
 		session_end(s, "too late");
 		return;
