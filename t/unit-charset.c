@@ -1,4 +1,8 @@
 /* unit-charset - charsets, and UTF-8 itself. */
+#include <seccomp.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include "mail/charset.h"
 #include "t/tap.h"
 
@@ -38,6 +42,43 @@ converting(void)
 		tap_span(buf_span(&out), span_str(rows[i].want), rows[i].charset);
 		buf_free(&out);
 	}
+}
+
+/* Convert texts in all charsets where opening a file or mapping code kills the process. */
+static void
+convert_confined(void)
+{
+	static const char *const names[] = { "shift_jis", "euc-jp", "iso-2022-jp", "iso-2022-jp-2", "gb18030",
+		"big5", "euc-kr", "iso-2022-kr", "utf-16le", "utf-16", "utf-7", "koi8-r", "none-such" };
+	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
+
+	if (filter == NULL || seccomp_rule_add(filter, SCMP_ACT_KILL_PROCESS, SCMP_SYS(openat), 0) != 0 ||
+	    seccomp_rule_add(filter, SCMP_ACT_KILL_PROCESS, SCMP_SYS(mprotect), 0) != 0 ||
+	    seccomp_load(filter) != 0)
+		_exit(2);
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+		struct buf out;
+
+		buf_init(&out, 1000);
+		if (charset_to_utf8(charset_of(span_str(names[i])),
+			SPAN("a \033$B%F\033(B \203e\304\343 +Jjo- \377"), &out, NULL) < 0 ||
+		    !utf8_valid(buf_span(&out)))
+			_exit(3);
+		buf_free(&out);
+	}
+	_exit(0);
+}
+
+static void
+confined(void)
+{
+	pid_t child = fork();
+	int status = -1;
+
+	if (child == 0)
+		convert_confined();
+	waitpid(child, &status, 0);
+	tap_ok(status == 0, "what is preloaded needs no file later");
 }
 
 static void
@@ -145,6 +186,7 @@ main(void)
 	tap_ok(charset_of(SPAN("big5")).kind == CHARSET_ICONV, "what is preloaded is known");
 	converting();
 	marks();
+	confined();
 	pieces();
 	utf8();
 	return tap_done();
