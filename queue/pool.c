@@ -60,7 +60,7 @@ make_one(struct queue *q, struct err *e)
 		p.mid = id_new();
 	if (p.fd < 0)
 		return err_set(e, ERR_TEMP, "spool/%s: %m", p.mid.s);
-	if (fchmod(p.fd, SPOOL_MODE) < 0 || lock_file(p.fd) < 0) {
+	if (lock_file(p.fd) < 0) {
 		err_set(e, ERR_TEMP, "spool/%s: %m", p.mid.s);
 		close(p.fd);
 		unlinkat(q->dir, p.mid.s, 0);

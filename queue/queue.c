@@ -22,6 +22,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -233,6 +234,7 @@ main(int argc, char **argv)
 	struct svc *svc = svc_start(argc, argv, ROLE_QUEUE);
 	int spool = svc_dir(svc, "spool");
 
+	umask(0);		/* the group may link spool files: mode 660 */
 	queue_init(q, svc);
 	q->dir = openat(spool, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);	/* not O_PATH: it is synced and read */
 	svc_confine(svc, &jail);
