@@ -14,12 +14,13 @@
 #include "ipc/queue.h"
 #include "queue/queue.h"
 
-enum { SLICE_MS = 10, PAGE = 200, PAGE_BYTES = 2 << 20, RECIPIENTS_BYTES = 1 << 20 };
+enum { SLICE_MS = 10, PAGE = 200, PAGE_BYTES = 2 << 20, RECIPIENTS_BYTES = 1 << 20, SCAN_MS = 20 };
 
 struct admin {
 	struct queue *q;
 	struct link link;
-	struct timer slice;	/* of the change that is being made */
+	int fd;			/* until the link is open */
+	struct timer slice;	/* of the change that is being made; before, of waiting for the scan */
 	enum queue_op op;
 	uint32_t id;
 	struct id after;
@@ -361,13 +362,28 @@ on_gone(struct link *l, const struct err *why)
 	admin_free(l->owner);
 }
 
+/* What is in the queue is known when the start's scan is through: whoever asks before waits for it. */
+static void
+open_scanned(struct timer *t)
+{
+	struct admin *ad = t->arg;
+
+	if (ad->q->scan != NULL) {
+		loop_timer(ad->q->loop, t, loop_now(ad->q->loop) + SCAN_MS);
+		return;
+	}
+	ad->slice = (struct timer){ .due = on_slice, .arg = ad };
+	link_open(&ad->link, ad->q->loop, ad->fd, &queue_def, ROLE_QUEUE, ROLE_CTL);
+}
+
 void
 admin_open(struct queue *q, int fd)
 {
 	struct admin *ad = mem_zero(1, sizeof *ad);
 
 	ad->q = q;
-	ad->slice = (struct timer){ .due = on_slice, .arg = ad };
+	ad->fd = fd;
+	ad->slice = (struct timer){ .due = open_scanned, .arg = ad };
 	ad->link = (struct link){ .owner = ad, .got = on_frame, .gone = on_gone };
-	link_open(&ad->link, q->loop, fd, &queue_def, ROLE_QUEUE, ROLE_CTL);
+	open_scanned(&ad->slice);
 }

@@ -55,7 +55,7 @@ class Work:
     def look(self, user):
         m = self.i.imap(f"u{user}")
         m.select("INBOX", readonly=True)
-        for part in m.fetch("1:*", "(UID BODY.PEEK[HEADER.FIELDS (SUBJECT)])")[1]:
+        for part in m.uid("FETCH", "1:*", "(BODY.PEEK[HEADER.FIELDS (SUBJECT)])")[1]:
             if isinstance(part, tuple):
                 uid = int(re.search(rb"UID (\d+)", part[0]).group(1))
                 token = re.search(rb"token (\S+)", part[1]).group(1).decode()
@@ -67,7 +67,8 @@ class Work:
 
         def tag(command, *args):
             """One command, under a tag that is nowhere else in the record."""
-            m.tagpre = b"Z%08X" % self.rng.getrandbits(32)
+            m.tagpre = b"Z%08XZ" % self.rng.getrandbits(32)
+            m.tagre = re.compile(rb"(?P<tag>Z[0-9A-F]+Z\d+) (?P<type>[A-Z]+) (?P<data>.*)", re.ASCII)
             n = m.tagnum
             answer = command(*args)
             assert answer[0] == "OK", answer
@@ -132,7 +133,7 @@ def content(i, user, folder):
     if m.select(folder, readonly=True)[0] != "OK":
         return None
     found = {}
-    for part in m.fetch("1:*", "(UID FLAGS BODY.PEEK[HEADER.FIELDS (SUBJECT)])")[1]:
+    for part in m.uid("FETCH", "1:*", "(FLAGS BODY.PEEK[HEADER.FIELDS (SUBJECT)])")[1]:
         if isinstance(part, tuple):
             token = re.search(rb"token (\S+)", part[1]).group(1).decode()
             uid = int(re.search(rb"UID (\d+)", part[0]).group(1))

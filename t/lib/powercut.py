@@ -296,8 +296,8 @@ class Model:
             return [p for p in pending if rng.random() < 0.5]
 
         def dress(path, name):
-            st = self.meta.get(name) or self.meta.get(os.path.dirname(name))
-            if st and os.getuid() == 0:
+            st = self.meta.get(name) or os.stat(os.path.dirname(path))  # what is new belongs to whom its place does
+            if os.getuid() == 0:
                 os.chown(path, st.st_uid, st.st_gid)
             if name in self.meta:
                 os.chmod(path, st.st_mode & 0o7777)
