@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "imap/args.h"
+#include "imap/structure.h"
 #include "imapd/command.h"
 #include "imapd/flags.h"
 #include "imapd/quota.h"
@@ -85,30 +86,63 @@ readable(struct session *s, const struct store_file *f, struct err *e)
 	return store_msg_open(s->st, &m, e);
 }
 
-/*
- * The structure of the message, borrowed from the channel to mimed. Empty if mimed died of it or cannot be
- * had: then the store keeps the message as opaque text.
- */
-static struct span
-structure_of(struct session *s, const struct store_file *f)
+/* Ask mimed. -1: ERR_GONE it died, of this message or for another reason; ERR_TEMP it can't be had. */
+static int
+ask_mimed(struct session *s, const struct store_file *f, struct span *structure, struct err *e)
 {
 	struct mimed_parse ask = { .file = -1, .offset = 0, .size = f->size };
 	struct mimed_parsed answer = { 0 };
-	struct err e = { 0 };
 
 	if (s->mimed == NULL && s->svc != NULL)
-		s->mimed = svc_dial(s->svc, "mimed", &mimed_def, &e);
-	if (s->mimed != NULL && (ask.file = readable(s, f, &e)) >= 0) {
-		ipc_call(s->mimed, mimed_parse, &ask, mimed_parsed, &answer, &e);
+		s->mimed = svc_dial(s->svc, "mimed", &mimed_def, e);
+	if (s->mimed != NULL && (ask.file = readable(s, f, e)) >= 0) {
+		ipc_call(s->mimed, mimed_parse, &ask, mimed_parsed, &answer, e);
 		close(ask.file);
 	}
-	if (e.kind == ERR_NONE)
-		return answer.structure;
-	log_event(LOG_WARN, "imapd.unparsed", KV_S("sid", s->sid), KV_S("owner", s->owner),
-	    KV_U("size", f->size), KV_ERR(&e));
+	if (e->kind == ERR_NONE) {
+		*structure = answer.structure;
+		return 0;
+	}
 	ipc_free(s->mimed);
 	s->mimed = NULL;
-	return (struct span){ 0 };
+	return -1;
+}
+
+/* A record that says nothing but where the header ends: readers then take its fields from the file. */
+static int
+opaque(struct session *s, const struct store_file *f, struct buf *out, struct err *e)
+{
+	enum { HEADER_MAX = 1 << 20 };
+	size_t want = f->size < HEADER_MAX ? (size_t)f->size : HEADER_MAX;
+	struct buf head;
+	ssize_t got = -1, end;
+	int fd = readable(s, f, e);
+
+	buf_init(&head, HEADER_MAX);
+	if (fd >= 0 && (got = pread(fd, buf_room(&head, NULL, want), want, 0)) >= 0)
+		head.n = (size_t)got;
+	if (fd >= 0)
+		close(fd);
+	end = span_find(buf_span(&head), SPAN("\r\n\r\n"));
+	buf_free(&head);
+	return structure_opaque((uint32_t)f->size, end < 0 ? 0 : (uint32_t)end + 4, 0, out, e);
+}
+
+/*
+ * The structure of the message, in *out or borrowed from the channel to mimed. A mimed that dies may have been
+ * killed: it is asked once more. One that dies twice, died of this message, which is kept as opaque text.
+ */
+static struct span
+structure_of(struct session *s, const struct store_file *f, struct buf *out)
+{
+	struct err e = { 0 }, again = { 0 };
+	struct span structure = { 0 };
+
+	if (ask_mimed(s, f, &structure, &e) == 0 || (e.kind == ERR_GONE && ask_mimed(s, f, &structure, &again) == 0))
+		return structure;
+	log_event(LOG_WARN, "imapd.unparsed", KV_S("sid", s->sid), KV_S("owner", s->owner),
+	    KV_U("size", f->size), KV_ERR(&e));
+	return opaque(s, f, out, &again) == 0 ? buf_span(out) : (struct span){ 0 };
 }
 
 static int
@@ -116,17 +150,22 @@ keep(struct session *s, struct cmd *cmd, const struct imap_append *args, const s
     struct store_file *f, struct err *e)
 {
 	struct store_appended done = { 0 };
+	struct buf record;
 	struct store_append m = {
 		.file = f,
-		.structure = structure_of(s, f),
 		.flags = flags_to_store(args->flags.system),
 		.keywords = args->flags.keywords,
 		.nkeywords = args->flags.n,
 		.date_ms = args->dated ? args->date.utc * 1000 : (int64_t)clock_wall_ms(),
 		.zone = args->dated ? (int16_t)args->date.zone : 0,
 	};
+	int rc;
 
-	if (store_append(s->st, box->id, &m, 1, &done, e) < 0)
+	buf_init(&record, STRUCTURE_MAX);
+	m.structure = structure_of(s, f, &record);
+	rc = store_append(s->st, box->id, &m, 1, &done, e);
+	buf_free(&record);
+	if (rc < 0)
 		return refused(s, cmd, true);
 	tell_changed(s, box->id, done.modseq);
 	cmd->ok = arena_printf(s->a, "[APPENDUID %u %u] Kept", done.uidvalidity, done.first_uid);
