@@ -56,6 +56,15 @@ rk_set domains "$DOMAIN"
 ok "reload with a broken file" rk reload
 is "$(targets "hotline@$DOMAIN")" "deliver ada@$DOMAIN ops@elsewhere.example" "keeps what was loaded"
 
+rk_set recipient_delimiter -
+rk_set postmaster "webmaster@$DOMAIN, p@elsewhere.example"
+ok "another delimiter, and a postmaster" rk reload
+is "$(targets "ada-lists@$DOMAIN")" "deliver ada@$DOMAIN/lists" "parts user and folder"
+is "$(targets "ada+lists@$DOMAIN")" "unknown" "the one before does not"
+is "$(targets "Postmaster@$DOMAIN")" "deliver ada@$DOMAIN p@elsewhere.example" "the postmaster of the configuration"
+rk_set recipient_delimiter +
+ok "reload" rk reload
+
 # ---- import
 python3 - "$DOMAIN" >"$TMP/many.csv" <<'EOP'
 import sys

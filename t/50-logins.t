@@ -19,6 +19,8 @@ with open(i.path("etc", "master.cf"), "w") as f:
     f.write("".join(lines).replace("-o tls=required", "-o tls=optional"))
 i.set("login_failure_delay", "400ms")
 i.set("login_failures_account", "3")
+i.set("login_failure_window", "1h")
+i.set("login_failures_client", "1000")
 i.set("hash_workers", "1")
 i.set("hash_memory", "64M")
 i.set("hash_passes", "3")

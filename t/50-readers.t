@@ -11,6 +11,8 @@ import rk
 
 i = rk.Instance()
 i.set("login_failures_account", "4")
+i.set("node", "mail1")
+i.set("ticket_lifetime", "10s")
 i.start()
 i.users(4)
 i.must("user", "add", "Slow.One@" + i.domain, stdin="päss wörd\n")
