@@ -76,6 +76,19 @@ sendable(struct span line, char class)
 	return true;
 }
 
+/* Whole header lines that do not end the header: they will stand before the message. */
+static bool
+is_header(struct span prefix)
+{
+	struct data_lexer lexer = { .raw = true };
+	struct header_scan scan = { 0 };
+	struct span piece;
+
+	while (data_next(&lexer, &prefix, &piece) == DATA_PIECE)
+		header_scan(&scan, piece);
+	return data_at_line_start(&lexer) && scan.state == SCAN_START;
+}
+
 /*
  * 1 the message is accepted, perhaps with *prefix and *hold; 0 it was answered; -1. What filters say beyond
  * their protocol is not passed on.
@@ -90,6 +103,8 @@ verdict_act(struct session *s, const struct filterd_verdict *v, struct spool_msg
 		m->state = 'h';
 		/* fallthrough */
 	case FILTER_ACCEPT:
+		if (!is_header(v->prefix))
+			break;
 		m->prefix = arena_dup(s->t.a, v->prefix);
 		return 1;
 	case FILTER_REJECT:

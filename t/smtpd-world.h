@@ -29,7 +29,7 @@
 static struct world {
 	bool no_space, queue_dead, commit_fails;
 	enum filter_verdict verdict;
-	struct span verdict_reply;
+	struct span verdict_reply, prefix;
 	unsigned commits, drops;
 	struct buf last; /* the last committed message's region */
 	struct buf last_trailer;
@@ -134,7 +134,7 @@ peers_filter(struct peers *p, const struct filterd_check *q, struct filterd_verd
 	if (world.verdict == 0)
 		return err_set(e, ERR_TEMP, "filterd: away");
 	*a = (struct filterd_verdict){
-		.verdict = world.verdict, .reply = world.verdict_reply, .prefix = SPAN("X-Filter: yes\r\n")
+		.verdict = world.verdict, .reply = world.verdict_reply, .prefix = world.prefix
 	};
 	return 0;
 }

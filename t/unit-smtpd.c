@@ -62,6 +62,7 @@ configure(const char *a, const char *b, const char *c)
 		tap_ok(false, "%s", e.text);
 	world.verdict = FILTER_ACCEPT;
 	world.verdict_reply = (struct span){ 0 };
+	world.prefix = SPAN("X-Filter: yes\r\n");
 	world.no_space = world.queue_dead = world.commit_fails = false;
 }
 
@@ -413,6 +414,30 @@ filters(void)
 }
 
 static void
+prefixes(void)
+{
+	static const struct {
+		struct span prefix;
+		bool good;
+	} cases[] = {
+		{ SPAN("X-A: a\r\n b\r\nX-B: c\r\n"), true },
+		{ SPAN("X-A: a"), false },
+		{ SPAN("X-A: a\n"), false },
+		{ SPAN("X-A: a\r\n\r\nno header\r\n"), false },
+		{ SPAN("\r\n"), false },
+		{ SPAN("X-A: \ra\r\n"), false },
+	};
+
+	configure("filter=yes", NULL, NULL);
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		world.prefix = cases[i].prefix;
+		session_check("header lines of a filter", NULL, SPAN(START "DATA\r\n" TEXT ".\r\n" QUIT),
+		    cases[i].good ? HEARD " 354 250/2.0.0 221/2.0.0" : HEARD " 354 451/4.7.1 221/2.0.0",
+		    cases[i].good);
+	}
+}
+
+static void
 lmtp(void)
 {
 	configure("protocol=lmtp", NULL, NULL);
@@ -444,6 +469,7 @@ main(void)
 	loops();
 	world_fails();
 	filters();
+	prefixes();
 	lmtp();
 	return tap_done();
 }
