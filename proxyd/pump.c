@@ -125,6 +125,8 @@ from_client(struct session *s)
 			return -1;
 		if (n < 0 || write_back(s, span_of(s->p->scratch, (size_t)n)) < 0)
 			ended(s, &s->client_ended); /* a back end that is gone may have said something before */
+		else if (s->ssl != NULL && !SSL_has_pending(s->ssl))
+			return 0; /* OpenSSL holds nothing: of what the kernel has, it tells */
 	}
 	return 0;
 }
