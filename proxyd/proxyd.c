@@ -46,14 +46,18 @@ client(struct svc *svc, struct client *c)
 	session_new(&proxyd, c);
 }
 
-/* Sessions that are logged in end when the back end ends them. */
+/*
+ * Who has not logged in is sent away, whether there is time or not: it loses nothing. Sessions that are logged in end
+ * when their back end ends them.
+ */
 static void
 drain(struct svc *svc, bool now)
 {
 	struct session *next;
 
+	(void)now;
 	proxyd.draining = true;
-	for (struct session *s = proxyd.oldest_waiting; now && s != NULL; s = next) {
+	for (struct session *s = proxyd.oldest_waiting; s != NULL; s = next) {
 		next = s->next;
 		session_shutdown(s);
 	}

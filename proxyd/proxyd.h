@@ -107,7 +107,7 @@ struct session {
 void session_new(struct proxyd *p, struct client *c);
 void session_end(struct session *s, const char *why); /* logs, closes, frees */
 void session_drop_oldest(struct proxyd *p);
-void session_shutdown(struct session *s);	      /* tell the client and close */
+void session_shutdown(struct session *s);	      /* of one that has not logged in: tell it and close */
 void session_authd(struct session *s, struct ipc_in *in, const struct err *why);
 void session_backend(struct session *s, struct ipc_in *in, const struct err *why);
 void session_deadline(struct session *s, uint64_t ms);

@@ -26,6 +26,7 @@ enum {
 	ANSWER_MS = 90 * 1000,		/* authd delays what it refuses */
 	CLOSING_MS = 10 * 1000,
 	LINGER_MS = 2 * 1000,
+	LINGER_ENDING_MS = 200,
 	IN_MAX = 2 * COMMAND_MAX,
 	OUT_MAX = 1024 * 1024,		/* answers to what IN_MAX can hold */
 };
@@ -166,7 +167,7 @@ linger(struct session *s)
 		ERR_clear_error();
 	}
 	shutdown(s->client.fd, SHUT_WR);
-	enter(s, S_LINGER, LINGER_MS, EPOLLIN);
+	enter(s, S_LINGER, s->p->draining ? LINGER_ENDING_MS : LINGER_MS, EPOLLIN);
 }
 
 static void
@@ -453,8 +454,15 @@ run_commands(struct session *s, bool *any)
 static void
 wait_for_command(struct session *s, bool answered)
 {
-	int all = flush(s);
-	uint32_t events = all > 0 ? EPOLLIN : EPOLLOUT; /* what it asks next has to wait until it reads */
+	int all;
+	uint32_t events;
+
+	if (s->p->draining) {
+		say_bye(s, BYE_SHUTDOWN);
+		return;
+	}
+	all = flush(s);
+	events = all > 0 ? EPOLLIN : EPOLLOUT; /* what it asks next has to wait until it reads */
 
 	if (s->before->in.n == 0)
 		buf_free(&s->before->in);
@@ -730,8 +738,20 @@ session_drop_oldest(struct proxyd *p)
 void
 session_shutdown(struct session *s)
 {
-	if (s->state == S_TALK)
+	switch (s->state) {
+	case S_TALK:
 		say_bye(s, BYE_SHUTDOWN);
-	else if (s->state != S_CLOSING && s->state != S_LINGER)
+		return;
+	case S_PROXY:
+	case S_HANDSHAKE:
+	case S_TLS_NEXT:
 		session_end(s, "shutting down");
+		return;
+	case S_AUTH: /* it may be a session in a moment, and the back end's */
+	case S_BACKEND:
+	case S_PUMP:
+	case S_CLOSING:
+	case S_LINGER:
+		return;
+	}
 }

@@ -229,4 +229,14 @@ def patiently():
 
 
 rk.wait_for("and with keyd", patiently)
+
+# ---- the end
+
+a, b = Client("imaps", tls=True), Client("imap")
+a.line()
+b.line()
+login(a)
+i.stop()
+rk.like(a.rest(), r"\* BYE", "rookery stop: who is logged in is told")
+rk.like(b.rest(), r"\* BYE", "and who is not")
 rk.done()
