@@ -273,7 +273,9 @@ needs_root(const struct services *s)
 		for (size_t k = 0; k < s->v[i].n_inet; k++) {
 			const char *colon = strrchr(s->v[i].inet[k], ':');
 
-			if (colon != NULL && atoi(colon + 1) < PRIVILEGED)
+			uint32_t port;
+
+			if (colon != NULL && span_u32(span_str(colon + 1), &port, NULL) == 0 && port < PRIVILEGED)
 				return geteuid() != 0;
 		}
 	}

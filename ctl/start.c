@@ -47,7 +47,7 @@ show_log(const struct ctl *c, uint64_t from)
 	char *text = mem_zero(TAIL_MAX, 1);
 	int fd = openat(c->dir, "log/rookery.log", O_RDONLY | O_CLOEXEC);
 	uint64_t size = log_size(c);
-	struct span rest, lines[TAIL_LINES];
+	struct span rest, lines[TAIL_LINES] = { { 0 } };
 	size_t n = 0;
 	ssize_t got;
 

@@ -313,11 +313,10 @@ client_ready(struct watch *w, uint32_t events)
 	struct client *c = w->arg;
 	struct err e = { 0 };
 	struct ipc_in in;
-	int got = 0;
 
 	if ((events & EPOLLOUT) != 0 && ipc_flush(c->ch, &e) == 0 && !ipc_unsent(c->ch))
 		loop_watch(c->admin->m->loop, w, EPOLLIN);
-	while (!c->gone && e.kind == ERR_NONE && (got = ipc_get(c->ch, &in, &e)) > 0)
+	while (!c->gone && e.kind == ERR_NONE && ipc_get(c->ch, &in, &e) > 0)
 		request(c, &in, &e);
 	if (e.kind != ERR_NONE || ipc_eof(c->ch))
 		c->gone = true;

@@ -45,10 +45,6 @@ free_gone(struct master *m)
 			continue;
 		}
 		*at = p->next;
-		for (struct proc *q = m->procs; q != NULL; q = q->next) {
-			if (q->replaces == p)
-				q->replaces = NULL;
-		}
 		proc_free(p);
 	}
 }
@@ -74,8 +70,8 @@ sweep(struct timer *t)
 
 	free_gone(m);
 	for (struct proc *p = m->procs; p != NULL; p = p->next) {
-		if (p->state == PROC_WAITING && p->replaces == NULL)
-			proc_start(p);
+		if (p->state == PROC_WAITING)
+			proc_start_alone(p);
 	}
 	while (m->stopping != RUNNING && phase_over(m)) {
 		if (++m->phase == PHASES) {

@@ -77,7 +77,7 @@ bool doors_differ(const struct plan *a, const struct plan *b, enum ipc_role clie
 /* ---- proc.c: one process of a service, over all its restarts */
 
 enum proc_state {
-	PROC_WAITING,  /* until the process it replaces is gone */
+	PROC_WAITING,  /* until no process of its program is stopping */
 	PROC_STARTING, /* runs, but has not said ready */
 	PROC_READY,
 	PROC_BACKOFF,  /* died; a timer runs until it is started again */
@@ -101,7 +101,6 @@ struct proc {
 
 	enum proc_state state;
 	pid_t pid; /* also its process group; 0 when it does not run */
-	struct proc *replaces;
 	uint64_t started_ms; /* loop clock */
 	unsigned failures;   /* deaths in a row soon after a start */
 	bool proven;	     /* has been ready once */
@@ -126,6 +125,8 @@ struct proc {
 
 struct proc *proc_new(struct master *m, struct plan *plan, const struct service *svc, unsigned instance);
 void proc_start(struct proc *p);
+/* Start it when no process of its program is left that could do the same work twice. */
+void proc_start_alone(struct proc *p);
 /* Tell it to end: by itself, or (now) in seconds. */
 void proc_stop(struct proc *p, bool now);
 /* Give it the configuration of its plan. */

@@ -128,7 +128,7 @@ static int
 read_and_check(struct plan *p, int dir, const char *bin_dir, struct err *e)
 {
 	struct filters chain;
-	struct span text;
+	struct span text = { 0 };
 
 	if (slurp(dir, "etc/filters.cf", p->a, &text, e) < 0 || filters_parse(text, "etc/filters.cf", p->a, &chain, e) < 0)
 		return -1;

@@ -2,7 +2,7 @@
  * proc.c - a process of a service over all its restarts.
  *
  *   state     waits for                      leaves by
- *   WAITING   the process it replaces        master_changed: that one is gone -> STARTING
+ *   WAITING   processes that stop            master_changed: none is left -> STARTING
  *   STARTING  master_ready on its channel    ready -> READY; death -> BACKOFF
  *   READY     nothing                        death -> BACKOFF; proc_stop -> STOPPING
  *   BACKOFF   its timer                      due -> STARTING
@@ -172,11 +172,10 @@ channel_ready(struct watch *w, uint32_t events)
 	struct proc *p = w->arg;
 	struct err e = { 0 };
 	struct ipc_in in;
-	int got;
 
 	if ((events & EPOLLOUT) != 0 && ipc_flush(p->channel, &e) == 0 && !ipc_unsent(p->channel))
 		loop_watch(p->m->loop, w, EPOLLIN);
-	while (p->channel != NULL && e.kind == ERR_NONE && (got = ipc_get(p->channel, &in, &e)) > 0)
+	while (p->channel != NULL && e.kind == ERR_NONE && ipc_get(p->channel, &in, &e) > 0)
 		take_frame(p, &in, &e);
 	if (p->channel == NULL || (e.kind == ERR_NONE && !ipc_eof(p->channel)))
 		return;
@@ -311,6 +310,23 @@ proc_start(struct proc *p)
 	fcntl(pair[0], F_SETFL, O_NONBLOCK);
 	p->channel = ipc_new(pair[0], &master_def, ROLE_MASTER, p->prog->role);
 	watch(p, &p->channel_watch, pair[0], channel_ready);
+}
+
+/*
+ * Two processes with one listening socket share its clients. Of the others there must never be two: two queues would
+ * both deliver a message, and when the number of deliver-local changes so does whose share an owner is. So the new
+ * one of an internal program starts when the last of the old is gone.
+ */
+void
+proc_start_alone(struct proc *p)
+{
+	bool internal = p->svc->n_inet == 0 && p->svc->unix_path == NULL;
+
+	for (const struct proc *o = p->m->procs; o != NULL && internal; o = o->next) {
+		if (o->prog == p->prog && o->state == PROC_STOPPING)
+			return;
+	}
+	proc_start(p);
 }
 
 /* What a process counted is kept when the next one begins at zero. */

@@ -5,7 +5,7 @@
  * sockets opened. Then each process goes one of four ways: its line is the same: it takes over the new text
  * in place; the line has changed, or who may be dialled from there: it is replaced; the line is gone: it drains;
  * the line is new: it starts. A process that listens is replaced by one that starts at once and accepts from
- * the same sockets; of the others there must never be two, so that the new one waits until the old is gone.
+ * the same sockets; an internal one by one that waits until the old is gone (proc_start_alone).
  */
 #include "master/master.h"
 
@@ -59,10 +59,8 @@ arrange(struct master *m, struct plan *old, struct plan *next, const struct serv
 		log_event(LOG_INFO, "master.replace", KV_STR("service", p->label));
 		proc_stop(p, internal);
 	}
-	if (p != NULL && internal)
-		q->replaces = p;
-	else
-		proc_start(q);
+	if (!internal)
+		proc_start(q); /* the others when all has been arranged: master_changed */
 }
 
 static unsigned

@@ -135,6 +135,20 @@ rk.like(greeting(i.port["smtp"]), "^220 ", "and the new one serves")
 session.quit()
 rk.wait_for("and the old one ends with its last session", lambda: not alive(pid))
 
+# ---- inside there are never two of one kind
+i.users(2)
+old = i.read("etc", "master.cf")
+with open(i.path("etc", "master.cf"), "w") as f:
+    f.write(re.sub(r"(?m)^(deliver-local\s+\S+\s+\S+\s+)\d+", r"\g<1>3", old))
+i.must("reload")
+rk.is_(item("deliver-local/2")["state"], "ready", "more deliver-local start after a reload")
+i.send(["u1@example.test", "u2@example.test"], subject="three shares")
+rk.ok(all(rk.wait(lambda u=u: i.imap(u).status("INBOX", "(MESSAGES)")[1][0].endswith(b"(MESSAGES 1)")) for u in ("u1", "u2")),
+      "and the queue, which was replaced, knows them")
+ended = [x for x in i.log().splitlines() if "master.ended service=queue" in x]
+ready = [x for x in i.log().splitlines() if "master.ready service=queue" in x]
+rk.ok(ended and ready and ended[-1][:24] <= ready[-1][:24], "the new queue began when the old one had ended")
+
 # ---- the log
 os.rename(i.path("log", "rookery.log"), i.path("log", "rookery.log.1"))
 i.must("reopen")

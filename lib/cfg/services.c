@@ -173,6 +173,7 @@ add_service(struct services *out, struct service *v, const struct words *w, unsi
 
 	if (read_service(w, a, &s, e) < 0)
 		return -1;
+	need(s.name != NULL);
 	if ((same = services_find(out, s.name)) != NULL)
 		return err_set(e, ERR_PERM, "`%s` is a service already in line %u", s.name, same->line);
 	if (out->n == SERVICES_MAX)
