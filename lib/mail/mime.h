@@ -35,7 +35,7 @@ enum mime_encoding {
 
 enum mime_kind {
 	MIME_LEAF,	/* no text, no parts */
-	MIME_TEXT,	/* text/ * */
+	MIME_TEXT,	/* any type of text */
 	MIME_MULTIPART, /* has parts */
 	MIME_MESSAGE,	/* message/rfc822: its one child is the root part of that message */
 };
