@@ -309,7 +309,7 @@ be_worker(const struct held *x, int control, const struct holder_client *fresh)
 		w.input = fresh->input;
 	}
 	close_others(x->h, w.stream, control);
-	exit(worker_run(&w));
+	_exit(worker_run(&w)); /* what libraries would clean up goes with the process */
 }
 
 static int

@@ -27,6 +27,7 @@
 #include "io/svc.h"
 #include "ipc/session.h"
 #include "ipc/ticket.h"
+#include "store/store.h"
 
 /*
  * The holder itself opens nothing: files and SQLite are for its workers, which cannot have more than it has,
@@ -224,6 +225,7 @@ prepare(struct imapd *d, struct svc *s, struct err *e)
 {
 	d->svc = s;
 	more_descriptors();
+	store_prepare();
 	if (read_key(s, &d->key, e) < 0 || (d->seen = ticket_seen_new(e)) == NULL ||
 	    jail_prepare(WORKER_CALLS, e) < 0)
 		return -1;

@@ -136,6 +136,13 @@ open_index(struct store *st, const char *path, const struct store_opts *o, struc
 	return db_exec(st, pragmas, e);
 }
 
+void
+store_prepare(void)
+{
+	sqlite3_initialize();
+	vfs_name();
+}
+
 struct store *
 store_open(const char *path, const struct store_opts *o, struct err *e)
 {

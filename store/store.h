@@ -79,6 +79,9 @@ int	store_make(int parent, struct span owner, struct err *e);
  */
 int	store_make_many(int parent, const struct span *owners, size_t n, const char *boot_id, struct err *e);
 
+/* What each process that opens a store does once: for a program that forks such processes, before it does. */
+void	store_prepare(void);
+
 /* path: ".", or a directory below the working directory. NULL on failure. */
 struct store *store_open(const char *path, const struct store_opts *o, struct err *e);
 void	store_close(struct store *st);			/* NULL is allowed; an open batch is dropped */
