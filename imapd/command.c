@@ -8,6 +8,8 @@
 #include "imap/args.h"
 #include "imapd/reply.h"
 
+enum { TAG_MAX = 1000 };
+
 static const struct command table[] = {
 	{ "CAPABILITY", false, LOGGED_IN | SELECTED, do_capability, "RFC 3501, 6.1.1" },
 	{ "NOOP", false, LOGGED_IN | SELECTED, do_noop, "RFC 3501, 6.1.2" },
@@ -154,6 +156,11 @@ read_text(struct session *s, struct cmd *cmd, struct imap_literal *lit, struct e
 		if (buf_add(&s->text, e, line) < 0)
 			return -1;
 		rc = imap_line_literal(line, lit, e);
+		if (rc < 0 && lit->nonsync) { /* it is on its way, and cannot be told from commands */
+			out_bye(s, "[TOOBIG] That literal cannot be read to its end");
+			err_clear(e);
+			return err_set(e, ERR_GONE, "literal beyond 64 bits");
+		}
 		if (rc <= 0)
 			return rc < 0 ? -1 : 1;
 		lit->text += start;
@@ -191,6 +198,8 @@ run(struct session *s, struct cmd *cmd, struct err *e)
 					    : buf_span(&s->text);
 	if (imap_command(&cmd->args, &cmd->tag, &cmd->name, &cmd->uid, e) < 0)
 		return -1;
+	if (cmd->tag.n > TAG_MAX)
+		return err_set(e, ERR_PEER, "A tag of at most %d characters, please", TAG_MAX);
 	c = command_find(cmd->name, cmd->uid);
 	if (c == NULL)
 		return err_set(e, ERR_PEER, "There is no such command");

@@ -586,7 +586,7 @@ holder_worker_ended(struct holder *h, int pid, int status)
 	if (WIFSIGNALED(status))
 		log_event(LOG_ERROR, "imapd.killed", KV_U("pid", pid), KV_U("signal", WTERMSIG(status)));
 	else if (WIFEXITED(status) && WEXITSTATUS(status) != 0)
-		log_event(LOG_ERROR, "imapd.failed", KV_U("pid", pid), KV_U("status", WEXITSTATUS(status)));
+		log_event(LOG_ERROR, "imapd.ended", KV_U("pid", pid), KV_U("status", WEXITSTATUS(status)));
 }
 
 /* ---- what a client does while it is held */

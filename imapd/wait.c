@@ -153,14 +153,14 @@ autologout(struct session *s)
 int
 wait_command(struct session *s, struct err *e)
 {
-	uint64_t quiet_since = clock_mono_ms();
+	uint64_t until = clock_mono_ms() + cfg.imap_wait, patience = cfg.imap_quiet, now;
 	enum wake why;
 
 	conn_timeout(s->c, cfg.imap_wait);
 	if (conn_peek(s->c).n > 0)
 		return 1;
 	for (;;) {
-		if (wait_for(s, cfg.imap_quiet, &why, e) < 0)
+		if (wait_for(s, patience, &why, e) < 0)
 			return -1;
 		switch (why) {
 		case WAKE_INPUT:
@@ -173,8 +173,10 @@ wait_command(struct session *s, struct err *e)
 		case WAKE_QUIET:
 			if (hand_over(s, true, e) != 0)
 				return e->kind == ERR_NONE ? 0 : -1;
-			if (clock_mono_ms() - quiet_since >= cfg.imap_wait)
+			now = clock_mono_ms();
+			if (now >= until)
 				return autologout(s);
+			patience = until - now; /* it cannot leave, and nothing will change that by itself */
 			break;
 		}
 	}

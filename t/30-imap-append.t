@@ -1,0 +1,68 @@
+#!/usr/bin/python3
+"""APPEND: large messages stream to disk, and a parser that is not there costs the structure, not the message."""
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
+import imap
+import rk
+
+i = rk.Instance()
+i.start()
+i.users(3)
+
+
+def peak(pid):
+    """Private memory, highest so far, in KiB: VmHWM without what is mapped from files and shared."""
+    with open("/proc/%d/status" % pid) as f:
+        status = dict(line.split(":", 1) for line in f)
+    return int(status["RssAnon"].split()[0])
+
+
+# ---- 30 MB, in pieces, and out again
+c = i.imap("u1")
+text = b"Subject: large\r\n\r\n" + (b"z" * 76 + b"\r\n") * 400000
+rk.is_(c.append("INBOX", None, None, text)[0], "OK", "a message of 30 MB is taken")
+rk.ok(peak(imap.workers(i)[0]) < 8192, "its worker never had it in memory", "%d KiB" % peak(imap.workers(i)[0]))
+c.select("INBOX")
+typ, data = c.fetch("1", "(BODY.PEEK[])")
+rk.ok(data[0][1] == text, "it comes back octet for octet")
+typ, data = c.fetch("1", "(BODY.PEEK[]<31000000.1000> RFC822.SIZE)")
+rk.ok(data[0][1] == text[31000000:31001000], "and in part")
+typ, data = c.search(None, "BODY", "zzz")
+rk.is_(data, [b"1"], "it can be searched")
+rk.is_(c.search(None, "BODY", "nothere")[1], [b""], "and found not to hold a word")
+c.logout()
+
+# ---- many at once, pipelined without waiting (LITERAL+)
+s = imap.login(i, "u2")
+one = b"Subject: pipelined\r\n\r\n%d\r\n"
+out = b""
+for n in range(200):
+    m = one % n
+    out += b"a%d APPEND INBOX {%d+}\r\n%s\r\n" % (n, len(m), m)
+s.sendall(out + b"z STATUS INBOX (MESSAGES UIDNEXT)\r\ny LOGOUT\r\n")
+got = b""
+while True:
+    more = s.recv(65536)
+    if not more:
+        break
+    got += more
+rk.like(got, r"\* STATUS INBOX \(MESSAGES 200 UIDNEXT 201\)", "200 pipelined messages are kept")
+rk.is_(got.count(b"[APPENDUID "), 200, "each with its UID")
+
+# ---- no parser
+with open(i.path("etc", "master.cf")) as f:
+    lines = [x for x in f if not x.startswith("mimed")]
+i.stop()
+with open(i.path("etc", "master.cf"), "w") as f:
+    f.writelines(lines)
+i.start()
+c = i.imap("u3")
+rk.is_(c.append("INBOX", None, None, b"Subject: opaque\r\n\r\ntext\r\n")[0], "OK", "without mimed a message is taken")
+c.select("INBOX")
+rk.is_(c.fetch("1", "(BODY.PEEK[])")[1][0][1], b"Subject: opaque\r\n\r\ntext\r\n", "and can be read")
+rk.like(c.fetch("1", "(BODYSTRUCTURE)")[1][0], r'(?i)"text" "plain"', "as one part of plain text")
+rk.ok(i.events("imapd.unparsed"), "the log tells of it")
+c.logout()
+rk.done()
