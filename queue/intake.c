@@ -57,7 +57,9 @@ intake_take(struct queue *q, struct span mid, struct span trailer, uint64_t trai
 	m = record(q, &s, e);
 	if (m == NULL)
 		goto out;
-	if (targets.n == 0 && s.about.s[0] != '\0' && (about = msgs_find(&q->msgs, id_span(&s.about))) != NULL)
+	if (targets.n == 0 && s.about.s[0] != '\0' && q->scan != NULL)
+		scan_report(q, &s);
+	else if (targets.n == 0 && s.about.s[0] != '\0' && (about = msgs_find(&q->msgs, id_span(&s.about))) != NULL)
 		report_found(q, about, s.envid);
 	if (s.state == 'h') {
 		m->state = MSG_HELD;

@@ -82,6 +82,7 @@ struct queue {
 	uint32_t losses;	/* deliverers that died on us */
 	struct sched sched;		/* remote destinations */
 	unsigned nchannels;		/* connecting or delivering */
+	unsigned nidle;			/* waiting for a further message */
 	struct timer sweep;
 	struct lookups *lookups;	/* authd */
 	struct reports *reports;	/* dsn */
@@ -104,6 +105,8 @@ int spool_file(struct queue *q, struct span mid, int flags);	/* open spool/MID; 
 
 /* ---- scan.c */
 void scan_start(struct queue *q);
+/* A report that turned up as a stray while the scan runs: what it is about may not be known yet. */
+void scan_report(struct queue *q, const struct spool_msg *s);
 
 /* ---- intake.c */
 void intake_open(struct queue *q, int fd, enum ipc_role peer);

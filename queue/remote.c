@@ -114,6 +114,7 @@ channel_end(struct channel *c)
 			at = &(*at)->next;
 		*at = c->next;
 		d->idle--;
+		q->nidle--;
 	} else {
 		d->busy--;
 		q->nchannels--;
@@ -280,10 +281,18 @@ become_idle(struct channel *c)
 	c->w = NULL;
 	d->busy--;
 	c->q->nchannels--;
+	c->q->nidle++;
 	d->idle++;
 	c->next = d->channels;
 	d->channels = c;
 	loop_timer(c->q->loop, &c->timer, loop_now(c->q->loop) + cfg.queue_idle + 1);
+}
+
+/* Idle connections take half as many places at most as those that work; one with more to do is not idle. */
+static bool
+worth_keeping(const struct queue *q, const struct dest *d)
+{
+	return !q->draining && (d->lane.jobs > 0 || q->nidle < (cfg.queue_remote_max + 1) / 2);
 }
 
 static void
@@ -301,12 +310,12 @@ on_done(struct channel *c, struct ipc_in *in)
 	if (results(c, &m, &broke) > 0)
 		secure(q, w);
 	work_step(q, w);		/* w may be gone */
-	if (m.reuse != 0 && !q->draining) {
+	if (m.reuse != 0)
 		dest_good(&q->sched, d);
+	if (m.reuse != 0 && worth_keeping(q, d))
 		become_idle(c);
-	} else {
+	else
 		channel_end(c);
-	}
 	if (broke && dest_broke(d, SPAN("4.4.2 connections to it break"), loop_now(q->loop) + cfg.queue_retry_min)) {
 		struct result r = dead_result(d);
 
@@ -428,6 +437,7 @@ start(struct queue *q, struct dest *d)
 	}
 	d->channels = c->next;
 	d->idle--;
+	q->nidle--;
 	d->busy++;
 	q->nchannels++;
 	c->w = w;

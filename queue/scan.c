@@ -2,7 +2,8 @@
  * scan.c - what is in the spool when the queue starts: footers and trailers are read, never messages.
  *
  * In slices of the loop, so that new mail is taken and delivered meanwhile. What is found is let go at the end
- * only: until then a report may turn up that says that one of its recipients has been reported already.
+ * only: until then a report may turn up that says that one of its recipients has been reported already. A dsn that
+ * outlived the last queue may even now be writing one, so files that somebody has open are waited for, for a while.
  *
  *   the file has                          it is
  *   a valid footer, nobody has it open    a message
@@ -23,7 +24,7 @@
 #include "base/log.h"
 #include "queue/queue.h"
 
-enum { SLICE_MS = 10, FRESH_S = 600 };
+enum { SLICE_MS = 10, FRESH_S = 600, STRAYS_WAIT_MS = 2000 };
 
 struct finding {
 	struct id about;
@@ -38,7 +39,7 @@ struct scan {
 	struct msg **v;
 	size_t n, cap;
 	struct finding *reports;
-	uint64_t started;
+	uint64_t started, ended;	/* ended: the last name was read */
 	struct buf text;
 	struct arena *a;
 };
@@ -53,9 +54,10 @@ keep(struct scan *sc, struct msg *m)
 	sc->v[sc->n++] = m;
 }
 
-static void
-keep_report(struct scan *sc, const struct spool_msg *s)
+void
+scan_report(struct queue *q, const struct spool_msg *s)
 {
+	struct scan *sc = q->scan;
 	struct finding *f = mem_zero(1, sizeof *f);
 
 	f->about = s->about;
@@ -77,7 +79,7 @@ found(struct scan *sc, const struct spool_msg *s)
 	m->unverified = true;
 	m->state = s->state == 'h' ? MSG_HELD : MSG_SCANNED;
 	if (s->about.s[0] != '\0')
-		keep_report(sc, s);
+		scan_report(sc->q, s);
 	keep(sc, m);
 }
 
@@ -192,9 +194,8 @@ finish(struct scan *sc)
 }
 
 static void
-on_slice(struct timer *t)
+read_names(struct scan *sc)
 {
-	struct scan *sc = t->arg;
 	uint64_t end = clock_mono_ms() + SLICE_MS;
 	struct dirent *d;
 
@@ -207,9 +208,22 @@ on_slice(struct timer *t)
 	if (d == NULL && errno != 0)
 		log_event(LOG_ERROR, "queue.unreadable", KV_STR("err", strerror(errno)));
 	if (d == NULL)
+		sc->ended = clock_mono_ms();
+}
+
+static void
+on_slice(struct timer *t)
+{
+	struct scan *sc = t->arg;
+	bool wait = sc->q->strays.n > 0;
+
+	if (sc->ended == 0)
+		read_names(sc);
+	else if (!wait || clock_mono_ms() >= sc->ended + STRAYS_WAIT_MS) {
 		finish(sc);
-	else
-		loop_timer(sc->q->loop, &sc->slice, loop_now(sc->q->loop) + 1);
+		return;
+	}
+	loop_timer(sc->q->loop, &sc->slice, loop_now(sc->q->loop) + (wait && sc->ended != 0 ? 100 : 1));
 }
 
 void

@@ -193,7 +193,10 @@ log_result(struct queue *q, const struct work *w, uint32_t rcpt, const struct jo
 	size_t which = r->kind == ERR_NONE ? 0 : r->kind == ERR_TEMP ? 1 : 2;
 	char did[ID_LEN + 16];
 
+	static const char *const counters[] = { "queue.delivered", "queue.deferred", "queue.failed" };
+
 	(void)q;
+	svc_count(counters[which], 1);
 	snprintf(did, sizeof did, "%.*s.%u", ID_LEN, w->m->mid, rcpt);
 	log_event(LOG_INFO, names[which], KV_S("mid", msg_mid(w->m)), KV_STR("did", did),
 	    KV_S("rcpt", w->s.rcpts[rcpt].addr), KV_OPT("owner", j != NULL ? j->owner : (struct span){ 0 }),

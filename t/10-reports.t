@@ -246,6 +246,23 @@ with open(os.path.join(fake.dir, "spool", mid), "rb") as f:
 rk.ok(fake.answer("dsn", 2) is None, "no second report is asked for")
 rk.is_([k[:2] for k in l2.boxes if k[2] == "r11"], [(m.mid.decode(), 0)], "the sender has one")
 
+# ---- a dsn that outlives the queue
+smtpd = fake.dial("smtpd")
+mid = peers.submit(smtpd, BODY, "r13@example.test", ["permfail-q@peer.example"])
+d = fake.answer("dsn")
+m = d.recv()
+fake.kill()
+fake.start()
+time.sleep(0.7)
+text, trailer, at = peers.spool_text(m.mid.decode(), "Subject: report\r\n\r\n", "", ["r13@example.test"], extra={"about": mid, "envid": "failed 0"})
+os.pwrite(m.out, text, 0)
+os.fdatasync(m.out)
+os.close(m.out)
+d.close()
+rk.wait_for("a report that an old dsn was writing is waited for", lambda: [k for k in l2.boxes if k[2] == "r13"])
+rk.wait_for("and finishes its message", lambda: mid not in fake.spool())
+rk.ok(fake.answer("dsn", 1.5) is None, "without a second report")
+
 # ---- dsn that dies
 smtpd = fake.dial("smtpd")
 mid = peers.submit(smtpd, BODY, "r12@example.test", ["permfail-q@peer.example"])

@@ -54,8 +54,10 @@ rk.wait_for("and arrives later", lambda: [m for m in sink.mail() if "greylist-x@
 rk.wait_for("then the queue is empty", lambda: i.json("queue", "list") == [])
 
 submit(["tempfail-x@peer.example"], subject="stuck")
-rk.wait_for("rookery queue list shows what waits, and why", lambda: "4.2.0" in i.must("queue", "list"), 10)
-mid = i.events("queue.deferred")[-1]["mid"]
+stuck = lambda: [e["mid"] for e in i.events("queue.deferred") if e["rcpt"].startswith("tempfail-x@")]
+rk.wait_for("what waits is in the log", stuck)
+mid = stuck()[0]
+rk.wait_for("rookery queue list shows it, and why", lambda: mid in i.must("queue", "list") and "4.2.0" in i.must("queue", "list"))
 rk.like(i.must("queue", "show", mid), r"tempfail-x@peer\.example", "queue show tells its recipients")
 i.must("queue", "hold", mid)
 rk.wait_for("it can be held", lambda: [x["state"] for x in i.json("queue", "list")] == ["held"])

@@ -172,6 +172,20 @@ d = deliver(ch, ["a@peer.example"])
 rk.ok(d.by["a@peer.example"].kind == 1 and d.reuse == 0, "and if that fails the message waits")
 ch.close()
 
+# ---- a queue that dies during a delivery
+sink = lab.Sink(SMTP, tmp + "/slow", addr="127.0.0.2")
+ch, m = connect("peer.example")
+with open(os.path.join(tmp, "lost"), "wb") as f:
+    f.write(BODY)
+fd = os.open(os.path.join(tmp, "lost"), os.O_RDONLY)
+ch.send("remote_deliver", 1, mid="0123456789abcdef", file=fd, size=len(BODY), sender="s@example.test",
+        targets=peers.pack("remote_target", [dict(index=0, addr="rcptslow-x@peer.example")]))
+os.close(fd)
+ch.close()
+rk.wait_for("when the queue is away the transaction is given up", lambda: os.path.exists(sink.dir + "/sessions.log") and sink.sessions())
+rk.is_(sink.mail(), [], "before its final dot: the next queue sends it, and it arrives once")
+sink.stop()
+
 # ---- a server with little
 sink = lab.Sink(SMTP, tmp + "/poor", "--no", "PIPELINING,8BITMIME,SMTPUTF8,DSN,SIZE", addr="127.0.0.2")
 ch, m = connect("peer.example")

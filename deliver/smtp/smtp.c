@@ -7,6 +7,7 @@
  *
  * It faces what servers answer. It opens no file: messages come as descriptors. TLS is opportunistic here.
  */
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -89,10 +90,19 @@ once_more(struct peer *p, const struct target *to, struct transaction *t)
 	return false;
 }
 
+/* The other end of our channel is open. */
+static bool
+queue_lives(void *arg)
+{
+	struct pollfd pf = { .fd = ipc_fd(arg), .events = POLLRDHUP };
+
+	return poll(&pf, 1, 0) == 0;
+}
+
 static int
 deliver(struct ipc *ch, struct peer *p, const struct target *to, const struct remote_deliver *m, uint32_t id, struct err *e)
 {
-	struct transaction t = { .m = m, .a = arena_new(TRANSACTION_MAX) };
+	struct transaction t = { .m = m, .a = arena_new(TRANSACTION_MAX), .wanted = queue_lives, .arg = ch };
 	bool again, reuse = false;
 	int rc = targets(&t, m->targets, e);
 

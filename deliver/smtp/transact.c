@@ -328,8 +328,9 @@ feed(struct peer *p, struct body *b, struct span s, struct buf *out, struct err 
 
 /* Prefix, file, dot. A file that can't be read must not end in a dot: the connection is cut. */
 static int
-send_body(struct peer *p, const struct remote_deliver *m, struct err *e)
+send_body(struct peer *p, const struct transaction *t, struct err *e)
 {
+	const struct remote_deliver *m = t->m;
 	struct body b = { 0 };
 	struct buf out, in;
 	char *block;
@@ -355,6 +356,9 @@ send_body(struct peer *p, const struct remote_deliver *m, struct err *e)
 		rc = feed(p, &b, span_of(block, (size_t)got), &out, e);
 		at += (uint64_t)got;
 	}
+	/* If the queue has died meanwhile, a new one will send this message: without the dot it is not sent twice. */
+	if (rc == 0 && !t->wanted(t->arg))
+		rc = err_set(e, ERR_GONE, "4.3.0 the queue is away");
 	buf_clear(&out);
 	if (rc == 0 && (body_end(&b, &out, e) < 0 || conn_write(p->c, buf_span(&out), e) < 0))
 		rc = err_prefix(e, "4.4.2 %.*s: ", SPAN_ARG(buf_span(&p->label)));
@@ -439,7 +443,7 @@ run(struct peer *p, struct transaction *t, const struct script *s, bool *sent, s
 	*sent = true;
 	if (count_open(t) == 0)
 		return p->lmtp ? err_set(e, ERR_GONE, "4.5.0 DATA without recipients") : nothing_to_send(p, e);
-	if (send_body(p, t->m, e) < 0 || end_replies(p, t, s, e) < 0)
+	if (send_body(p, t, e) < 0 || end_replies(p, t, s, e) < 0)
 		return -1;
 	p->dirty = false;
 	return 0;

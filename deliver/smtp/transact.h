@@ -30,6 +30,8 @@ struct transaction {
 	struct outcome *out;		/* one for each; kind ERR_NONE with status.n == 0: none yet */
 	size_t n;
 	struct arena *a;
+	bool (*wanted)(void *arg);	/* asked before the final dot: is there still somebody to tell? */
+	void *arg;
 };
 
 /*
