@@ -78,26 +78,41 @@ refuse(struct session *s, const char *code, struct span to, struct span why, con
 	return reply(s, "%s", line);
 }
 
-/* All targets of one RCPT, or an error reply. */
+/* What RCPT gave, for each of its targets. */
+static int
+add_targets(
+    struct session *s, struct span asked, struct span targets, const struct smtp_command *cmd, struct err *e)
+{
+	struct span orcpt = arena_dup(s->t.a, param_raw(cmd->params, "ORCPT="));
+	struct span notify = arena_dup(s->t.a, param_raw(cmd->params, "NOTIFY="));
+	struct span orig = arena_dup(s->t.a, asked);
+	struct authd_target target;
+	int got, n = 0;
+
+	for (; (got = ipc_unpack(&authd_def, &targets, authd_target, &target, e)) == 1; n = 1)
+		if (transaction_target(&s->t, &target, orig, orcpt, notify, e) < 0)
+			return -1;
+	return got == 0 ? n : -1;
+}
+
+/* All targets of one RCPT, or none and an error reply. */
 static int
 accept_targets(struct session *s, struct span asked, struct span targets, const struct smtp_command *cmd)
 {
-	struct span orcpt, notify, orig;
-	struct authd_target target;
+	struct transaction_mark mark = transaction_mark(&s->t);
 	struct err e = { 0 };
 	int got;
 
 	if (asked.n + cmd->arg.n > s->t.budget)
 		return refuse(s, "452", asked, SPAN("4.5.3 Too many recipients"), "");
 	s->t.budget -= asked.n + cmd->arg.n;
-	orcpt = arena_dup(s->t.a, param_raw(cmd->params, "ORCPT="));
-	notify = arena_dup(s->t.a, param_raw(cmd->params, "NOTIFY="));
-	orig = arena_dup(s->t.a, asked);
-	while ((got = ipc_unpack(&authd_def, &targets, authd_target, &target, &e)) == 1)
-		if (transaction_target(&s->t, &target, orig, orcpt, notify, &e) < 0)
-			return refuse(s, "452", asked, SPAN("4.5.3 Too many recipients"), "");
-	if (got < 0)
-		return reply_err(s, &(struct err){ .kind = ERR_TEMP });
+	got = add_targets(s, asked, targets, cmd, &e);
+	if (got == 0)
+		return refuse(s, "550 5.1.1", asked, SPAN("That address leads to nobody"), "");
+	if (got < 0) {
+		transaction_back(&s->t, mark);
+		return refuse(s, "452", asked, SPAN("4.5.3 Too many recipients"), "");
+	}
 	transaction_asked(&s->t, asked);
 	return reply(s, "250 2.1.5 Ok");
 }

@@ -114,6 +114,14 @@ seen_slot(const struct transaction *t, const struct authd_target *target)
 	}
 }
 
+/* Fill the table, which is empty, anew. */
+static void
+seen_fill(struct transaction *t)
+{
+	for (size_t i = 0; i < t->nrcpts; i++)
+		*seen_slot(t, &t->finals[i]) = (uint32_t)i + 1;
+}
+
 static void
 seen_grow(struct transaction *t)
 {
@@ -122,8 +130,25 @@ seen_grow(struct transaction *t)
 	free(t->seen);
 	t->seen_cap = t->seen_cap == 0 ? 32 : t->seen_cap * 2;
 	t->seen = mem_zero(t->seen_cap, sizeof *t->seen);
-	for (size_t i = 0; i < t->nrcpts; i++)
-		*seen_slot(t, &t->finals[i]) = (uint32_t)i + 1;
+	seen_fill(t);
+}
+
+struct transaction_mark
+transaction_mark(const struct transaction *t)
+{
+	return (struct transaction_mark){ t->nrcpts, t->targets.n, t->budget };
+}
+
+void
+transaction_back(struct transaction *t, struct transaction_mark to)
+{
+	if (t->nrcpts == to.nrcpts)
+		return;
+	t->nrcpts = to.nrcpts;
+	t->targets.n = to.targets;
+	t->budget = to.budget;
+	memset(t->seen, 0, t->seen_cap * sizeof *t->seen);
+	seen_fill(t);
 }
 
 int
@@ -140,8 +165,8 @@ transaction_target(struct transaction *t, const struct authd_target *target, str
 	slot = seen_slot(t, target);
 	if (*slot != 0)
 		return 0;
-	if (cost > t->budget)
-		return err_set(e, ERR_PEER, "452 4.5.3 Too many recipients");
+	if (cost > t->budget || arena_used(t->a) > ARENA_MAX / 2) /* taking back frees nothing */
+		return err_set(e, ERR_PEER, "too many recipients");
 	t->budget -= cost;
 	t->rcpts = grow(t->rcpts, t->nrcpts, &t->rcpts_cap, sizeof *t->rcpts);
 	t->finals = grow(t->finals, t->nrcpts, &t->finals_cap, sizeof *t->finals);

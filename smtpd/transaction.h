@@ -54,10 +54,17 @@ void	transaction_asked(struct transaction *t, struct span asked);
 
 /*
  * Add a final target with what RCPT gave. 0, also when it is there already; -1 when a message may not have
- * more (ERR_PEER; the text is the reply). Copies the target; orig, orcpt and notify are in t->a already, and
+ * more (ERR_PEER). Copies the target; orig, orcpt and notify are in t->a already, and
  * shared by the targets of one RCPT.
  */
 int	transaction_target(struct transaction *t, const struct authd_target *target, struct span orig,
 	    struct span orcpt, struct span notify, struct err *e);
+
+/* Before the targets of a RCPT are added; and to take them back, because it is refused after all. */
+struct transaction_mark {
+	size_t nrcpts, targets, budget;
+};
+struct transaction_mark transaction_mark(const struct transaction *t);
+void	transaction_back(struct transaction *t, struct transaction_mark to);
 
 #endif

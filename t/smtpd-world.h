@@ -55,7 +55,7 @@ peers_new(const struct svc *svc, struct span sid)
 
 	(void)svc, (void)sid;
 	p->file = -1;
-	buf_init(&p->targets, 1 << 16);
+	buf_init(&p->targets, 16 << 20);
 	return p;
 }
 
@@ -98,6 +98,14 @@ peers_whois(struct peers *p, const struct authd_whois *q, struct authd_whois_ans
 	} else if (span_eq(local, "list")) {
 		local_target(p, "bob@example.org");
 		local_target(p, "carol@example.org");
+	} else if (span_eq(local, "nowhere")) {
+	} else if (span_eq(local, "huge")) {
+		for (int i = 0; i < 60000; i++) {
+			char owner[32];
+
+			snprintf(owner, sizeof owner, "user%d@example.org", i);
+			local_target(p, owner);
+		}
 	} else if (span_eq(local, "full")) {
 		a->full = 1;
 	} else if (span_eq(local, "temp")) {

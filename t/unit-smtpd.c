@@ -141,6 +141,14 @@ recipients(void)
 	    "220 250 250/2.1.0 550/5.1.1 452/4.2.2 451/4.3.0 550/5.2.1 550/5.7.1 553/5.6.7 501/5.5.4 "
 	    "555/5.5.4 221/2.0.0",
 	    0);
+	session_check("an address that leads to nobody", NULL,
+	    SPAN(HELLO MAIL "RCPT TO:<nowhere@example.org>\r\n" QUIT),
+	    "220 250 250/2.1.0 550/5.1.1 221/2.0.0", 0);
+	session_check("a list that is too long, with a member that is there already", NULL,
+	    SPAN(START "RCPT TO:<huge@example.org>\r\nRCPT TO:<carol@example.org>\r\n" RCPT
+		       "DATA\r\n.\r\n" QUIT),
+	    HEARD " 452/4.5.3 250/2.1.5 250/2.1.5 354 250/2.0.0 221/2.0.0", 1);
+	tap_ok(world.last_rcpts == 2, "is refused whole");
 	session_check("DSN parameters", NULL,
 	    SPAN(HELLO "MAIL FROM:<a@example.net> RET=HDRS ENVID=QQ+2B1\r\n"
 		       "RCPT TO:<bob@example.org> NOTIFY=SUCCESS,FAILURE "
@@ -180,6 +188,29 @@ many_recipients(void)
 	buf_byte(&want, NULL, '\0');
 	session_check("100 recipients, and no more", NULL, buf_span(&in), want.p, 1);
 	tap_ok(world.last_rcpts == 1, "the same one a hundred times is one");
+	buf_free(&in);
+	buf_free(&want);
+}
+
+/* Refused lists leave memory behind that is only freed with the transaction: that has its limit too. */
+static void
+many_lists(void)
+{
+	struct buf in, want;
+
+	configure(NULL, NULL, NULL);
+	buf_init(&in, 1 << 16);
+	buf_init(&want, 1 << 16);
+	buf_str(&in, NULL, START);
+	buf_str(&want, NULL, HEARD);
+	for (int i = 0; i < 30; i++) {
+		buf_str(&in, NULL, "RCPT TO:<huge@example.org>\r\n");
+		buf_str(&want, NULL, " 452/4.5.3");
+	}
+	buf_str(&in, NULL, "DATA\r\n.\r\n");
+	buf_str(&want, NULL, " 354 250/2.0.0");
+	buf_byte(&want, NULL, '\0');
+	session_check("a list that is too long, thirty times", NULL, buf_span(&in), want.p, 1);
 	buf_free(&in);
 	buf_free(&want);
 }
@@ -461,6 +492,7 @@ main(void)
 	order();
 	recipients();
 	many_recipients();
+	many_lists();
 	sizes();
 	chunking();
 	chunk_sizes();
