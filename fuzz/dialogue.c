@@ -1,6 +1,7 @@
 /*
  * fuzz/dialogue - what a client may say before login. The first octet chooses the protocol, what holds on the
- * connection, and the size of the pieces in which the rest comes. Memory is bounded, every step goes on or waits.
+ * connection, and the size of the pieces in which the rest comes. Memory is bounded, every step goes on or
+ * waits.
  */
 #include "proxyd/dialogue.h"
 

@@ -18,8 +18,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static const struct ipc_def *const defs[] = { &authd_def, &queue_def, &local_def, &remote_def, &dsn_def, &filterd_def,
-	&mimed_def, &session_def, &master_def };
+static const struct ipc_def *const defs[] = { &authd_def, &queue_def, &local_def, &remote_def, &dsn_def,
+	&filterd_def, &mimed_def, &session_def, &master_def };
 
 static void
 there_and_back(const struct ipc_def *def, struct ipc_in *in)

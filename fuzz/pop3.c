@@ -1,6 +1,6 @@
 /*
- * fuzz/pop3 - a command line; and a message on its way to the client: what is sent has no line that is a lone dot but
- * the last, no lone LF, and does not depend on the pieces in which it came.
+ * fuzz/pop3 - a command line; and a message on its way to the client: what is sent has no line that is a lone
+ * dot but the last, no lone LF, and does not depend on the pieces in which it came.
  */
 #include "pop3/command.h"
 #include "pop3d/send.h"

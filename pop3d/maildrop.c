@@ -128,7 +128,8 @@ send_region(struct sender *s, int fd, uint64_t at, uint64_t n, struct err *e)
 		if (got < 0 && errno == EINTR)
 			continue;
 		if (got <= 0) {
-			rc = err_set(e, ERR_GONE, "message file: %s", got < 0 ? strerror(errno) : "shorter than it should be");
+			rc = err_set(e, ERR_GONE, "message file: %s",
+			    got < 0 ? strerror(errno) : "shorter than it should be");
 			break;
 		}
 		rc = sender_add(s, span_of(piece, (size_t)got), e);
@@ -140,8 +141,8 @@ send_region(struct sender *s, int fd, uint64_t at, uint64_t n, struct err *e)
 }
 
 static int
-send_message(struct maildrop *m, const struct store_msg *msg, uint64_t lines, const char *first, struct conn *c,
-    struct err *e)
+send_message(struct maildrop *m, const struct store_msg *msg, uint64_t lines, const char *first,
+    struct conn *c, struct err *e)
 {
 	struct sender s;
 	int fd = store_msg_open(m->st, msg, e), rc;
@@ -161,7 +162,8 @@ send_message(struct maildrop *m, const struct store_msg *msg, uint64_t lines, co
 }
 
 int
-maildrop_send(struct maildrop *m, uint32_t number, uint64_t lines, const char *first, struct conn *c, struct err *e)
+maildrop_send(
+    struct maildrop *m, uint32_t number, uint64_t lines, const char *first, struct conn *c, struct err *e)
 {
 	uint32_t uid = m->view->rec[number - 1].uid;
 	struct store_fetch *f = store_fetch_open(m->view, &uid, 1, STORE_WANT_FILE);

@@ -1,11 +1,11 @@
 /*
  * pop3d - POP3 after login.
  *
- * proxyd dials for each session; the parent forks a child for it and never sees a client's octet. The child checks
- * the ticket, enters the owner's directory, shuts out the rest, and answers the login.
+ * proxyd dials for each session; the parent forks a child for it and never sees a client's octet. The child
+ * checks the ticket, enters the owner's directory, shuts out the rest, and answers the login.
  *
- * Reading order: session.c (the commands), maildrop.c (the mailbox), send.c (a message on its way), present.c (who
- * is here). The grammar is in lib/pop3/.
+ * Reading order: session.c (the commands), maildrop.c (the mailbox), send.c (a message on its way), present.c
+ * (who is here). The grammar is in lib/pop3/.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -27,9 +27,10 @@ enum {
 };
 
 static const struct jail jail = {
-	.calls = SESSION_CALLS | JAIL_FORK | JAIL_CONFINE, /* JAIL_CONFINE: a child narrows itself to its owner */
+	.calls = SESSION_CALLS | JAIL_FORK |
+		 JAIL_CONFINE, /* JAIL_CONFINE: a child narrows itself to its owner */
 	.paths = { { "store", JAIL_READ | JAIL_WRITE } },
-	.file_max = UINT64_MAX,				   /* an index may grow */
+	.file_max = UINT64_MAX, /* an index may grow */
 };
 
 /* svc_each's functions get no argument of ours: filled before the jail closes. */
@@ -42,7 +43,9 @@ static struct {
 static int
 check_ticket(const struct session_begin *m, struct ticket *t, struct err *e)
 {
-	struct ticket want = { .service = SPAN("pop3"), .node = span_str(cfg.node), .client = m->client, .sid = m->sid };
+	struct ticket want = {
+		.service = SPAN("pop3"), .node = span_str(cfg.node), .client = m->client, .sid = m->sid
+	};
 	uint64_t now = clock_wall_ms();
 
 	if (ticket_verify(m->ticket, &pop3d.key, &want, now, t, e) < 0)
@@ -103,7 +106,8 @@ begin(struct svc *svc, struct ipc *ch, struct ipc_in *in, struct err *e)
 	if (check_ticket(&m, &t, &why) == 0)
 		dir = enter(t.owner, &why);
 	if (dir < 0) {
-		log_event(LOG_WARN, "pop3d.refused", KV_S("sid", m.sid), KV_S("client", m.client), KV_ERR(&why));
+		log_event(
+		    LOG_WARN, "pop3d.refused", KV_S("sid", m.sid), KV_S("client", m.client), KV_ERR(&why));
 		close(m.stream);
 		return ipc_send_refuse(ch, in->id, &why, e);
 	}
@@ -143,7 +147,8 @@ dialled(struct svc *svc, int fd, enum ipc_role peer)
 			rc = begin(svc, ch, &in, &e);
 			break;
 		}
-		rc = in.number == session_list_no ? list(ch, &in, &e) : err_set(&e, ERR_PEER, "not a request of pop3d");
+		rc = in.number == session_list_no ? list(ch, &in, &e)
+						  : err_set(&e, ERR_PEER, "not a request of pop3d");
 	}
 	if (e.kind == ERR_PEER)
 		log_event(LOG_ERROR, "pop3d.caller", KV_U("role", peer), KV_ERR(&e));
@@ -173,7 +178,8 @@ main(int argc, char **argv)
 
 	pop3d.store = svc_dir(svc, "store");
 	present_open();
-	if (read_key(svc, &e) < 0 || (pop3d.seen = ticket_seen_new(&e)) == NULL || jail_prepare(SESSION_CALLS, &e) < 0) {
+	if (read_key(svc, &e) < 0 || (pop3d.seen = ticket_seen_new(&e)) == NULL ||
+	    jail_prepare(SESSION_CALLS, &e) < 0) {
 		log_event(LOG_ERROR, "pop3d.start", KV_ERR(&e));
 		log_flush();
 		return err_exit(&e);

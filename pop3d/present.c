@@ -12,7 +12,8 @@
 enum { TAKEN = -1, PLACES = 5000, SID = 17, OWNER = 129, CLIENT = 64 };
 
 struct place {
-	_Atomic int32_t pid; /* 0: free; taken first, so that nobody reads what is half written as another's */
+	_Atomic int32_t
+	    pid; /* 0: free; taken first, so that nobody reads what is half written as another's */
 	uint64_t since;
 	char sid[SID], owner[OWNER], client[CLIENT];
 };
@@ -24,7 +25,8 @@ static struct place *mine;
 void
 present_open(void)
 {
-	void *p = mmap(NULL, PLACES * sizeof *places, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	void *p = mmap(
+	    NULL, PLACES * sizeof *places, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
 	need(p != MAP_FAILED);
 	places = p;
@@ -92,8 +94,8 @@ present_list(struct buf *items)
 			continue;
 		}
 		memcpy(&p, at, sizeof p);
-		struct session_item item = { text(p.sid, SID), text(p.owner, OWNER), text(p.client, CLIENT), (uint32_t)pid,
-			p.since };
+		struct session_item item = { text(p.sid, SID), text(p.owner, OWNER), text(p.client, CLIENT),
+			(uint32_t)pid, p.since };
 		ipc_pack(&session_def, items, session_item, &item, &full);
 	}
 }

@@ -19,7 +19,8 @@ line_ended(struct sender *s)
 	s->blank = true;
 }
 
-/* One line, or the part of it that is in the piece; *rest is moved behind it. What it needs is written before it. */
+/* One line, or the part of it that is in the piece; *rest is moved behind it. What it needs is written before
+ * it. */
 static int
 one_line(struct sender *s, struct span *rest, struct err *e)
 {

@@ -1,8 +1,8 @@
 /*
  * send.h - a message on its way to a POP3 client, line by line (RFC 1939, 3).
  *
- * Octets come in pieces of any size. Every line leaves with CR LF, also one that was stored with a bare LF, and one
- * that starts with a dot gets another: so nothing in a message can look like its end.
+ * Octets come in pieces of any size. Every line leaves with CR LF, also one that was stored with a bare LF,
+ * and one that starts with a dot gets another: so nothing in a message can look like its end.
  */
 #ifndef POP3D_SEND_H
 #define POP3D_SEND_H
@@ -11,12 +11,12 @@
 
 struct sender {
 	struct conn *c;
-	uint64_t lines;		/* of the body that are still wanted */
-	bool body;		/* the empty line has passed */
-	bool done;		/* no more is wanted */
+	uint64_t lines; /* of the body that are still wanted */
+	bool body;      /* the empty line has passed */
+	bool done;      /* no more is wanted */
 	bool mid_line;
-	bool blank;		/* nothing of this line has come but perhaps a CR */
-	char last;		/* the octet before */
+	bool blank; /* nothing of this line has come but perhaps a CR */
+	char last;  /* the octet before */
 };
 
 /* lines: of the body, for TOP; UINT64_MAX for all. */

@@ -60,25 +60,28 @@ static enum after
 stat_(struct session *s, const struct pop3_cmd *c, struct err *e)
 {
 	(void)c;
-	return done(conn_printf(s->c, e, "+OK %u %llu\r\n", s->drop.left, (unsigned long long)s->drop.left_size));
+	return done(
+	    conn_printf(s->c, e, "+OK %u %llu\r\n", s->drop.left, (unsigned long long)s->drop.left_size));
 }
 
 static int
 list_line(struct session *s, uint32_t n, const char *before, struct err *e)
 {
-	return conn_printf(s->c, e, "%s%u %llu\r\n", before, n, (unsigned long long)s->drop.view->rec[n - 1].size);
+	return conn_printf(
+	    s->c, e, "%s%u %llu\r\n", before, n, (unsigned long long)s->drop.view->rec[n - 1].size);
 }
 
 static int
 uidl_line(struct session *s, uint32_t n, const char *before, struct err *e)
 {
-	return conn_printf(s->c, e, "%s%u %u.%u\r\n", before, n, s->drop.view->uidvalidity, s->drop.view->rec[n - 1].uid);
+	return conn_printf(
+	    s->c, e, "%s%u %u.%u\r\n", before, n, s->drop.view->uidvalidity, s->drop.view->rec[n - 1].uid);
 }
 
 /* LIST and UIDL: one message, or all. */
 static enum after
-listing(struct session *s, const struct pop3_cmd *c, int (*line)(struct session *, uint32_t, const char *, struct err *),
-    struct err *e)
+listing(struct session *s, const struct pop3_cmd *c,
+    int (*line)(struct session *, uint32_t, const char *, struct err *), struct err *e)
 {
 	uint32_t n;
 	int rc;
@@ -104,7 +107,7 @@ uidl(struct session *s, const struct pop3_cmd *c, struct err *e)
 	return listing(s, c, uidl_line, e);
 }
 
-/* When the message breaks off there is no honest end but that of the connection: maildrop_send says ERR_GONE. */
+/* A message that breaks off has no honest end but the connection's: maildrop_send says ERR_GONE. */
 static enum after
 retr(struct session *s, const struct pop3_cmd *c, struct err *e)
 {
@@ -181,14 +184,16 @@ tell_others(struct session *s, uint64_t modseq)
 	if ((ch = svc_dial(s->svc, "imapd", &session_def, &e)) != NULL)
 		ipc_send(ch, mailbox_changed, &changed, 0, &e);
 	ipc_free(ch);
-	if (store_usage(s->drop.st, &now, &other) == 0 && (ch = svc_dial(s->svc, "authd", &authd_def, &other)) != NULL) {
+	if (store_usage(s->drop.st, &now, &other) == 0 &&
+	    (ch = svc_dial(s->svc, "authd", &authd_def, &other)) != NULL) {
 		usage.bytes = now.bytes;
 		usage.messages = now.messages;
 		ipc_send(ch, authd_usage, &usage, 0, &other);
 		ipc_free(ch);
 	}
 	if (e.kind != ERR_NONE || other.kind != ERR_NONE)
-		log_event(LOG_WARN, "pop3d.tell", KV_S("sid", s->sid), KV_ERR(e.kind != ERR_NONE ? &e : &other));
+		log_event(
+		    LOG_WARN, "pop3d.tell", KV_S("sid", s->sid), KV_ERR(e.kind != ERR_NONE ? &e : &other));
 }
 
 /* The UPDATE state. The lock is gone before the client knows that it is over: it may come again at once. */
@@ -202,7 +207,8 @@ quit(struct session *s, const struct pop3_cmd *c, struct err *e)
 	s->deleted = s->drop.n - s->drop.left;
 	if (maildrop_update(&s->drop, &modseq, &why) < 0) {
 		s->deleted = 0;
-		log_event(LOG_ERROR, "pop3d.update", KV_S("sid", s->sid), KV_S("owner", s->owner), KV_ERR(&why));
+		log_event(
+		    LOG_ERROR, "pop3d.update", KV_S("sid", s->sid), KV_S("owner", s->owner), KV_ERR(&why));
 		maildrop_close(&s->drop);
 		answer(s, "-ERR [SYS/TEMP] some deleted messages were not removed", e);
 		return END;
@@ -269,8 +275,8 @@ turn_away(struct session *s, bool in_use, const struct err *why)
 {
 	struct err e = { 0 };
 
-	log_event(in_use ? LOG_INFO : LOG_ERROR, "pop3d.turned_away", KV_S("sid", s->sid), KV_S("owner", s->owner),
-	    KV_ERR(why));
+	log_event(in_use ? LOG_INFO : LOG_ERROR, "pop3d.turned_away", KV_S("sid", s->sid),
+	    KV_S("owner", s->owner), KV_ERR(why));
 	if (in_use)
 		answer(s, "-ERR [IN-USE] another session has the maildrop", &e);
 	else
@@ -289,16 +295,16 @@ session_run(struct session *s, int dir)
 		maildrop_close(&s->drop);
 		return err_exit(&e);
 	}
-	log_event(LOG_INFO, "pop3d.begin", KV_S("sid", s->sid), KV_S("owner", s->owner), KV_S("client", s->client),
-	    KV_U("messages", s->drop.n), KV_U("size", s->drop.left_size));
+	log_event(LOG_INFO, "pop3d.begin", KV_S("sid", s->sid), KV_S("owner", s->owner),
+	    KV_S("client", s->client), KV_U("messages", s->drop.n), KV_U("size", s->drop.left_size));
 	log_flush(); /* it may be long until there is more to say */
 	if (conn_printf(s->c, &e, "+OK %u messages (%llu octets)\r\n", s->drop.n,
 		(unsigned long long)s->drop.left_size) == 0)
 		serve(s, &e);
 	conn_flush(s->c, &e);
 	maildrop_close(&s->drop);
-	log_event(LOG_INFO, "pop3d.end", KV_S("sid", s->sid), KV_S("owner", s->owner), KV_U("commands", s->commands),
-	    KV_U("retrieved", s->retrieved), KV_U("deleted", s->deleted), KV_U("in", conn_in(s->c)),
-	    KV_U("out", conn_out(s->c)), KV_ERR(&e));
+	log_event(LOG_INFO, "pop3d.end", KV_S("sid", s->sid), KV_S("owner", s->owner),
+	    KV_U("commands", s->commands), KV_U("retrieved", s->retrieved), KV_U("deleted", s->deleted),
+	    KV_U("in", conn_in(s->c)), KV_U("out", conn_out(s->c)), KV_ERR(&e));
 	return err_exit(&e);
 }

@@ -14,7 +14,8 @@ struct session {
 	uint64_t commands, retrieved, deleted;
 };
 
-/* Answer the login (RFC 1939, 4), serve until the end, and change the maildrop if it ends with QUIT. Exit status. */
+/* Answer the login (RFC 1939, 4), serve until the end, and change the maildrop if it ends with QUIT. Exit
+ * status. */
 int session_run(struct session *s, int dir);
 
 #endif

@@ -1,9 +1,10 @@
 /*
  * dialogue.h - what is said before login: parse and decide, over octets in memory; no I/O.
  *
- * A protocol (imap.c, pop3.c) is given what the client has sent and appends its answers; what has to be done beside
- * answering it asks of the session (enum ask). Limits: LINE_MAX_ octets of a line, COMMAND_MAX of a command with its
- * literals, LITERAL_MAX of one; ERRORS_MAX refused commands, COMMANDS_MAX commands, FAILURES_MAX failed logins.
+ * A protocol (imap.c, pop3.c) is given what the client has sent and appends its answers; what has to be done
+ * beside answering it asks of the session (enum ask). Limits: LINE_MAX_ octets of a line, COMMAND_MAX of a
+ * command with its literals, LITERAL_MAX of one; ERRORS_MAX refused commands, COMMANDS_MAX commands,
+ * FAILURES_MAX failed logins.
  */
 #ifndef PROXYD_DIALOGUE_H
 #define PROXYD_DIALOGUE_H
@@ -13,30 +14,30 @@
 #include "proxyd/sasl.h"
 
 enum {
-	COMMAND_MAX = 16 * 1024,	/* an initial response of AUTH may have 12288 octets (RFC 4954, 4) */
-	LITERAL_MAX = 4096,		/* RFC 7888, 5 */
+	COMMAND_MAX = 16 * 1024, /* an initial response of AUTH may have 12288 octets (RFC 4954, 4) */
+	LITERAL_MAX = 4096,      /* RFC 7888, 5 */
 	ERRORS_MAX = 20,
 	COMMANDS_MAX = 200,
 	FAILURES_MAX = 3,
 };
 
 enum ask {
-	ASK_MORE,	/* the next command is not whole yet */
-	ASK_NEXT,	/* one was answered: there may be another */
-	ASK_TLS,	/* send the output, then shake hands; octets behind the command are an attack */
-	ASK_LOGIN,	/* is it so? d->login says what; then protocol->failed, or the session is handed over */
-	ASK_CLOSE,	/* send the output, then close */
+	ASK_MORE,  /* the next command is not whole yet */
+	ASK_NEXT,  /* one was answered: there may be another */
+	ASK_TLS,   /* send the output, then shake hands; octets behind the command are an attack */
+	ASK_LOGIN, /* is it so? d->login says what; then protocol->failed, or the session is handed over */
+	ASK_CLOSE, /* send the output, then close */
 };
 
 struct dialogue {
-	bool tls;		/* the connection is encrypted */
-	bool tls_offered;	/* it can be */
-	bool password_ok;	/* a password may be sent now */
+	bool tls;         /* the connection is encrypted */
+	bool tls_offered; /* it can be */
+	bool password_ok; /* a password may be sent now */
 
-	bool skipping;		/* the rest of a line that was too long */
-	size_t line;		/* imap: where the line under way starts in the command: behind its literals */
-	bool prompted;		/* imap: the literal at its end was asked for */
-	struct buf tag;		/* imap: of the command that logs in */
+	bool skipping;  /* the rest of a line that was too long */
+	size_t line;    /* imap: where the line under way starts in the command: behind its literals */
+	bool prompted;  /* imap: the literal at its end was asked for */
+	struct buf tag; /* imap: of the command that logs in */
 	struct sasl sasl;
 	struct login login;
 	unsigned errors, commands, failures;
@@ -52,8 +53,8 @@ void dialogue_encrypted(struct dialogue *d);
 enum bye { BYE_TIMEOUT, BYE_SHUTDOWN, BYE_BUSY, BYE_INJECTION };
 
 struct protocol {
-	const char *name;	/* of the service in authd_login and tickets: "imap", "pop3" */
-	const char *backend;	/* program that takes the session */
+	const char *name;    /* of the service in authd_login and tickets: "imap", "pop3" */
+	const char *backend; /* program that takes the session */
 	void (*greet)(struct dialogue *d, struct buf *out);
 	enum ask (*step)(struct dialogue *d, struct span in, size_t *used, struct buf *out);
 	enum ask (*failed)(struct dialogue *d, enum login_result result, struct span text, struct buf *out);

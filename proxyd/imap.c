@@ -1,4 +1,5 @@
-/* imap.c - IMAP before login: RFC 3501, 6.1 and 6.2; RFC 4959 (SASL-IR), 7888 (LITERAL-), 2971 (ID), 5530 (codes). */
+/* imap.c - IMAP before login: RFC 3501, 6.1 and 6.2; RFC 4959 (SASL-IR), 7888 (LITERAL-), 2971 (ID), 5530
+ * (codes). */
 #include "imap/caps.h"
 #include "imap/lex.h"
 #include "proxyd/dialogue.h"
@@ -16,7 +17,7 @@ static void
 add_caps(const struct dialogue *d, struct buf *out)
 {
 	imap_caps(IMAP_CAPS_BEFORE | (d->tls_offered ? IMAP_CAPS_TLS : 0) |
-		(d->password_ok ? IMAP_CAPS_AUTH : IMAP_CAPS_NO_AUTH),
+		      (d->password_ok ? IMAP_CAPS_AUTH : IMAP_CAPS_NO_AUTH),
 	    out, NULL);
 }
 
@@ -84,8 +85,8 @@ id_params(struct command *c, struct err *e)
 	for (int i = 0; !imap_take(&c->l, ')'); i++) {
 		if (i == ID_PAIRS_MAX)
 			return err_set(e, ERR_PEER, "ID has at most 30 pairs");
-		if ((i > 0 && imap_sp(&c->l, e) < 0) || imap_string(&c->l, c->a, &s, e) < 0 || imap_sp(&c->l, e) < 0 ||
-		    imap_nstring(&c->l, c->a, &s, e) < 0)
+		if ((i > 0 && imap_sp(&c->l, e) < 0) || imap_string(&c->l, c->a, &s, e) < 0 ||
+		    imap_sp(&c->l, e) < 0 || imap_nstring(&c->l, c->a, &s, e) < 0)
 			return -1;
 	}
 	return 0;
@@ -278,7 +279,8 @@ too_long(struct dialogue *d, struct span in, size_t *used, struct buf *out)
 
 /* The literal at the end of the line that ends at `end`: moves d->line behind it, or says what to do. */
 static enum ask
-literal(struct dialogue *d, struct span in, size_t end, const struct imap_literal *lit, size_t *used, struct buf *out)
+literal(struct dialogue *d, struct span in, size_t end, const struct imap_literal *lit, size_t *used,
+    struct buf *out)
 {
 	if (lit->size > LITERAL_MAX || end + lit->size > COMMAND_MAX) {
 		*used = end;
@@ -307,7 +309,8 @@ collect(struct dialogue *d, struct span in, size_t *used, struct buf *out)
 		int rc = d->line > COMMAND_MAX ? -1 : dialogue_line(span_from(in, d->line), &line, &n);
 
 		if (rc == 0)
-			return in.n - d->line > 0 && in.n > COMMAND_MAX ? too_long(d, in, used, out) : ASK_MORE;
+			return in.n - d->line > 0 && in.n > COMMAND_MAX ? too_long(d, in, used, out)
+									: ASK_MORE;
 		if (rc < 0)
 			return too_long(d, in, used, out);
 		rc = imap_line_literal(line, &lit, &e);

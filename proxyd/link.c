@@ -66,7 +66,8 @@ broken(struct link *l, struct err *e)
 	uint32_t turn = l->turn;
 
 	err_set(e, ERR_TEMP, "%s is not there", l->program); /* unless it said more */
-	log_event(LOG_WARN, "proxyd.link", KV_STR("program", l->program), KV_U("waiting", l->used), KV_ERR(e));
+	log_event(
+	    LOG_WARN, "proxyd.link", KV_STR("program", l->program), KV_U("waiting", l->used), KV_ERR(e));
 	hang_up(l);
 	for (uint32_t i = 0; i < l->slots && !l->dead; i++)
 		if (l->waiting[i] != NULL && l->waiting[i]->before->request >> SLOT_BITS <= turn) {

@@ -12,8 +12,9 @@
 struct session;
 
 /*
- * A channel to a service, and the sessions that wait for its answers. It is dialled when needed and again after it
- * broke. `answer` is called once for each request: with the frame, or with in == NULL and why when none will come.
+ * A channel to a service, and the sessions that wait for its answers. It is dialled when needed and again
+ * after it broke. `answer` is called once for each request: with the frame, or with in == NULL and why when
+ * none will come.
  */
 struct link {
 	struct proxyd *p;
@@ -22,15 +23,15 @@ struct link {
 	void (*answer)(struct session *s, struct ipc_in *in, const struct err *why);
 	struct ipc *ch;
 	struct watch w;
-	struct session **waiting;	/* by the low half of the request id */
+	struct session **waiting; /* by the low half of the request id */
 	uint32_t slots, used;
-	uint32_t turn;			/* high half: an answer that comes late finds another turn */
-	bool busy, dead;		/* in its handler; to be freed when it returns */
+	uint32_t turn;   /* high half: an answer that comes late finds another turn */
+	bool busy, dead; /* in its handler; to be freed when it returns */
 };
 
 struct link *link_new(struct proxyd *p, const char *program, const struct ipc_def *def,
     void (*answer)(struct session *s, struct ipc_in *in, const struct err *why));
-void link_free(struct link *l);		/* nobody is told; NULL is allowed */
+void link_free(struct link *l); /* nobody is told; NULL is allowed */
 
 /* Ask on behalf of s. The request's id, or 0 with *e. */
 #define link_ask(l, name, m, s, e) link_ask_((l), name##_no, (const struct name *)(m), (s), (e))
@@ -46,12 +47,12 @@ struct proxyd {
 	const struct protocol *protocol;
 	enum tls_mode tls;
 	struct link *authd;
-	struct link *backend;		/* imapd: one channel for all; pop3d: NULL, one a session */
+	struct link *backend; /* imapd: one channel for all; pop3d: NULL, one a session */
 	struct peers *peers;
-	uint32_t waiting, sessions;	/* before login; in all */
+	uint32_t waiting, sessions; /* before login; in all */
 	struct session *oldest_waiting, *newest_waiting;
 	bool draining;
-	char *scratch;			/* SCRATCH octets, for what passes through and does not stay */
+	char *scratch; /* SCRATCH octets, for what passes through and does not stay */
 };
 enum { SCRATCH = 64 * 1024 };
 
@@ -62,13 +63,12 @@ enum { SCRATCH = 64 * 1024 };
  *   S_TALK       a command; or that the client reads            S_TLS_NEXT, S_AUTH, S_CLOSING
  *   S_TLS_NEXT   that the client reads the OK of STARTTLS       S_HANDSHAKE
  *   S_AUTH       authd's answer                                 S_BACKEND; S_TALK or S_CLOSING when refused
- *   S_BACKEND    imapd's or pop3d's answer                      S_PUMP; gone, without TLS; S_TALK when refused
- *   S_PUMP       octets from either side                        gone
- *   S_CLOSING    that the client reads our last words           S_LINGER
- *   S_LINGER     that the client closes                         gone
+ *   S_BACKEND    imapd's or pop3d's answer                      S_PUMP; gone, without TLS; S_TALK when
+ * refused S_PUMP       octets from either side                        gone S_CLOSING    that the client reads
+ * our last words           S_LINGER S_LINGER     that the client closes                         gone
  *
- * Each state has a deadline, S_PUMP from the time that one side has ended. A client that breaks the connection ends the
- * session in each of them.
+ * Each state has a deadline, S_PUMP from the time that one side has ended. A client that breaks the
+ * connection ends the session in each of them.
  */
 enum state { S_PROXY, S_HANDSHAKE, S_TALK, S_TLS_NEXT, S_AUTH, S_BACKEND, S_PUMP, S_CLOSING, S_LINGER };
 
@@ -77,37 +77,37 @@ struct before {
 	struct dialogue d;
 	struct buf in, out;
 	struct client client;
-	struct link *asked;		/* whose answer it waits for */
+	struct link *asked; /* whose answer it waits for */
 	uint32_t request;
-	struct link *backend;		/* pop3d: of this session */
+	struct link *backend; /* pop3d: of this session */
 	bool greeted;
 };
 
 struct session {
 	struct proxyd *p;
 	enum state state;
-	bool counted;			/* in p->peers, under key */
+	bool counted; /* in p->peers, under key */
 	unsigned char key[16];
 	struct id sid;
-	SSL *ssl;			/* NULL: plain */
+	SSL *ssl; /* NULL: plain */
 	struct watch client;
 	struct timer deadline;
-	struct session *next, *prev;	/* among those who have not logged in, by age */
-	struct before *before;		/* NULL after login */
+	struct session *next, *prev; /* among those who have not logged in, by age */
+	struct before *before;       /* NULL after login */
 	uint64_t n_in, n_out;
 
 	/* S_PUMP (pump.c) */
 	struct watch back;
-	struct buf to_back, to_client;	/* what did not fit; empty nearly always */
+	struct buf to_back, to_client; /* what did not fit; empty nearly always */
 	bool client_ended, back_ended;
-	bool again;			/* the deadline is not one: there is more to read */
+	bool again; /* the deadline is not one: there is more to read */
 };
 
 /* session.c */
 void session_new(struct proxyd *p, struct client *c);
 void session_end(struct session *s, const char *why); /* logs, closes, frees */
 void session_drop_oldest(struct proxyd *p);
-void session_shutdown(struct session *s);	      /* of one that has not logged in: tell it and close */
+void session_shutdown(struct session *s); /* of one that has not logged in: tell it and close */
 void session_authd(struct session *s, struct ipc_in *in, const struct err *why);
 void session_backend(struct session *s, struct ipc_in *in, const struct err *why);
 void session_deadline(struct session *s, uint64_t ms);

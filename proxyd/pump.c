@@ -1,10 +1,11 @@
 /*
  * pump.c - octets between a TLS client and the back end that has its session.
  *
- * Nothing is kept while both sides read: what comes is written on at once, from the program's one scratch buffer. What
- * one side does not take is kept for it (at most SCRATCH octets), and the other side is not read until it is gone.
- * The end of one side is passed on when all before it has been. A side from which nothing is wanted is not watched at
- * all, since the kernel reports the end of a connection whether one asks for it or not.
+ * Nothing is kept while both sides read: what comes is written on at once, from the program's one scratch
+ * buffer. What one side does not take is kept for it (at most SCRATCH octets), and the other side is not read
+ * until it is gone. The end of one side is passed on when all before it has been. A side from which nothing
+ * is wanted is not watched at all, since the kernel reports the end of a connection whether one asks for it
+ * or not.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -14,8 +15,8 @@
 #include "proxyd/proxyd.h"
 
 enum {
-	ENDED_MS = 60 * 1000,	/* how long the other side may take when one has ended */
-	ROUNDS = 16,		/* pieces from one client before others have their turn */
+	ENDED_MS = 60 * 1000, /* how long the other side may take when one has ended */
+	ROUNDS = 16,          /* pieces from one client before others have their turn */
 };
 
 static void
@@ -103,8 +104,9 @@ retry(struct session *s, struct buf *b, int (*write)(struct session *, struct sp
 }
 
 /*
- * From the client until it has no more, or the back end takes no more. OpenSSL may hold octets of which the kernel
- * knows nothing, so who stops earlier, for the sake of others, must come back unasked: when this turn of the loop ends.
+ * From the client until it has no more, or the back end takes no more. OpenSSL may hold octets of which the
+ * kernel knows nothing, so who stops earlier, for the sake of others, must come back unasked: when this turn
+ * of the loop ends.
  */
 static int
 from_client(struct session *s)
@@ -124,7 +126,8 @@ from_client(struct session *s)
 		if (n < 0 && broken)
 			return -1;
 		if (n < 0 || write_back(s, span_of(s->p->scratch, (size_t)n)) < 0)
-			ended(s, &s->client_ended); /* a back end that is gone may have said something before */
+			ended(
+			    s, &s->client_ended); /* a back end that is gone may have said something before */
 		else if (s->ssl != NULL && !SSL_has_pending(s->ssl))
 			return 0; /* OpenSSL holds nothing: of what the kernel has, it tells */
 	}

@@ -33,8 +33,8 @@ bool sasl_begin(struct sasl *s, struct span mech);
 const char *sasl_challenge(const struct sasl *s);
 
 /*
- * The client's answer to the challenge, or its initial response, as base64. SASL_DONE: *l is filled; SASL_BAD with
- * *e (ERR_PEER). After these two no exchange is under way.
+ * The client's answer to the challenge, or its initial response, as base64. SASL_DONE: *l is filled; SASL_BAD
+ * with *e (ERR_PEER). After these two no exchange is under way.
  */
 enum sasl_next sasl_response(struct sasl *s, struct span base64, struct login *l, struct err *e);
 

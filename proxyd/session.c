@@ -1,8 +1,8 @@
 /*
  * session.c - a client from its first octet until it is logged in; the table of states is in proxyd.h.
  *
- * One function a state and event; each is the last thing its handler does, since the session may be gone when it
- * returns.
+ * One function a state and event; each is the last thing its handler does, since the session may be gone when
+ * it returns.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -23,12 +23,12 @@
 enum {
 	HEADER_MS = 10 * 1000,
 	HANDSHAKE_MS = 30 * 1000,
-	ANSWER_MS = 90 * 1000,		/* authd delays what it refuses */
+	ANSWER_MS = 90 * 1000, /* authd delays what it refuses */
 	CLOSING_MS = 10 * 1000,
 	LINGER_MS = 2 * 1000,
 	LINGER_ENDING_MS = 200,
 	IN_MAX = 2 * COMMAND_MAX,
-	OUT_MAX = 1024 * 1024,		/* answers to what IN_MAX can hold */
+	OUT_MAX = 1024 * 1024, /* answers to what IN_MAX can hold */
 };
 
 static void client_ready(struct watch *w, uint32_t events);
@@ -123,8 +123,8 @@ session_free(struct session *s)
 void
 session_end(struct session *s, const char *why)
 {
-	log_event(LOG_INFO, "proxyd.end", KV_S("sid", id_span(&s->sid)), KV_U("in", s->n_in), KV_U("out", s->n_out),
-	    KV_OPT("why", span_str(why)));
+	log_event(LOG_INFO, "proxyd.end", KV_S("sid", id_span(&s->sid)), KV_U("in", s->n_in),
+	    KV_U("out", s->n_out), KV_OPT("why", span_str(why)));
 	if (s->ssl != NULL) {
 		SSL_shutdown(s->ssl); /* says that it ends; does not wait */
 		ERR_clear_error();
@@ -322,8 +322,8 @@ backend_failed(struct session *s, const struct err *why)
 {
 	struct before *b = s->before;
 
-	log_event(LOG_WARN, "proxyd.refused", KV_S("sid", id_span(&s->sid)), KV_STR("program", s->p->protocol->backend),
-	    KV_ERR(why));
+	log_event(LOG_WARN, "proxyd.refused", KV_S("sid", id_span(&s->sid)),
+	    KV_STR("program", s->p->protocol->backend), KV_ERR(why));
 	if (s->ssl == NULL)
 		fcntl(s->client.fd, F_SETFL, O_RDWR | O_NONBLOCK);
 	link_free(b->backend);
@@ -337,8 +337,9 @@ log_login(const struct session *s, const struct authd_login_answer *a)
 	const struct before *b = s->before;
 
 	if (a->result == LOGIN_OK)
-		log_event(LOG_INFO, "proxyd.login", KV_S("sid", id_span(&s->sid)), KV_STR("protocol", s->p->protocol->name),
-		    KV_STR("client", b->client.ip), KV_S("login", a->login), KV_S("owner", a->owner),
+		log_event(LOG_INFO, "proxyd.login", KV_S("sid", id_span(&s->sid)),
+		    KV_STR("protocol", s->p->protocol->name), KV_STR("client", b->client.ip),
+		    KV_S("login", a->login), KV_S("owner", a->owner),
 		    KV_OPT("tls", span_str(s->ssl != NULL ? SSL_get_version(s->ssl) : NULL)));
 	else
 		log_event(LOG_INFO, "proxyd.login_failed", KV_S("sid", id_span(&s->sid)),
@@ -353,7 +354,8 @@ session_authd(struct session *s, struct ipc_in *in, const struct err *why)
 	struct err e = { 0 };
 
 	if (in == NULL || ipc_body(in, authd_login_answer, &a, &e) < 0) {
-		log_event(LOG_WARN, "proxyd.authd", KV_S("sid", id_span(&s->sid)), KV_ERR(in == NULL ? why : &e));
+		log_event(
+		    LOG_WARN, "proxyd.authd", KV_S("sid", id_span(&s->sid)), KV_ERR(in == NULL ? why : &e));
 		login_failed(s, LOGIN_TEMP, SPAN("Logins can't be checked now"));
 		return;
 	}
@@ -425,7 +427,8 @@ begin_tls(struct session *s)
 	struct before *b = s->before;
 
 	if (b->in.n > 0) {
-		log_event(LOG_WARN, "proxyd.injection", KV_S("sid", id_span(&s->sid)), KV_STR("client", b->client.ip));
+		log_event(LOG_WARN, "proxyd.injection", KV_S("sid", id_span(&s->sid)),
+		    KV_STR("client", b->client.ip));
 		buf_clear(&b->out);
 		say_bye(s, BYE_INJECTION);
 		return;
@@ -450,7 +453,7 @@ run_commands(struct session *s, bool *any)
 	}
 }
 
-/* For the next command. Its time begins when the one before was answered, and parts of it do not prolong it. */
+/* For the next command. Its time begins when the last was answered; parts of it do not prolong it. */
 static void
 wait_for_command(struct session *s, bool answered)
 {
@@ -541,8 +544,8 @@ handshake(struct session *s)
 	int rc = client_handshake(s, &events, &e);
 
 	if (rc < 0) {
-		log_event(LOG_INFO, "proxyd.tls_failed", KV_S("sid", id_span(&s->sid)), KV_STR("client", s->before->client.ip),
-		    KV_ERR(&e));
+		log_event(LOG_INFO, "proxyd.tls_failed", KV_S("sid", id_span(&s->sid)),
+		    KV_STR("client", s->before->client.ip), KV_ERR(&e));
 		session_end(s, "no TLS");
 		return;
 	}
@@ -565,7 +568,8 @@ admit(struct session *s)
 	addr_key(&b->client.peer, s->key);
 	s->counted = true;
 	if (peers_add(p->peers, s->key) > cfg.client_connections_max) {
-		log_event(LOG_WARN, "proxyd.busy", KV_STR("client", b->client.ip), KV_STR("limit", "client_connections_max"));
+		log_event(LOG_WARN, "proxyd.busy", KV_STR("client", b->client.ip),
+		    KV_STR("limit", "client_connections_max"));
 		peers_drop(p->peers, s->key); /* who is turned away does not keep others out */
 		s->counted = false;
 		if (p->tls == TLS_WRAPPED)
@@ -576,7 +580,8 @@ admit(struct session *s)
 	}
 	b->d.tls_offered = p->tls == TLS_OPTIONAL || p->tls == TLS_REQUIRED;
 	b->d.password_ok = p->tls != TLS_REQUIRED && p->tls != TLS_WRAPPED &&
-	    (strcmp(cfg.plain_auth, "always") == 0 || (strcmp(cfg.plain_auth, "trusted") == 0 && trusted));
+			   (strcmp(cfg.plain_auth, "always") == 0 ||
+			       (strcmp(cfg.plain_auth, "trusted") == 0 && trusted));
 	if (p->tls == TLS_WRAPPED)
 		next_tls(s);
 	else
@@ -726,8 +731,8 @@ session_drop_oldest(struct proxyd *p)
 {
 	struct session *s = p->oldest_waiting;
 
-	log_event(LOG_WARN, "proxyd.dropped", KV_S("sid", id_span(&s->sid)), KV_STR("client", s->before->client.ip),
-	    KV_STR("limit", "proxyd_waiting_max"));
+	log_event(LOG_WARN, "proxyd.dropped", KV_S("sid", id_span(&s->sid)),
+	    KV_STR("client", s->before->client.ip), KV_STR("limit", "proxyd_waiting_max"));
 	if (s->state == S_TALK && s->before->out.n == 0) {
 		p->protocol->bye(BYE_BUSY, &s->before->out);
 		flush(s);

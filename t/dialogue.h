@@ -1,6 +1,6 @@
 /*
- * dialogue.h - a dialogue of proxyd as data: what the client sends, what it is told, what is asked of the session.
- * Each case is run with all octets at once and with one at a time, which must come to the same.
+ * dialogue.h - a dialogue of proxyd as data: what the client sends, what it is told, what is asked of the
+ * session. Each case is run with all octets at once and with one at a time, which must come to the same.
  */
 #ifndef T_DIALOGUE_H
 #define T_DIALOGUE_H

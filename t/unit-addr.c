@@ -99,8 +99,8 @@ main(void)
 		struct addr a;
 
 		need(addr_parse(span_str(networks[i].addr), &a, NULL) == 0);
-		tap_ok(addr_in(&a, span_str(networks[i].list)) == networks[i].in, "%s %s \"%s\"", networks[i].addr,
-		    networks[i].in ? "in" : "not in", networks[i].list);
+		tap_ok(addr_in(&a, span_str(networks[i].list)) == networks[i].in, "%s %s \"%s\"",
+		    networks[i].addr, networks[i].in ? "in" : "not in", networks[i].list);
 	}
 	for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
 		struct err e = { 0 };

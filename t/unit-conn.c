@@ -19,7 +19,8 @@
 static const struct conn_opts opts = { .line_max = 20, .timeout_ms = 5000 };
 static const struct conn_opts strict = { .line_max = 20, .timeout_ms = 5000, .strict = true };
 
-/* What conn_line gives for an input, as text: "line|", "-" too long, "!" bare CR or LF, "~" gone, "." the end. */
+/* What conn_line gives for an input, as text: "line|", "-" too long, "!" bare CR or LF, "~" gone, "." the
+ * end. */
 static const struct {
 	const char *in, *loose, *strict;
 } lines[] = {
@@ -70,7 +71,8 @@ in_memory(void)
 
 			buf_clear(&b);
 			show(c, &b);
-			tap_span(buf_span(&b), span_str(s ? lines[i].strict : lines[i].loose), s ? "strict" : "loose");
+			tap_span(buf_span(&b), span_str(s ? lines[i].strict : lines[i].loose),
+			    s ? "strict" : "loose");
 			conn_free(c);
 		}
 	buf_free(&b);
@@ -103,12 +105,14 @@ output(void)
 	shutdown(fds[1], SHUT_WR);
 	tap_ok(conn_line(c, &line, &e) == 0, "the end");
 	n = recv(fds[1], got, sizeof got, MSG_DONTWAIT);
-	tap_span(span_of(got, n < 0 ? 0 : (size_t)n), SPAN("a!\r\nb!\r\nc!\r\n"), "and all answers left before the wait");
+	tap_span(span_of(got, n < 0 ? 0 : (size_t)n), SPAN("a!\r\nb!\r\nc!\r\n"),
+	    "and all answers left before the wait");
 	tap_ok(conn_in(c) == 9 && conn_out(c) == 12, "octets are counted");
 	need(conn_printf(c, &e, "%05000d", 7) == 0 && conn_flush(c, &e) == 0);
 	tap_ok(recv(fds[1], got, sizeof got, MSG_DONTWAIT) == 5000 && got[4999] == '7', "a long printf");
 	close(fds[1]);
-	tap_ok(conn_printf(c, &e, "x") == 0 && conn_flush(c, &e) < 0 && e.kind == ERR_GONE, "nobody reads: %s", e.text);
+	tap_ok(conn_printf(c, &e, "x") == 0 && conn_flush(c, &e) < 0 && e.kind == ERR_GONE,
+	    "nobody reads: %s", e.text);
 	conn_free(c);
 }
 
@@ -125,7 +129,8 @@ deadlines(void)
 
 	pair(fds);
 	c = conn_new(fds[0], &quick);
-	tap_ok(conn_line(c, &line, &e) < 0 && e.kind == ERR_GONE && conn_timed_out(c), "nothing comes: %s", e.text);
+	tap_ok(conn_line(c, &line, &e) < 0 && e.kind == ERR_GONE && conn_timed_out(c), "nothing comes: %s",
+	    e.text);
 	err_clear(&e);
 	if ((pid = fork()) == 0) {
 		for (int i = 0; i < 1000; i++) {
@@ -190,8 +195,8 @@ make_cert(int *cert_fd, int *key_fd)
 	X509_gmtime_adj(X509_getm_notBefore(x), 0);
 	X509_gmtime_adj(X509_getm_notAfter(x), 3600);
 	X509_set_pubkey(x, key);
-	X509_NAME_add_entry_by_txt(X509_get_subject_name(x), "CN", MBSTRING_ASC, (const unsigned char *)"mx.example", -1,
-	    -1, 0);
+	X509_NAME_add_entry_by_txt(
+	    X509_get_subject_name(x), "CN", MBSTRING_ASC, (const unsigned char *)"mx.example", -1, -1, 0);
 	X509_set_issuer_name(x, X509_get_subject_name(x));
 	need(X509_sign(x, key, EVP_sha256()) > 0 && PEM_write_bio_X509(bio, x) == 1);
 	n = BIO_get_mem_data(bio, &p);
@@ -216,9 +221,9 @@ server(int fd, const struct tls_ctx *t, int file, size_t size)
 	int rc;
 
 	rc = (t != NULL && conn_tls_accept(c, t, &e) < 0) || conn_printf(c, &e, "<") < 0 ||
-	    conn_sendfile(c, file, 0, size, &e) < 0 || conn_printf(c, &e, "|") < 0 ||
-	    conn_sendfile(c, file, 1, 1000, &e) < 0 || conn_printf(c, &e, ">\r\n") < 0 || conn_line(c, &line, &e) != 1 ||
-	    !span_eq(line, "thanks");
+	     conn_sendfile(c, file, 0, size, &e) < 0 || conn_printf(c, &e, "|") < 0 ||
+	     conn_sendfile(c, file, 1, 1000, &e) < 0 || conn_printf(c, &e, ">\r\n") < 0 ||
+	     conn_line(c, &line, &e) != 1 || !span_eq(line, "thanks");
 	if (rc != 0)
 		fprintf(stderr, "# server: %s\n", e.text);
 	rc |= conn_sendfile(c, file, size - 1, 2, &e) == 0 || e.kind != ERR_TEMP;
@@ -251,11 +256,14 @@ files(const struct tls_ctx *t, const struct tls_ctx *client)
 		tap_ok(span_starts(span_str(conn_tls(c)), "TLSv1.3 TLS_"), "TLS: %s", conn_tls(c));
 	}
 	well = conn_read(c, head, 1, &e) == 1 && head[0] == '<' && conn_read(c, got, sizeof got, &e) == 1 &&
-	    memcmp(got, data, sizeof data) == 0 && conn_read(c, head, 1, &e) == 1 && head[0] == '|' &&
-	    conn_read(c, got, 1000, &e) == 1 && memcmp(got, data + 1, 1000) == 0 && conn_read(c, head, 1, &e) == 1;
-	tap_ok(well && head[0] == '>', "files and text come in order%s %s", t != NULL ? ", by TLS" : "", e.text);
+	       memcmp(got, data, sizeof data) == 0 && conn_read(c, head, 1, &e) == 1 && head[0] == '|' &&
+	       conn_read(c, got, 1000, &e) == 1 && memcmp(got, data + 1, 1000) == 0 &&
+	       conn_read(c, head, 1, &e) == 1;
+	tap_ok(
+	    well && head[0] == '>', "files and text come in order%s %s", t != NULL ? ", by TLS" : "", e.text);
 	need(conn_read(c, head, 2, &e) == 1);
-	tap_ok(conn_printf(c, &e, "thanks\r\n") == 0 && conn_read(c, head, 1, &e) == 0, "then the end %s", e.text);
+	tap_ok(conn_printf(c, &e, "thanks\r\n") == 0 && conn_read(c, head, 1, &e) == 0, "then the end %s",
+	    e.text);
 	conn_free(c);
 	waitpid(pid, &status, 0);
 	tap_ok(status == 0, "and the server is content; a file too short is an error");
@@ -276,7 +284,8 @@ over_tls(void)
 	make_cert(&other_cert, &other_key);
 	t = tls_server(cert, key, &e);
 	tap_ok(t != NULL && tls_cert_end(t) > time(NULL) + 3000, "a server's context %s", e.text);
-	tap_ok(tls_server(cert, other_key, &e) == NULL && e.kind == ERR_PERM, "not with another's key: %s", e.text);
+	tap_ok(tls_server(cert, other_key, &e) == NULL && e.kind == ERR_PERM, "not with another's key: %s",
+	    e.text);
 	err_clear(&e);
 	tap_ok(tls_server(key, key, &e) == NULL && e.kind == ERR_PERM, "not without certificate: %s", e.text);
 	err_clear(&e);
@@ -294,7 +303,8 @@ over_tls(void)
 	}
 	close(fds[0]);
 	c = conn_new(fds[1], &opts);
-	tap_ok(conn_tls_connect(c, careful, "mx.example", &e) < 0, "a stranger's certificate, verified: %s", e.text);
+	tap_ok(conn_tls_connect(c, careful, "mx.example", &e) < 0, "a stranger's certificate, verified: %s",
+	    e.text);
 	err_clear(&e);
 	conn_free(c);
 	waitpid(pid, NULL, 0);
@@ -302,7 +312,8 @@ over_tls(void)
 	pair(fds);
 	need(write(fds[1], "EHLO not a handshake\r\n", 22) == 22);
 	c = conn_new(fds[0], &opts);
-	tap_ok(conn_tls_accept(c, t, &e) < 0 && e.kind == ERR_GONE, "text instead of a handshake: %s", e.text);
+	tap_ok(
+	    conn_tls_accept(c, t, &e) < 0 && e.kind == ERR_GONE, "text instead of a handshake: %s", e.text);
 	conn_free(c);
 	close(fds[1]);
 	tls_free(t);

@@ -18,8 +18,8 @@
 #include "ipc/wire.h"
 #include "t/tap.h"
 
-static const struct ipc_def *const defs[] = { &authd_def, &queue_def, &local_def, &remote_def, &dsn_def, &filterd_def,
-	&mimed_def, &session_def, &master_def };
+static const struct ipc_def *const defs[] = { &authd_def, &queue_def, &local_def, &remote_def, &dsn_def,
+	&filterd_def, &mimed_def, &session_def, &master_def };
 enum { DEFS = sizeof defs / sizeof defs[0], BIG = 1024 };
 
 /* The octets of a message with telling values in each field. */
@@ -53,10 +53,10 @@ is_field_end(const struct ipc_msg *msg, struct span body, size_t n)
 	size_t at = 0;
 
 	for (const struct ipc_field *f = msg->fields; f->type != IPC_END && at < n; f++)
-		at += f->type == IPC_u32 ? 4 :
-		    f->type == IPC_u64	 ? 8 :
-		    f->type == IPC_fd	 ? 1 :
-					   4 + wire_get32(body.p + at);
+		at += f->type == IPC_u32   ? 4
+		      : f->type == IPC_u64 ? 8
+		      : f->type == IPC_fd  ? 1
+					   : 4 + wire_get32(body.p + at);
 	return at == n;
 }
 
@@ -74,11 +74,13 @@ one_message(const struct ipc_def *def, const struct ipc_msg *msg)
 	buf_init(&b, 4096);
 	buf_init(&line, 4096);
 	make_body(msg, &b);
-	tap_ok(wire_read(msg, buf_span(&b), m, &wants_fd, &e) == 0, "%s.%s is read %s", def->name, msg->name, e.text);
+	tap_ok(wire_read(msg, buf_span(&b), m, &wants_fd, &e) == 0, "%s.%s is read %s", def->name, msg->name,
+	    e.text);
 	if (wants_fd)
 		wire_set_fd(msg, m, 5);
 	end = wire_write(msg, m, again);
-	tap_ok(wire_size(msg, m, &fd) == b.n && end == again + b.n && (b.n == 0 || memcmp(again, b.p, b.n) == 0),
+	tap_ok(
+	    wire_size(msg, m, &fd) == b.n && end == again + b.n && (b.n == 0 || memcmp(again, b.p, b.n) == 0),
 	    "%s.%s is written as it was read", def->name, msg->name);
 	tap_ok(fd == (wants_fd ? 5 : -1), "%s.%s: its descriptor is known", def->name, msg->name);
 	for (size_t n = 0; n < b.n; n++) {
@@ -87,7 +89,8 @@ one_message(const struct ipc_def *def, const struct ipc_msg *msg)
 
 		cut_well &= is_field_end(msg, buf_span(&b), n) ? rc == 0 : rc < 0 && why.kind == ERR_PEER;
 	}
-	tap_ok(cut_well, "%s.%s: cut off within a field it is refused, between fields it is an older version's", def->name,
+	tap_ok(cut_well,
+	    "%s.%s: cut off within a field it is refused, between fields it is an older version's", def->name,
 	    msg->name);
 	ipc_trace(def, msg->number, m, &line);
 	tap_ok(line.n > 0, "%s", line.p == NULL ? "no trace" : msg->name);
@@ -135,11 +138,14 @@ descriptors(void)
 	for (int i = 0; i < 3; i++) {
 		file[i] = new_file();
 		q.file = file[i];
-		need(ipc_send(a, queue_changed, &c, 1, &e) == 0 && ipc_send(a, queue_file, &q, (uint32_t)i, &e) == 0);
+		need(ipc_send(a, queue_changed, &c, 1, &e) == 0 &&
+		     ipc_send(a, queue_file, &q, (uint32_t)i, &e) == 0);
 	}
 	for (int i = 0; i < 3; i++) {
-		tap_ok(ipc_get(b, &in, &e) == 1 && in.number == queue_changed_no && in.fd == -1, "a frame without descriptor");
-		tap_ok(ipc_get(b, &in, &e) == 1 && in.number == queue_file_no && in.fd >= 0, "a frame with one %s", e.text);
+		tap_ok(ipc_get(b, &in, &e) == 1 && in.number == queue_changed_no && in.fd == -1,
+		    "a frame without descriptor");
+		tap_ok(ipc_get(b, &in, &e) == 1 && in.number == queue_file_no && in.fd >= 0,
+		    "a frame with one %s", e.text);
 		if (i == 1) {
 			int was = in.fd;
 
@@ -190,7 +196,8 @@ not_blocking(void)
 			need(ipc_flush(a, &e) == 0);
 			continue;
 		}
-		well &= in.id == seen && (in.fd >= 0) == (seen % 3 == 0) && in.body.n == 4 + sizeof big + 1 + 4;
+		well &= in.id == seen && (in.fd >= 0) == (seen % 3 == 0) &&
+			in.body.n == 4 + sizeof big + 1 + 4;
 		well &= in.fd < 0 || same_file(in.fd, file);
 		seen++;
 	}
@@ -216,10 +223,14 @@ hostile(void)
 		{ SPAN("\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"), "a length of 0" },
 		{ SPAN("\x07\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00"), "shorter than its head" },
 		{ SPAN("\x08\x00\x00\x00\x63\x00\x00\x00\x00\x00\x00\x00"), "an unknown number" },
-		{ SPAN("\x0c\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x05\x00\x00\x00"), "a span longer than the frame" },
-		{ SPAN("\x0c\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\xff\xff\xff\xff"), "a span of 4 GiB" },
-		{ SPAN("\x0c\x00\x00\x00\x01\x00\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00"), "not zero where zero stands" },
-		{ SPAN("\x08\x00\x00\x00\x02\x00\x00\x00\x00\x00\x00\x00"), "a message its role may not send" },
+		{ SPAN("\x0c\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x05\x00\x00\x00"),
+		    "a span longer than the frame" },
+		{ SPAN("\x0c\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\xff\xff\xff\xff"),
+		    "a span of 4 GiB" },
+		{ SPAN("\x0c\x00\x00\x00\x01\x00\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00"),
+		    "not zero where zero stands" },
+		{ SPAN("\x08\x00\x00\x00\x02\x00\x00\x00\x00\x00\x00\x00"),
+		    "a message its role may not send" },
 	};
 
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -252,13 +263,16 @@ static void
 stray_descriptors(void)
 {
 	static const char plain[] = "\x0c\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00";
-	static const char promised[] = "\x11\x00\x00\x00\x02\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x01\0\0\0\0";
+	static const char promised[] =
+	    "\x11\x00\x00\x00\x02\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x01\0\0\0\0";
 	union {
 		char octets[CMSG_SPACE(sizeof(int))];
 		struct cmsghdr align;
 	} control = { 0 };
 	struct iovec iov = { (void *)(uintptr_t)plain, 16 };
-	struct msghdr mh = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control };
+	struct msghdr mh = {
+		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control
+	};
 	struct err e = { 0 };
 	struct ipc_in in;
 	struct ipc *ch;
@@ -277,7 +291,8 @@ stray_descriptors(void)
 	pair(fds, 0);
 	ch = ipc_new(fds[0], &queue_def, ROLE_SMTPD, ROLE_QUEUE);
 	need(write(fds[1], promised, 21) == 21);
-	tap_ok(ipc_get(ch, &in, &e) < 0 && e.kind == ERR_PEER, "a promised descriptor is missing: %s", e.text);
+	tap_ok(
+	    ipc_get(ch, &in, &e) < 0 && e.kind == ERR_PEER, "a promised descriptor is missing: %s", e.text);
 	ipc_free(ch);
 	close(fds[1]);
 }
@@ -303,14 +318,16 @@ calls(void)
 	tap_ok(in.number == queue_stats_no && in.id == 1, "the request came");
 	ipc_send_refuse(a, 2, &why, &e);
 	tap_ok(ipc_call(b, queue_stats, &req, queue_stats_answer, &got, &e) < 0 && e.kind == ERR_PERM &&
-		strcmp(e.text, "no such thing") == 0,
+		   strcmp(e.text, "no such thing") == 0,
 	    "a refusal is the caller's error");
 	err_clear(&e);
 	ipc_send(a, queue_stats_answer, &answer, 77, &e);
-	tap_ok(ipc_call(b, queue_stats, &req, queue_stats_answer, &got, &e) < 0 && e.kind == ERR_PEER, "%s", e.text);
+	tap_ok(ipc_call(b, queue_stats, &req, queue_stats_answer, &got, &e) < 0 && e.kind == ERR_PEER, "%s",
+	    e.text);
 	err_clear(&e);
 	ipc_timeout(b, 20);
-	tap_ok(ipc_call(b, queue_stats, &req, queue_stats_answer, &got, &e) < 0 && e.kind == ERR_TEMP, "%s", e.text);
+	tap_ok(ipc_call(b, queue_stats, &req, queue_stats_answer, &got, &e) < 0 && e.kind == ERR_TEMP, "%s",
+	    e.text);
 	ipc_free(a);
 	ipc_free(b);
 }
@@ -328,7 +345,8 @@ lists(void)
 		need(ipc_pack(&authd_def, &list, authd_target, &t, &e) == 0);
 	rest = buf_span(&list);
 	for (int i = 0; i < 3; i++)
-		tap_ok(ipc_unpack(&authd_def, &rest, authd_target, &got, &e) == 1 && span_eq(got.addr, "a@b"), "an item");
+		tap_ok(ipc_unpack(&authd_def, &rest, authd_target, &got, &e) == 1 && span_eq(got.addr, "a@b"),
+		    "an item");
 	tap_ok(ipc_unpack(&authd_def, &rest, authd_target, &got, &e) == 0, "the end of the list");
 	rest = span_head(buf_span(&list), list.n - 1);
 	need(ipc_unpack(&authd_def, &rest, authd_target, &got, &e) == 1);
@@ -354,7 +372,8 @@ doors(void)
 	need(write(door[1], "x", 1) == 1);
 	theirs = ipc_answer(door[0], &e);
 	tap_ok(ours >= 0 && theirs >= 0, "a channel through a door %s", e.text);
-	tap_ok((fcntl(ours, F_GETFD) & fcntl(theirs, F_GETFD) & FD_CLOEXEC) != 0, "close-on-exec at both ends");
+	tap_ok(
+	    (fcntl(ours, F_GETFD) & fcntl(theirs, F_GETFD) & FD_CLOEXEC) != 0, "close-on-exec at both ends");
 	tap_ok(write(ours, "x", 1) == 1 && read(theirs, &c, 1) == 1 && c == 'x', "it carries octets");
 	tap_ok(ipc_answer(door[0], &e) == -1 && e.kind == ERR_NONE, "what is no dial is passed over");
 	close(ours);

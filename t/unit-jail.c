@@ -47,8 +47,9 @@ try_stat(void)
 static int
 connect_port(uint16_t port)
 {
-	struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = htons(port),
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_in in = {
+		.sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)
+	};
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
 
 	if (fd < 0)
@@ -114,7 +115,9 @@ try_new_namespace(void)
 static int
 try_exec_memory(void)
 {
-	return mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED ? 0 : errno;
+	return mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED
+		   ? 0
+		   : errno;
 }
 
 static int
@@ -204,7 +207,8 @@ try_sqlite(void)
 	if (rc == SQLITE_OK)
 		rc = sqlite3_exec(db,
 		    "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; CREATE TABLE IF NOT EXISTS t (x);"
-		    "BEGIN IMMEDIATE; INSERT INTO t VALUES (1); COMMIT; PRAGMA wal_checkpoint(TRUNCATE); VACUUM;",
+		    "BEGIN IMMEDIATE; INSERT INTO t VALUES (1); COMMIT; PRAGMA wal_checkpoint(TRUNCATE); "
+		    "VACUUM;",
 		    NULL, NULL, &why);
 	if (why != NULL)
 		printf("# sqlite: %s\n", why);
@@ -243,9 +247,11 @@ static const struct jail dialler = { .calls = JAIL_PAIR };
 static const struct jail forker = { .calls = JAIL_FORK };
 static const struct jail inet = { .calls = JAIL_INET };
 static const struct jail one_port = { .calls = JAIL_INET, .ports = { 1 } };
-__attribute__((unused)) static const struct jail small = { .calls = JAIL_STDIO, .memory_max = 40 * 1024 * 1024 };
+__attribute__((unused)) static const struct jail small = { .calls = JAIL_STDIO,
+	.memory_max = 40 * 1024 * 1024 };
 static const struct jail spool = { .calls = JAIL_FILES, .paths = { { "spool", JAIL_READ | JAIL_WRITE } } };
-static const struct jail spool_ro = { .calls = JAIL_FILES, .paths = { { "spool", JAIL_READ }, { "/no/such", JAIL_READ } } };
+static const struct jail spool_ro = { .calls = JAIL_FILES,
+	.paths = { { "spool", JAIL_READ }, { "/no/such", JAIL_READ } } };
 static const struct jail both = { .calls = JAIL_FILES,
 	.paths = { { "spool", JAIL_READ | JAIL_WRITE }, { "store", JAIL_READ | JAIL_WRITE } } };
 static const struct jail store = { .calls = JAIL_FILES | JAIL_SQLITE | JAIL_FORK | JAIL_CONFINE,
@@ -335,9 +341,11 @@ one_case(size_t i)
 		_exit(cases[i].try());
 	}
 	need(waitpid(pid, &status, 0) == pid);
-	got = WIFSIGNALED(status) ? (WTERMSIG(status) == SIGSYS ? KILLED : 1000 + WTERMSIG(status)) : WEXITSTATUS(status);
+	got = WIFSIGNALED(status) ? (WTERMSIG(status) == SIGSYS ? KILLED : 1000 + WTERMSIG(status))
+				  : WEXITSTATUS(status);
 	if (!tap_ok(got == cases[i].want, "%s", cases[i].name))
-		printf("# got %d (%s), want %d\n", got, got > 0 && got < 200 ? strerror(got) : "", cases[i].want);
+		printf("# got %d (%s), want %d\n", got, got > 0 && got < 200 ? strerror(got) : "",
+		    cases[i].want);
 }
 
 /* Nothing is left of root: in /proc it stands as an administrator would look. */
@@ -359,14 +367,16 @@ proc_status(void)
 			_exit(2);
 		if (strstr(text, "Seccomp:\t2") == NULL || strstr(text, "NoNewPrivs:\t1") == NULL)
 			_exit(3);
-		if (strstr(text, "CapEff:\t0000000000000000") == NULL || strstr(text, "CapPrm:\t0000000000000000") == NULL)
+		if (strstr(text, "CapEff:\t0000000000000000") == NULL ||
+		    strstr(text, "CapPrm:\t0000000000000000") == NULL)
 			_exit(4);
 		if (geteuid() == 0 || (getppid() != 0 && strstr(text, "Uid:\t0") != NULL))
 			_exit(5);
 		_exit(0);
 	}
 	need(waitpid(pid, &status, 0) == pid);
-	tap_ok(status == 0, "/proc shows Seccomp 2, NoNewPrivs 1, no capability, no root (%d)", WEXITSTATUS(status));
+	tap_ok(status == 0, "/proc shows Seccomp 2, NoNewPrivs 1, no capability, no root (%d)",
+	    WEXITSTATUS(status));
 }
 
 static void
@@ -382,8 +392,8 @@ static void
 instance(char *path)
 {
 	need(mkdtemp(path) != NULL && (dir = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC)) >= 0);
-	need(mkdirat(dir, "spool", 0777) == 0 && mkdirat(dir, "store", 0777) == 0 && mkdirat(dir, "store/a", 0777) == 0 &&
-	    mkdirat(dir, "store/b", 0777) == 0);
+	need(mkdirat(dir, "spool", 0777) == 0 && mkdirat(dir, "store", 0777) == 0 &&
+	     mkdirat(dir, "store/a", 0777) == 0 && mkdirat(dir, "store/b", 0777) == 0);
 	make_file("secret");
 	make_file("store/a/mail");
 	make_file("store/b/mail");
@@ -413,11 +423,13 @@ main(void)
 
 	printf("# kernel: %s\n", jail_missing()[0] != '\0' ? jail_missing() : "has it all");
 	instance(path);
-	tap_ok(jail_prepare(JAIL_FILES | JAIL_SQLITE, &e) == 0, "calls are compiled before they are needed %s", e.text);
+	tap_ok(jail_prepare(JAIL_FILES | JAIL_SQLITE, &e) == 0,
+	    "calls are compiled before they are needed %s", e.text);
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
 		one_case(i);
 	proc_status();
-	tap_ok(jail_become("no-such-user", NULL, &e) == (geteuid() == 0 ? -1 : 0), "a user that is not there: %s", e.text);
+	tap_ok(jail_become("no-such-user", NULL, &e) == (geteuid() == 0 ? -1 : 0),
+	    "a user that is not there: %s", e.text);
 	clean(path);
 	return tap_done();
 }

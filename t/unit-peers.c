@@ -29,7 +29,8 @@ main(void)
 	}
 	tap_ok(same, "each address is counted by itself");
 	for (unsigned n = 0; n < N; n++)
-		for (unsigned char key[16] = { 0, 0, 0, (unsigned char)(n >> 8), [15] = (unsigned char)n }; count[n] > 0; count[n]--)
+		for (unsigned char key[16] = { 0, 0, 0, (unsigned char)(n >> 8), [15] = (unsigned char)n };
+		     count[n] > 0; count[n]--)
 			peers_drop(p, key);
 	tap_ok(peers_add(p, (const unsigned char[16]){ 0 }) == 1, "and forgotten when it has none");
 	peers_free(p);

@@ -8,7 +8,8 @@ static const struct {
 	const char *name;
 } cases[] = {
 	{ "A: b\r\n\r\nc\r\n", "A: b\r\n\r\nc\r\n.\r\n", UINT64_MAX, "as it is" },
-	{ "A: b\r\n\r\n.\r\n..\r\n.c\r\n", "A: b\r\n\r\n..\r\n...\r\n..c\r\n.\r\n", UINT64_MAX, "dots are doubled" },
+	{ "A: b\r\n\r\n.\r\n..\r\n.c\r\n", "A: b\r\n\r\n..\r\n...\r\n..c\r\n.\r\n", UINT64_MAX,
+	    "dots are doubled" },
 	{ "A: b\n\n.\nc\n", "A: b\r\n\r\n..\r\nc\r\n.\r\n", UINT64_MAX, "a bare LF ends a line" },
 	{ "A: b\r\n\r\nc", "A: b\r\n\r\nc\r\n.\r\n", UINT64_MAX, "the last line gets an end" },
 	{ "A: b\r\n\r\nc\r", "A: b\r\n\r\nc\r\n.\r\n", UINT64_MAX, "or the half that it lacks" },

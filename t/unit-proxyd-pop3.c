@@ -8,7 +8,8 @@
 static const struct dialogue_case cases[] = {
 	{ "CAPA", PLAIN, SPAN("capa\r\n"),
 	    "+OK\r\n" CAPS "USER\r\nSASL PLAIN LOGIN\r\nIMPLEMENTATION Rookery\r\n.\r\n" },
-	{ "CAPA before TLS", OFFER, SPAN("CAPA\r\n"), "+OK\r\n" CAPS "STLS\r\nIMPLEMENTATION Rookery\r\n.\r\n" },
+	{ "CAPA before TLS", OFFER, SPAN("CAPA\r\n"),
+	    "+OK\r\n" CAPS "STLS\r\nIMPLEMENTATION Rookery\r\n.\r\n" },
 	{ "USER, PASS and QUIT at once", PLAIN, SPAN("USER u@x\r\nPASS  p w \r\nQUIT\r\nNOOP\r\n"),
 	    "+OK\r\n<LOGIN u@x|| p w >" NO "+OK goodbye\r\n<CLOSE>" },
 	{ "PASS comes second", PLAIN, SPAN("PASS x\r\n"), "-ERR USER comes first\r\n" },
@@ -20,12 +21,16 @@ static const struct dialogue_case cases[] = {
 	{ "with initial response", PLAIN, SPAN("AUTH PLAIN AHUAcA==\r\n"), "<LOGIN u||p>" NO },
 	{ "AUTH LOGIN", PLAIN, SPAN("AUTH LOGIN\r\ndQ==\r\ncA==\r\n"),
 	    "+ VXNlcm5hbWU6\r\n+ UGFzc3dvcmQ6\r\n<LOGIN u||p>" NO },
-	{ "cancelled", PLAIN, SPAN("AUTH PLAIN\r\n*\r\nQUIT\r\n"), "+ \r\n-ERR AUTH was cancelled\r\n+OK goodbye\r\n<CLOSE>" },
-	{ "which mechanisms", PLAIN, SPAN("AUTH\r\nAUTH X\r\n"), "+OK\r\nPLAIN\r\nLOGIN\r\n.\r\n-ERR there is no such mechanism\r\n" },
-	{ "three failures", PLAIN, SPAN("AUTH PLAIN AHUAcA==\r\nAUTH PLAIN AHUAcA==\r\nAUTH PLAIN AHUAcA==\r\nQUIT\r\n"),
+	{ "cancelled", PLAIN, SPAN("AUTH PLAIN\r\n*\r\nQUIT\r\n"),
+	    "+ \r\n-ERR AUTH was cancelled\r\n+OK goodbye\r\n<CLOSE>" },
+	{ "which mechanisms", PLAIN, SPAN("AUTH\r\nAUTH X\r\n"),
+	    "+OK\r\nPLAIN\r\nLOGIN\r\n.\r\n-ERR there is no such mechanism\r\n" },
+	{ "three failures", PLAIN,
+	    SPAN("AUTH PLAIN AHUAcA==\r\nAUTH PLAIN AHUAcA==\r\nAUTH PLAIN AHUAcA==\r\nQUIT\r\n"),
 	    "<LOGIN u||p>" NO "<LOGIN u||p>" NO "<LOGIN u||p>" NO "<CLOSE>" },
 	{ "what needs a login", PLAIN, SPAN("NOOP\r\nSTAT\r\nXYZZY\r\nRETR\r\n\r\n"),
-	    "-ERR log in first\r\n-ERR log in first\r\n-ERR unknown command\r\n-ERR wrong number of arguments to RETR\r\n"
+	    "-ERR log in first\r\n-ERR log in first\r\n-ERR unknown command\r\n-ERR wrong number of "
+	    "arguments to RETR\r\n"
 	    "-ERR unknown command\r\n" },
 };
 
@@ -54,7 +59,8 @@ static const struct {
 static const struct {
 	const char *word;
 	uint32_t number; /* 0: refused */
-} numbers[] = { { "1", 1 }, { "4294967295", 4294967295u }, { "4294967297", 0 }, { "0", 0 }, { "-1", 0 }, { "", 0 }, { "1x", 0 } };
+} numbers[] = { { "1", 1 }, { "4294967295", 4294967295u }, { "4294967297", 0 }, { "0", 0 }, { "-1", 0 },
+	{ "", 0 }, { "1x", 0 } };
 
 int
 main(void)
@@ -70,15 +76,16 @@ main(void)
 			continue;
 		}
 		tap_ok(rc == 0 && c.verb == (enum pop3_verb)lines[i].verb && c.words == lines[i].words &&
-			span_eq(c.arg, lines[i].arg) && span_eq(c.word[0], lines[i].word[0]) &&
-			span_eq(c.word[1], lines[i].word[1]),
+			   span_eq(c.arg, lines[i].arg) && span_eq(c.word[0], lines[i].word[0]) &&
+			   span_eq(c.word[1], lines[i].word[1]),
 		    "parsed: \"%s\"", lines[i].line);
 	}
 	for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
 		uint32_t n = 0;
 		int rc = pop3_number(span_str(numbers[i].word), &n, NULL);
 
-		tap_ok(numbers[i].number == 0 ? rc < 0 : rc == 0 && n == numbers[i].number, "number \"%s\"", numbers[i].word);
+		tap_ok(numbers[i].number == 0 ? rc < 0 : rc == 0 && n == numbers[i].number, "number \"%s\"",
+		    numbers[i].word);
 	}
 	return tap_done();
 }

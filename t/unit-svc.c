@@ -1,6 +1,6 @@
 /*
- * unit-svc - services from start to end. The test plays master: it starts itself again as a service, "each" (a
- * child per session) or "loop", and talks to it as master and clients do.
+ * unit-svc - services from start to end. The test plays master: it starts itself again as a service, "each"
+ * (a child per session) or "loop", and talks to it as master and clients do.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -33,8 +33,8 @@ session(struct svc *s, struct client *c)
 	struct span line;
 
 	svc_count("unit.sessions", 1);
-	conn_printf(conn, &e, "%s %s %s %s %zu\r\n", svc_name(s), c->ip, open("/etc/passwd", O_RDONLY) < 0 ? "jailed" : "free",
-	    svc_boot_id(s), strlen(c->sid.s));
+	conn_printf(conn, &e, "%s %s %s %s %zu\r\n", svc_name(s), c->ip,
+	    open("/etc/passwd", O_RDONLY) < 0 ? "jailed" : "free", svc_boot_id(s), strlen(c->sid.s));
 	while (!svc_ending() && conn_line(conn, &line, &e) == 1)
 		conn_printf(conn, &e, "%.*s\r\n", SPAN_ARG(line));
 	if (svc_ending())
@@ -63,7 +63,9 @@ static const struct jail jail = { .calls = JAIL_ACCEPT | JAIL_FORK | JAIL_PAIR }
 static int
 each_main(int argc, char **argv)
 {
-	static const struct svc_each each = { .client = session, .dialled = answer, .busy = "421 too many\r\n" };
+	static const struct svc_each each = {
+		.client = session, .dialled = answer, .busy = "421 too many\r\n"
+	};
 	struct svc *s = svc_start(argc, argv, ROLE_AUTHD);
 
 	svc_confine(s, &jail);
@@ -115,8 +117,9 @@ listen_any(uint16_t *port)
 	struct addr a;
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
 
-	need(addr_parse(SPAN("127.0.0.1:0"), &a, NULL) == 0 && bind(fd, (struct sockaddr *)&a.ss, a.len) == 0 &&
-	    listen(fd, 10) == 0 && getsockname(fd, (struct sockaddr *)&a.ss, &a.len) == 0);
+	need(addr_parse(SPAN("127.0.0.1:0"), &a, NULL) == 0 &&
+	     bind(fd, (struct sockaddr *)&a.ss, a.len) == 0 && listen(fd, 10) == 0 &&
+	     getsockname(fd, (struct sockaddr *)&a.ss, &a.len) == 0);
 	*port = addr_port(&a);
 	return fd;
 }
@@ -126,18 +129,21 @@ start(const char *name, const char *env)
 {
 	struct started st = { .pid = -1 };
 	int channel[2], door[2], log[2];
-	char fds[200], option[] = "client_connections_max=2", d[] = "-d", s[] = "-s", o[] = "-o", program[] = "unit-svc";
+	char fds[200], option[] = "client_connections_max=2", d[] = "-d", s[] = "-s", o[] = "-o",
+		       program[] = "unit-svc";
 	char service[20];
 
-	need(socketpair(AF_UNIX, SOCK_STREAM, 0, channel) == 0 && socketpair(AF_UNIX, SOCK_SEQPACKET, 0, door) == 0 &&
-	    socketpair(AF_UNIX, SOCK_SEQPACKET, 0, log) == 0);
+	need(socketpair(AF_UNIX, SOCK_STREAM, 0, channel) == 0 &&
+	     socketpair(AF_UNIX, SOCK_SEQPACKET, 0, door) == 0 &&
+	     socketpair(AF_UNIX, SOCK_SEQPACKET, 0, log) == 0);
 	st.listener = listen_any(&st.port);
-	snprintf(fds, sizeof fds, "dir=%d log=%d master=%d listen=%d serve:smtpd=%d", dir, log[1], channel[1], st.listener,
-	    door[1]);
+	snprintf(fds, sizeof fds, "dir=%d log=%d master=%d listen=%d serve:smtpd=%d", dir, log[1], channel[1],
+	    st.listener, door[1]);
 	snprintf(service, sizeof service, "%s", name);
 	fflush(stdout);
 	if ((st.pid = fork()) == 0) {
-		char *argv[] = { program, d, dir_name, s, service, strcmp(name, "each") == 0 ? o : NULL, option, NULL };
+		char *argv[] = { program, d, dir_name, s, service, strcmp(name, "each") == 0 ? o : NULL,
+			option, NULL };
 
 		fcntl(channel[0], F_SETFD, FD_CLOEXEC);
 		fcntl(door[0], F_SETFD, FD_CLOEXEC);
@@ -177,13 +183,15 @@ ready(struct started *st, const char *wrong)
 	struct err e = { 0 };
 
 	return next(st, master_ready_no, &in) && ipc_body(&in, master_ready, &r, &e) == 0 &&
-	    (wrong == NULL ? r.wrong.n == 0 : span_find(r.wrong, span_str(wrong)) >= 0);
+	       (wrong == NULL ? r.wrong.n == 0 : span_find(r.wrong, span_str(wrong)) >= 0);
 }
 
 static struct conn *
 dial_tcp(const struct started *st)
 {
-	struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = htons(st->port), .sin_addr.s_addr = htonl(0x7f000001) };
+	struct sockaddr_in in = {
+		.sin_family = AF_INET, .sin_port = htons(st->port), .sin_addr.s_addr = htonl(0x7f000001)
+	};
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
 
 	need(connect(fd, (struct sockaddr *)&in, sizeof in) == 0);
@@ -309,10 +317,11 @@ loop(void)
 	tap_ok(ready(&st, NULL) && greeted(&st, "loop 6"), "one without is taken over in place");
 	close(r.config);
 	while (next(&st, master_counters_no, &in) && ipc_body(&in, master_counters, &counters, &e) == 0 &&
-	    counters.total < 3)
+	       counters.total < 3)
 		;
 	tap_ok(counters.total == 3 && counters.sessions == 3 &&
-		span_find(counters.text, SPAN("unit.greetings 3\n")) >= 0 && span_find(counters.text, SPAN("unit.reloads 1\n")) >= 0,
+		   span_find(counters.text, SPAN("unit.greetings 3\n")) >= 0 &&
+		   span_find(counters.text, SPAN("unit.reloads 1\n")) >= 0,
 	    "counters come to master");
 	need(recv(st.log, line, sizeof line - 1, 0) > 0);
 	tap_ok(strstr(line, "info unit.greet client=127.0.0.1\n") != NULL, "and log lines");
@@ -327,9 +336,10 @@ main(int argc, char **argv)
 
 	if (getenv("ROOKERY_FDS") != NULL)
 		return strcmp(argv[4], "each") == 0 ? each_main(argc, argv) : loop_main(argc, argv);
-	need(mkdtemp(dir_name) != NULL && (dir = open(dir_name, O_PATH | O_DIRECTORY)) >= 0 && mkdirat(dir, "etc", 0755) == 0);
+	need(mkdtemp(dir_name) != NULL && (dir = open(dir_name, O_PATH | O_DIRECTORY)) >= 0 &&
+	     mkdirat(dir, "etc", 0755) == 0);
 	need((fd = openat(dir, "etc/rookery.cf", O_WRONLY | O_CREAT, 0644)) >= 0 &&
-	    dprintf(fd, "client_connections_max = 5\n") > 0);
+	     dprintf(fd, "client_connections_max = 5\n") > 0);
 	close(fd);
 	each();
 	loop();

@@ -68,7 +68,8 @@ addr_parse(struct span text, struct addr *out, struct err *e)
 		host = span_of(host.p + 1, host.n - 2);
 	n = span_eq(host, "*") && !brackets ? 16 : parse_ip(host, ip); /* [::] takes both families */
 	if (n == 0 || (n == 16) != (brackets || span_eq(host, "*")))
-		return err_set(e, ERR_PERM, "\"%.*s\" is not address:port (IPv6 in brackets)", SPAN_ARG(text));
+		return err_set(
+		    e, ERR_PERM, "\"%.*s\" is not address:port (IPv6 in brackets)", SPAN_ARG(text));
 	set_ip(out, ip, n, (uint16_t)port);
 	return 0;
 }
@@ -125,9 +126,9 @@ addr_port(const struct addr *a)
 {
 	if (a->len == 0)
 		return 0;
-	return a->ss.ss_family == AF_INET ? ntohs(v4(a)->sin_port) :
-	    a->ss.ss_family == AF_INET6	  ? ntohs(v6(a)->sin6_port) :
-					    0;
+	return a->ss.ss_family == AF_INET    ? ntohs(v4(a)->sin_port)
+	       : a->ss.ss_family == AF_INET6 ? ntohs(v6(a)->sin6_port)
+					     : 0;
 }
 
 bool
@@ -138,7 +139,7 @@ addr_loopback(const struct addr *a)
 
 struct network {
 	unsigned char ip[16];
-	size_t n;		/* octets of ip */
+	size_t n; /* octets of ip */
 	uint32_t bits;
 };
 
@@ -153,7 +154,8 @@ parse_network(struct span text, struct network *net, struct err *e)
 	if ((net->n = parse_ip(host, net->ip)) == 0)
 		return err_set(e, ERR_PERM, "\"%.*s\" is not a network", SPAN_ARG(text));
 	net->bits = (uint32_t)net->n * 8;
-	if (slash >= 0 && (span_u32(span_from(text, (size_t)slash + 1), &net->bits, NULL) < 0 || net->bits > net->n * 8))
+	if (slash >= 0 &&
+	    (span_u32(span_from(text, (size_t)slash + 1), &net->bits, NULL) < 0 || net->bits > net->n * 8))
 		return err_set(e, ERR_PERM, "\"%.*s\": the number behind / is wrong", SPAN_ARG(text));
 	return 0;
 }

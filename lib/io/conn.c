@@ -25,26 +25,26 @@
 
 enum {
 	READ_SIZE = 64 * 1024,
-	OUT_FULL = 32 * 1024,	/* output goes out when there is more */
+	OUT_FULL = 32 * 1024, /* output goes out when there is more */
 	OUT_MAX = 16 * 1024 * 1024,
-	COPY_MAX = 32 * 1024,	/* up to here a file region is read and leaves with what stands around it */
+	COPY_MAX = 32 * 1024, /* up to here a file region is read and leaves with what stands around it */
 };
 
 struct conn {
-	int fd;			/* -1: in memory */
+	int fd; /* -1: in memory */
 	SSL *ssl;
 	struct conn_opts o;
 	uint64_t receive_ms, send_ms; /* what the socket was told; 0: nothing yet */
 	bool eof, timed_out, bare;
 
 	struct buf in;
-	size_t used;		/* octets of in that were given out */
+	size_t used; /* octets of in that were given out */
 	struct buf out;
 	uint64_t n_in, n_out;
 	char tls[96];
 
-	struct span memory;	/* fd -1: what is yet to be read */
-	struct buf sent;	/* fd -1: what was written */
+	struct span memory; /* fd -1: what is yet to be read */
+	struct buf sent;    /* fd -1: what was written */
 };
 
 static struct conn *
@@ -388,7 +388,8 @@ send_plain(struct conn *c, struct span a, struct span b, int flags, struct err *
 
 	while (a.n + b.n > 0) {
 		struct iovec iov[2] = { { (void *)(uintptr_t)a.p, a.n }, { (void *)(uintptr_t)b.p, b.n } };
-		struct msghdr mh = { .msg_iov = a.n > 0 ? iov : iov + 1, .msg_iovlen = a.n > 0 && b.n > 0 ? 2 : 1 };
+		struct msghdr mh = { .msg_iov = a.n > 0 ? iov : iov + 1,
+			.msg_iovlen = a.n > 0 && b.n > 0 ? 2 : 1 };
 		ssize_t n = sendmsg(c->fd, &mh, MSG_NOSIGNAL | flags | wait);
 
 		if (n < 0 && errno == EAGAIN && wait != 0) {
@@ -479,7 +480,8 @@ copy_file(struct conn *c, int fd, uint64_t offset, size_t n, struct err *e)
 		if (got < 0 && errno == EINTR)
 			continue;
 		if (got <= 0)
-			return err_set(e, ERR_TEMP, "file: %s", got < 0 ? strerror(errno) : "shorter than it should be");
+			return err_set(
+			    e, ERR_TEMP, "file: %s", got < 0 ? strerror(errno) : "shorter than it should be");
 		to += got;
 		c->out.n += (size_t)got;
 		offset += (uint64_t)got;
@@ -580,7 +582,8 @@ conn_tls_connect(struct conn *c, const struct tls_ctx *t, const char *name, stru
 		return -1;
 	/* SSL_set_tlsext_host_name, the macro of this, casts const away, which clang will not have. */
 	if (name != NULL && (SSL_ctrl(c->ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name,
-		(void *)(uintptr_t)name) != 1 || SSL_set1_host(c->ssl, name) != 1))
+				 (void *)(uintptr_t)name) != 1 ||
+				SSL_set1_host(c->ssl, name) != 1))
 		return tls_err(e, ERR_PERM, name);
 	return handshake(c, SSL_connect, e);
 }

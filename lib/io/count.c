@@ -25,7 +25,8 @@ static struct slot *slots;
 void
 counters_open(void)
 {
-	void *p = mmap(NULL, SLOTS * sizeof *slots, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	void *p = mmap(
+	    NULL, SLOTS * sizeof *slots, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
 	need(p != MAP_FAILED);
 	slots = p;
@@ -66,8 +67,10 @@ counters_text(struct buf *out)
 		if (atomic_load(&c->state) != NAMED)
 			continue;
 		memcpy(name, c->name, sizeof name);
-		while (n < sizeof name - 1 && (ascii_isalnum(name[n]) || name[n] == '.' || name[n] == '_' || name[n] == '-'))
+		while (n < sizeof name - 1 &&
+		       (ascii_isalnum(name[n]) || name[n] == '.' || name[n] == '_' || name[n] == '-'))
 			n++;
-		buf_printf(out, NULL, "%.*s %llu\n", (int)n, name, (unsigned long long)atomic_load(&c->value));
+		buf_printf(
+		    out, NULL, "%.*s %llu\n", (int)n, name, (unsigned long long)atomic_load(&c->value));
 	}
 }

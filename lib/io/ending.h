@@ -12,7 +12,8 @@
 
 bool svc_ending(void);
 
-/* Handle SIGTERM from now on. fd (-1: none): a client's socket; what waits to be written to it still goes out. */
+/* Handle SIGTERM from now on. fd (-1: none): a client's socket; what waits to be written to it still goes
+ * out. */
 void ending_on_term(int fd);
 
 /* The same for another descriptor, once SIGTERM is handled. */

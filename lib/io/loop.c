@@ -15,7 +15,7 @@ enum { EVENTS = 128, IDLE_MAX = 4 };
  * its watch went away finds another generation and is dropped.
  */
 struct slot {
-	struct watch *w;	/* NULL: free */
+	struct watch *w; /* NULL: free */
 	uint32_t generation;
 	uint32_t next_free;
 };
@@ -24,12 +24,12 @@ struct loop {
 	int epoll;
 	bool stopping;
 	uint64_t now_ms;
-	uint64_t (*clock)(void);	/* NULL: the real one */
+	uint64_t (*clock)(void); /* NULL: the real one */
 
-	struct slot *slots;		/* slot 0 is never used */
+	struct slot *slots; /* slot 0 is never used */
 	uint32_t slots_n, slots_cap, free_slot;
 
-	struct timer **heap;		/* heap[1] is due first */
+	struct timer **heap; /* heap[1] is due first */
 	uint32_t heap_n, heap_cap;
 
 	struct {
@@ -203,7 +203,8 @@ timers_due(struct loop *l)
 {
 	uint64_t now = l->now_ms;
 
-	for (uint32_t most = l->heap_n; most > 0 && l->heap_n > 0 && l->heap[1]->at_ms <= now && !l->stopping; most--) {
+	for (uint32_t most = l->heap_n; most > 0 && l->heap_n > 0 && l->heap[1]->at_ms <= now && !l->stopping;
+	     most--) {
 		struct timer *t = l->heap[1];
 
 		timer_remove(l, t);

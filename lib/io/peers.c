@@ -10,7 +10,8 @@ struct peer {
 };
 
 struct peers {
-	unsigned char secret[crypto_shorthash_KEYBYTES]; /* so that nobody can make all clients share a chain */
+	unsigned char
+	    secret[crypto_shorthash_KEYBYTES]; /* so that nobody can make all clients share a chain */
 	struct peer **chain;
 	uint32_t mask, n;
 };

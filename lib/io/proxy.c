@@ -3,7 +3,7 @@
 #include <netinet/in.h>
 
 enum {
-	V1_MAX = 107,	/* with its CR LF (2.1) */
+	V1_MAX = 107, /* with its CR LF (2.1) */
 	V2_HEAD = 16,
 	V2_LOCAL = 0x20,
 	V2_PROXY = 0x21,

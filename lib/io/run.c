@@ -5,8 +5,8 @@
  *   client connects              fns->client                   a child, or `busy`
  *   someone dials                fns->dialled                  a child
  *   master_reload, master_file   cfg and TLS anew, then `reloaded`
- *   master_drain, SIGTERM        listeners and doors are left alone; fns->drain, or the children's end is awaited
- *   a child ended                svc_on_exit                   it is taken off the list
+ *   master_drain, SIGTERM        listeners and doors are left alone; fns->drain, or the children's end is
+ * awaited a child ended                svc_on_exit                   it is taken off the list
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -21,10 +21,10 @@
 #include "io/service.h"
 
 enum {
-	COUNTERS_MS = 1000,	/* counters go to master so long after a change */
-	LOG_MS = 200,		/* lines go to master so long after the first of them */
-	ACCEPT_PAUSE_MS = 500,	/* when descriptors or memory are out */
-	ACCEPT_BURST = 16,	/* clients a turn, of a loop program */
+	COUNTERS_MS = 1000,    /* counters go to master so long after a change */
+	LOG_MS = 200,          /* lines go to master so long after the first of them */
+	ACCEPT_PAUSE_MS = 500, /* when descriptors or memory are out */
+	ACCEPT_BURST = 16,     /* clients a turn, of a loop program */
 };
 
 /* ---- clients */
@@ -267,7 +267,8 @@ reap(struct svc *s)
 
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
 		if (WIFSIGNALED(status))
-			log_event(LOG_ERROR, "svc.child_died", KV_I("pid", pid), KV_I("signal", WTERMSIG(status)));
+			log_event(
+			    LOG_ERROR, "svc.child_died", KV_I("pid", pid), KV_I("signal", WTERMSIG(status)));
 		if (s->each != NULL)
 			each_exit(s, pid);
 		else if (s->on_exit != NULL)
@@ -358,7 +359,7 @@ service_begin(struct svc *s)
 	struct err e = { 0 };
 
 	need((s->each == NULL || (s->each->client != NULL || s->listeners_n == 0)) &&
-	    (s->fns == NULL || (s->fns->client != NULL || s->listeners_n == 0)));
+	     (s->fns == NULL || (s->fns->client != NULL || s->listeners_n == 0)));
 	s->log_due = (struct timer){ .due = send_log };
 	s->counters_due = (struct timer){ .due = send_counters, .arg = s };
 	s->accept_again = (struct timer){ .due = accept_again, .arg = s };

@@ -11,8 +11,8 @@
 struct listener {
 	struct svc *s;
 	int fd;
-	struct addr addr;	/* what it is bound to */
-	bool any;		/* to all addresses: which one, only the connection tells */
+	struct addr addr; /* what it is bound to */
+	bool any;         /* to all addresses: which one, only the connection tells */
 	struct watch w;
 };
 
@@ -34,10 +34,10 @@ struct child {
 	struct svc *s;
 	pid_t pid;
 	unsigned char key[16]; /* addr_key of its client; all zero when dialled, or idle */
-	int control;	       /* SOCK_SEQPACKET: it says when it is idle, we send the next client; -1: none */
-	struct watch w;	       /* on control */
-	uint64_t idle_ms;      /* since when, on the loop's clock; 0: it has a session */
-	bool stale;	       /* from before a reload: no next client */
+	int control;      /* SOCK_SEQPACKET: it says when it is idle, we send the next client; -1: none */
+	struct watch w;   /* on control */
+	uint64_t idle_ms; /* since when, on the loop's clock; 0: it has a session */
+	bool stale;       /* from before a reload: no next client */
 };
 
 struct svc {
@@ -63,11 +63,11 @@ struct svc {
 	struct timer log_due, counters_due, accept_again;
 	uint32_t sessions;
 	uint64_t total;
-	bool changed;		/* master has not heard of the last change of the counters */
+	bool changed; /* master has not heard of the last change of the counters */
 
-	struct tls_ctx *tls;	/* NULL: the program does not speak it */
-	struct ipc *keyd;	/* sign.c; this process's own, NULL until it is needed */
-	uint32_t files_due;	/* master_file messages that are still to come */
+	struct tls_ctx *tls; /* NULL: the program does not speak it */
+	struct ipc *keyd;    /* sign.c; this process's own, NULL until it is needed */
+	uint32_t files_due;  /* master_file messages that are still to come */
 	int reload_config, reload_cert, reload_key, reload_filters; /* -1: not come */
 
 	bool serving, draining, linear; /* linear: a child that runs one session */
@@ -76,7 +76,7 @@ struct svc {
 	void (*on_exit)(struct svc *s, pid_t pid, int status);
 	struct child **children;
 	size_t children_n, children_cap, idle_n;
-	struct timer idle_due;	/* children that are idle too long */
+	struct timer idle_due; /* children that are idle too long */
 };
 
 /* Ends the process with a log line, exit 69. */
@@ -105,8 +105,8 @@ void each_drain(struct svc *s, bool now);
 void each_reloaded(struct svc *s);
 
 /* How a child gets its next client (reuse.c): the client travels as its struct and its descriptor. */
-int reuse_send(int control, const struct client *c);	/* 0, or -1: that child is gone */
-void reuse_begin(int control);			 /* in the child, once */
+int reuse_send(int control, const struct client *c); /* 0, or -1: that child is gone */
+void reuse_begin(int control);                       /* in the child, once */
 /* In the child: say that we are idle, wait. True with *c filled; false when there will be no more. */
 bool reuse_wait(int control, struct client *c);
 

@@ -7,8 +7,8 @@
  * master starts BIN/PROGRAM -d DIR -s SERVICE [-o key=value ...] with two variables in the environment:
  *
  *   ROOKERY_FDS   dir=N log=N master=N config=N listen=N ... door:PROGRAM[/K]=N ... serve:ROLE=N ...
- *                 dir: O_PATH of DIR; config: the text of rookery.cf in force (else DIR/etc/rookery.cf is read)
- *   ROOKERY_ENV   user=NAME group=NAME limit=N instance=K boot=ID
+ *                 dir: O_PATH of DIR; config: the text of rookery.cf in force (else DIR/etc/rookery.cf is
+ * read) ROOKERY_ENV   user=NAME group=NAME limit=N instance=K boot=ID
  *
  * Every other descriptor but 0, 1, 2 is closed.
  */
@@ -139,7 +139,8 @@ inherit_all(struct svc *s, struct span items, int *log_fd, uint32_t *highest)
 		ssize_t eq = span_rchr(item, '=');
 		uint32_t fd;
 
-		if (eq < 0 || span_u32(span_from(item, (size_t)eq + 1), &fd, NULL) < 0 || fd >= FD_MAX || fd <= STDERR_FILENO)
+		if (eq < 0 || span_u32(span_from(item, (size_t)eq + 1), &fd, NULL) < 0 || fd >= FD_MAX ||
+		    fd <= STDERR_FILENO)
 			usage(s->program);
 		/* master's end is non-blocking for us before ipc_new looks */
 		if (span_starts(item, "master="))
@@ -175,8 +176,9 @@ environment(struct svc *s, struct span items)
 			s->group = text;
 		else if (span_eq(name, "boot"))
 			s->boot = text;
-		else if (span_eq(name, "limit") ? span_u32(value, &s->limit, NULL) < 0 :
-						  !span_eq(name, "instance") || span_u32(value, &s->instance, NULL) < 0)
+		else if (span_eq(name, "limit")
+			     ? span_u32(value, &s->limit, NULL) < 0
+			     : !span_eq(name, "instance") || span_u32(value, &s->instance, NULL) < 0)
 			usage(s->program);
 	}
 }
@@ -410,7 +412,8 @@ log_jail(const struct jail *jail)
 	buf_init(&paths, SIZE_MAX);
 	for (size_t i = 0; i < sizeof jail->paths / sizeof jail->paths[0] && jail->paths[i].name != NULL; i++)
 		buf_printf(&paths, NULL, "%s%s:%s%s", i > 0 ? " " : "", jail->paths[i].name,
-		    (jail->paths[i].rights & JAIL_READ) != 0 ? "r" : "", (jail->paths[i].rights & JAIL_WRITE) != 0 ? "w" : "");
+		    (jail->paths[i].rights & JAIL_READ) != 0 ? "r" : "",
+		    (jail->paths[i].rights & JAIL_WRITE) != 0 ? "w" : "");
 	log_event(LOG_DEBUG, "svc.jail", KV_U("calls", jail->calls), KV_S("paths", buf_span(&paths)),
 	    KV_U("memory_max", jail->memory_max), KV_U("file_max", jail->file_max), KV_U("uid", geteuid()));
 	if (jail_missing()[0] != '\0')
@@ -475,7 +478,8 @@ close_reload(struct svc *s)
 	}
 }
 
-/* Where the descriptor of a file that comes with a reload is kept, svc_file's too; NULL: we know no such file. */
+/* Where the descriptor of a file that comes with a reload is kept, svc_file's too; NULL: we know no such
+ * file. */
 static int *
 reload_file(struct svc *s, struct span key)
 {

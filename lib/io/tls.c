@@ -9,7 +9,7 @@
 
 enum { PEM_MAX = 1024 * 1024 };
 
-/* AEAD first, then what clients of ten years ago have; each with forward secrecy. TLS 1.3 has its own list. */
+/* AEAD first, then what clients of ten years ago have; all with forward secrecy. TLS 1.3 has its own. */
 static const char ciphers[] = "ECDHE+AESGCM:ECDHE+CHACHA20:DHE+AESGCM:ECDHE+AES:!aNULL:!eNULL";
 
 struct tls_ctx {
@@ -40,9 +40,9 @@ ctx_new(const SSL_METHOD *method, struct err *e)
 		return NULL;
 	}
 	SSL_CTX_set_min_proto_version(t->ssl, TLS1_2_VERSION);
-	SSL_CTX_set_options(t->ssl,
-	    SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE |
-		SSL_OP_IGNORE_UNEXPECTED_EOF); /* mail protocols say themselves where they end */
+	SSL_CTX_set_options(
+	    t->ssl, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE |
+			SSL_OP_IGNORE_UNEXPECTED_EOF); /* mail protocols say themselves where they end */
 	/* read_ahead: one read for a record and its head, not two. */
 	SSL_CTX_set_mode(t->ssl,
 	    SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);

@@ -20,18 +20,18 @@
 #include "ipc/wire.h"
 
 enum {
-	HEAD = 12,		   /* length, number, zero, id */
+	HEAD = 12, /* length, number, zero, id */
 	READ_AHEAD = 16 * 1024,
-	KEEP = 64 * 1024,	   /* an empty buffer larger than this is given back */
+	KEEP = 64 * 1024, /* an empty buffer larger than this is given back */
 	UNSENT_MAX = 8 * 1024 * 1024,
-	FDS_MAX = 64,		   /* descriptors that came and whose frame has not been asked for */
+	FDS_MAX = 64, /* descriptors that came and whose frame has not been asked for */
 	TIMEOUT_MS = 30 * 1000,
 };
 
 /* A descriptor that waits, and a place in a stream of octets counted from the channel's start. */
 struct riding {
 	int fd;
-	uint64_t at;		   /* output: the frame's first octet; input: behind the octets it came with */
+	uint64_t at; /* output: the frame's first octet; input: behind the octets it came with */
 	struct riding *next;
 };
 
@@ -44,14 +44,14 @@ struct ipc {
 	uint32_t last_id;
 
 	struct buf in;
-	size_t used;		   /* octets of in that are frames already given out */
-	uint64_t received;	   /* octets in all */
+	size_t used;       /* octets of in that are frames already given out */
+	uint64_t received; /* octets in all */
 	struct riding *came;
 	size_t came_n;
-	int current;		   /* descriptor of the frame given out last; -1: none, or taken */
+	int current; /* descriptor of the frame given out last; -1: none, or taken */
 
 	struct buf out;
-	size_t sent;		   /* octets of out that are gone */
+	size_t sent; /* octets of out that are gone */
 	uint64_t sent_total;
 	struct riding *leaving;
 };
@@ -206,7 +206,8 @@ out_gone(struct ipc *ch, size_t n)
 	forget(&ch->out);
 }
 
-/* What may go with the next sendmsg: it starts with the frame of `rider` (-1: none), and ends before the next. */
+/* What may go with the next sendmsg: it starts with the frame of `rider` (-1: none), and ends before the
+ * next. */
 static struct span
 out_next(const struct ipc *ch, int *rider)
 {
@@ -298,7 +299,8 @@ ipc_send_(struct ipc *ch, uint32_t number, const void *m, uint32_t id, struct er
 		return err_set(e, ERR_PEER, "%s: larger than a frame may be", msg->name);
 	if (ch->out.n - ch->sent > UNSENT_MAX)
 		return err_set(e, ERR_GONE, "%s: the other end does not read", ch->def->name);
-	if (ch->sent > ch->out.n / 2) { /* not at every flush, so that a long queue is not moved for each frame */
+	if (ch->sent >
+	    ch->out.n / 2) { /* not at every flush, so that a long queue is not moved for each frame */
 		buf_consume(&ch->out, ch->sent);
 		ch->sent = 0;
 	}
@@ -333,7 +335,9 @@ receive(struct ipc *ch, size_t room, struct err *e)
 	} control;
 	char *to = buf_room(&ch->in, NULL, room);
 	struct iovec iov = { to, ch->in.cap - ch->in.n };
-	struct msghdr mh = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control,
+	struct msghdr mh = { .msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = &control,
 		.msg_controllen = CMSG_LEN(sizeof(int)) };
 	struct cmsghdr *c;
 	ssize_t n;
@@ -357,8 +361,9 @@ receive(struct ipc *ch, size_t room, struct err *e)
 		ch->came_n++;
 	}
 	if ((mh.msg_flags & MSG_CTRUNC) != 0)
-		return fd < 0 ? err_set(e, ERR_TEMP, "%s: no room for another descriptor", ch->def->name) :
-				err_set(e, ERR_PEER, "%s: more than one descriptor on a frame", ch->def->name);
+		return fd < 0
+			   ? err_set(e, ERR_TEMP, "%s: no room for another descriptor", ch->def->name)
+			   : err_set(e, ERR_PEER, "%s: more than one descriptor on a frame", ch->def->name);
 	if (ch->came_n > FDS_MAX)
 		return err_set(e, ERR_PEER, "%s: too many descriptors", ch->def->name);
 	ch->eof = n == 0;
@@ -433,7 +438,8 @@ ipc_get(struct ipc *ch, struct ipc_in *in, struct err *e)
 		if (have >= 4) {
 			length = wire_get32(ch->in.p + ch->used);
 			if (length < HEAD - 4 || length > ch->def->frame_max - 4)
-				return err_set(e, ERR_PEER, "%s: a frame of %zu octets", ch->def->name, length);
+				return err_set(
+				    e, ERR_PEER, "%s: a frame of %zu octets", ch->def->name, length);
 			want = length + 4;
 		}
 		if (have >= want)
@@ -537,7 +543,9 @@ ipc_answer(int door, struct err *e)
 	for (;;) {
 		char c;
 		struct iovec iov = { &c, 1 };
-		struct msghdr mh = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control,
+		struct msghdr mh = { .msg_iov = &iov,
+			.msg_iovlen = 1,
+			.msg_control = &control,
 			.msg_controllen = CMSG_LEN(sizeof(int)) };
 		ssize_t n = recvmsg(door, &mh, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 		struct cmsghdr *h;

@@ -172,8 +172,8 @@ take(struct span *body, size_t n, const struct ipc_msg *msg, const struct ipc_fi
 
 /* One field from *body to `field` (which may be NULL). */
 static int
-read_field(const struct ipc_msg *msg, const struct ipc_field *f, struct span *body, char *field, bool *wants_fd,
-    struct err *e)
+read_field(const struct ipc_msg *msg, const struct ipc_field *f, struct span *body, char *field,
+    bool *wants_fd, struct err *e)
 {
 	const char *p;
 	struct span s;

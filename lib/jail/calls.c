@@ -2,8 +2,9 @@
  * calls.c - which system calls each class of a jail allows.
  *
  * Three outcomes: a call in the list is allowed; one that libraries try although they can live without it, or
- * by which a test can ask what is possible (open, socket ...), fails with EACCES; any other kills the process.
- * The kernel keeps a bitmap of the calls that are allowed whatever their arguments: those cost nothing.
+ * by which a test can ask what is possible (open, socket ...), fails with EACCES; any other kills the
+ * process. The kernel keeps a bitmap of the calls that are allowed whatever their arguments: those cost
+ * nothing.
  */
 #include "jail/calls.h"
 
@@ -25,33 +26,37 @@
 #include "jail/jail.h"
 
 /* Each list ends with NULL. Names that this architecture has not are passed over. */
-static const char *const stdio_calls[] = { "read", "readv", "write", "writev", "close", "close_range", "sendmsg", "recvmsg",
-	"sendto", "recvfrom", "sendfile", "pread64", "shutdown", "poll", "ppoll", "select", "pselect6", "epoll_wait",
-	"epoll_pwait", "epoll_ctl", "epoll_create1", "eventfd2", "pipe2", "lseek", "fstat", "getsockopt", "clock_gettime",
-	"clock_getres", "clock_nanosleep", "nanosleep", "gettimeofday", "time", "getrandom", "exit", "exit_group", "brk",
-	"munmap", "mremap", "madvise", "futex", "rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "rt_sigpending",
-	"sigaltstack", "restart_syscall", "getpid", "getppid", "gettid", "getuid", "geteuid", "getgid", "getegid", "getrusage",
-	"sched_yield", "sched_getaffinity", "sysinfo", "uname", "rseq", "membarrier", NULL };
+static const char *const stdio_calls[] = { "read", "readv", "write", "writev", "close", "close_range",
+	"sendmsg", "recvmsg", "sendto", "recvfrom", "sendfile", "pread64", "shutdown", "poll", "ppoll",
+	"select", "pselect6", "epoll_wait", "epoll_pwait", "epoll_ctl", "epoll_create1", "eventfd2", "pipe2",
+	"lseek", "fstat", "getsockopt", "clock_gettime", "clock_getres", "clock_nanosleep", "nanosleep",
+	"gettimeofday", "time", "getrandom", "exit", "exit_group", "brk", "munmap", "mremap", "madvise",
+	"futex", "rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "rt_sigpending", "sigaltstack",
+	"restart_syscall", "getpid", "getppid", "gettid", "getuid", "geteuid", "getgid", "getegid",
+	"getrusage", "sched_yield", "sched_getaffinity", "sysinfo", "uname", "rseq", "membarrier", NULL };
 static const char *const accept_calls[] = { "accept", "accept4", "getsockname", "getpeername", NULL };
-static const char *const fork_calls[] = { "fork", "wait4", "waitid", "kill", "set_robust_list", "signalfd4", NULL };
-static const char *const files_calls[] = { "open", "openat", "openat2", "unlink", "unlinkat", "link", "linkat", "mkdir",
-	"mkdirat", "rmdir", "rename", "renameat", "renameat2", "newfstatat", "statx", "stat", "lstat", "truncate", "ftruncate",
-	"fsync", "fdatasync", "syncfs", "sync_file_range", "fallocate", "fadvise64", "fchmod", "fchmodat", "utimensat",
-	"getdents64", "readlink", "readlinkat", "access", "faccessat", "faccessat2", "flock", "fchdir", "chdir", "getcwd",
-	"preadv", "preadv2", "pwrite64", "pwritev", "pwritev2", "copy_file_range", "statfs", "fstatfs", "umask", NULL };
-static const char *const sqlite_calls[] = { "access", "stat", "lstat", "newfstatat", "readlink", "getcwd", "fchmod",
-	"fchown", "pwrite64", "fsync", "fdatasync", "ftruncate", "fallocate", "unlink", "mkdir", "rmdir", "utimensat", NULL };
-static const char *const inet_calls[] = { "connect", "bind", "getsockname", "getpeername", "setsockopt", "sendmmsg",
-	"recvmmsg", NULL };
-static const char *const sync_calls[] = { "fsync", "fdatasync", "ftruncate", "pwrite64", "pwritev", "preadv", "fallocate",
-	"fadvise64", "sync_file_range", "copy_file_range", NULL };
-static const char *const confine_calls[] = { "landlock_create_ruleset", "landlock_add_rule", "landlock_restrict_self",
-	"seccomp", "memfd_create", NULL };
+static const char *const fork_calls[] = { "fork", "wait4", "waitid", "kill", "set_robust_list", "signalfd4",
+	NULL };
+static const char *const files_calls[] = { "open", "openat", "openat2", "unlink", "unlinkat", "link",
+	"linkat", "mkdir", "mkdirat", "rmdir", "rename", "renameat", "renameat2", "newfstatat", "statx",
+	"stat", "lstat", "truncate", "ftruncate", "fsync", "fdatasync", "syncfs", "sync_file_range",
+	"fallocate", "fadvise64", "fchmod", "fchmodat", "utimensat", "getdents64", "readlink", "readlinkat",
+	"access", "faccessat", "faccessat2", "flock", "fchdir", "chdir", "getcwd", "preadv", "preadv2",
+	"pwrite64", "pwritev", "pwritev2", "copy_file_range", "statfs", "fstatfs", "umask", NULL };
+static const char *const sqlite_calls[] = { "access", "stat", "lstat", "newfstatat", "readlink", "getcwd",
+	"fchmod", "fchown", "pwrite64", "fsync", "fdatasync", "ftruncate", "fallocate", "unlink", "mkdir",
+	"rmdir", "utimensat", NULL };
+static const char *const inet_calls[] = { "connect", "bind", "getsockname", "getpeername", "setsockopt",
+	"sendmmsg", "recvmmsg", NULL };
+static const char *const sync_calls[] = { "fsync", "fdatasync", "ftruncate", "pwrite64", "pwritev", "preadv",
+	"fallocate", "fadvise64", "sync_file_range", "copy_file_range", NULL };
+static const char *const confine_calls[] = { "landlock_create_ruleset", "landlock_add_rule",
+	"landlock_restrict_self", "seccomp", "memfd_create", NULL };
 
 /* Refused, but no reason to die: what libraries probe for, and what has no rule below. */
-static const char *const refused_calls[] = { "open", "openat", "openat2", "access", "faccessat", "faccessat2", "stat", "lstat",
-	"statx", "readlink", "readlinkat", "getcwd", "socket", "socketpair", "connect", "bind", "ioctl", "prlimit64", "kill",
-	"clone3", NULL };
+static const char *const refused_calls[] = { "open", "openat", "openat2", "access", "faccessat", "faccessat2",
+	"stat", "lstat", "statx", "readlink", "readlinkat", "getcwd", "socket", "socketpair", "connect",
+	"bind", "ioctl", "prlimit64", "kill", "clone3", NULL };
 
 static const struct {
 	unsigned calls; /* any of these; 0: always */
@@ -67,7 +72,7 @@ static const struct {
 	{ JAIL_CONFINE, confine_calls },
 };
 
-/* Calls that are allowed (or refused) only with certain arguments: (argument & mask) == value, twice at most. */
+/* Allowed (or refused) only with certain arguments: (argument & mask) == value, at most two of them. */
 struct rule {
 	unsigned calls; /* any of these; 0: always */
 	const char *name;
@@ -76,9 +81,9 @@ struct rule {
 	bool refused;
 };
 
-#define MASKED(at, mask, value) { (at), SCMP_CMP_MASKED_EQ, (scmp_datum_t)(mask), (scmp_datum_t)(value) }
-#define EQUAL(at, value)	{ (at), SCMP_CMP_EQ, (scmp_datum_t)(value), 0 }
 /* clang-format off */
+#define MASKED(at, mask, value)	{ (at), SCMP_CMP_MASKED_EQ, (scmp_datum_t)(mask), (scmp_datum_t)(value) }
+#define EQUAL(at, value)	{ (at), SCMP_CMP_EQ, (scmp_datum_t)(value), 0 }
 #define ONE(calls, name, a)	{ (calls), (name), { a }, 1, false }
 #define TWO(calls, name, a, b)	{ (calls), (name), { a, b }, 2, false }
 #define REFUSED(calls, name, a)	{ (calls), (name), { a }, 1, true }
@@ -152,7 +157,8 @@ allow_lists(scmp_filter_ctx ctx, unsigned calls)
 	int rc = 0;
 
 	for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++)
-		for (const char *const *p = lists[i].names; *p != NULL && asked(lists[i].calls, calls) && rc == 0; p++) {
+		for (const char *const *p = lists[i].names;
+		     *p != NULL && asked(lists[i].calls, calls) && rc == 0; p++) {
 			int nr = seccomp_syscall_resolve_name(*p);
 
 			if (nr >= 0)
@@ -171,8 +177,9 @@ allow_rules(scmp_filter_ctx ctx, unsigned calls)
 		int nr = seccomp_syscall_resolve_name(rules[i].name);
 
 		if (nr >= 0 && asked(rules[i].calls, calls) && !in_lists(calls, rules[i].name))
-			rc = seccomp_rule_add_array(ctx, rules[i].refused ? SCMP_ACT_ERRNO(EACCES) : SCMP_ACT_ALLOW, nr,
-			    rules[i].n, rules[i].arg);
+			rc = seccomp_rule_add_array(ctx,
+			    rules[i].refused ? SCMP_ACT_ERRNO(EACCES) : SCMP_ACT_ALLOW, nr, rules[i].n,
+			    rules[i].arg);
 	}
 	return rc;
 }
@@ -213,7 +220,7 @@ refuse_lists(scmp_filter_ctx ctx, unsigned calls)
 
 /* The program as libseccomp writes it, read back from a file in memory. */
 static int
-export(scmp_filter_ctx ctx, struct sock_fprog *out, struct err *e)
+export_program(scmp_filter_ctx ctx, struct sock_fprog *out, struct err *e)
 {
 	int fd = (int)syscall(SYS_memfd_create, "seccomp", MFD_CLOEXEC), rc = -1;
 	off_t size;
@@ -253,7 +260,7 @@ calls_compile(unsigned calls, struct sock_fprog *out, struct err *e)
 	if (rc == 0)
 		rc = refuse_lists(ctx, calls);
 	if (rc == 0)
-		rc = export(ctx, out, e);
+		rc = export_program(ctx, out, e);
 	else
 		rc = err_set(e, ERR_PERM, "seccomp: %s", strerror(-rc));
 	seccomp_release(ctx);

@@ -76,7 +76,9 @@ find_user(const char *user, uid_t *uid, gid_t *gid, struct err *e)
 		*gid = pw->pw_gid;
 		return 0;
 	}
-	return span_u32(span_str(user), &number, NULL) == 0 ? 0 : err_set(e, ERR_PERM, "there is no user %s", user);
+	return span_u32(span_str(user), &number, NULL) == 0
+		   ? 0
+		   : err_set(e, ERR_PERM, "there is no user %s", user);
 }
 
 static int
@@ -112,7 +114,8 @@ jail_become(const char *user, const char *group, struct err *e)
 	}
 	if (drop_bounding_set(e) < 0)
 		return -1;
-	if (setgroups(n, groups) < 0 || setresgid(groups[0], groups[0], groups[0]) < 0 || setresuid(uid, uid, uid) < 0)
+	if (setgroups(n, groups) < 0 || setresgid(groups[0], groups[0], groups[0]) < 0 ||
+	    setresuid(uid, uid, uid) < 0)
 		return err_set(e, ERR_PERM, "becoming %s: %m", user);
 	if (uid != 0 && (setuid(0) == 0 || setgid(0) == 0))
 		return err_set(e, ERR_PERM, "becoming %s: root could be had back", user);
@@ -192,7 +195,8 @@ restrict_files(const struct jail *j, int dir, struct err *e)
 	int rules, fd;
 
 	if (landlock_version() < 2)
-		return err_set(e, ERR_PERM, "this kernel has no Landlock, or too old a one (Linux 5.19 is needed)");
+		return err_set(
+		    e, ERR_PERM, "this kernel has no Landlock, or too old a one (Linux 5.19 is needed)");
 	if ((rules = landlock_open(any_port, e)) < 0)
 		return -1;
 	if (allow_paths(rules, j, dir, e) < 0 || allow_ports(rules, j, e) < 0) {

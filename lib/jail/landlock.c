@@ -24,12 +24,12 @@ enum file_access {
 	MAKE_DIR = 1 << 7,
 	MAKE_REG = 1 << 8,
 	OF_VERSION_1 = (1 << 13) - 1, /* these, and devices, sockets, pipes, symbolic links */
-	REFER = 1 << 13,	      /* version 2: link and rename between directories */
-	TRUNCATE = 1 << 14,	      /* version 3 */
-	IOCTL_DEV = 1 << 15,	      /* version 5 */
+	REFER = 1 << 13,              /* version 2: link and rename between directories */
+	TRUNCATE = 1 << 14,           /* version 3 */
+	IOCTL_DEV = 1 << 15,          /* version 5 */
 };
-enum { BIND_TCP = 1, CONNECT_TCP = 2 };		/* version 4 */
-enum { ABSTRACT_SOCKETS = 1, SIGNALS = 2 };	/* version 6 */
+enum { BIND_TCP = 1, CONNECT_TCP = 2 };     /* version 4 */
+enum { ABSTRACT_SOCKETS = 1, SIGNALS = 2 }; /* version 6 */
 
 struct ruleset_attr {
 	uint64_t files, net, scoped;
@@ -81,7 +81,8 @@ landlock_missing(void)
 static uint64_t
 known_access(int version)
 {
-	return OF_VERSION_1 | (version >= 2 ? REFER : 0) | (version >= 3 ? TRUNCATE : 0) | (version >= 5 ? IOCTL_DEV : 0);
+	return OF_VERSION_1 | (version >= 2 ? REFER : 0) | (version >= 3 ? TRUNCATE : 0) |
+	       (version >= 5 ? IOCTL_DEV : 0);
 }
 
 int
@@ -111,7 +112,8 @@ landlock_below(int rules, int fd, unsigned rights, struct err *e)
 	if ((rights & JAIL_READ) != 0)
 		attr.allowed |= READ_FILE | READ_DIR;
 	if ((rights & JAIL_WRITE) != 0)
-		attr.allowed |= WRITE_FILE | MAKE_REG | MAKE_DIR | REMOVE_FILE | REMOVE_DIR | REFER | TRUNCATE;
+		attr.allowed |= WRITE_FILE | MAKE_REG | MAKE_DIR | REMOVE_FILE | REMOVE_DIR | REFER |
+				TRUNCATE;
 	if (!S_ISDIR(st.st_mode))
 		attr.allowed &= READ_FILE | WRITE_FILE | TRUNCATE;
 	attr.allowed &= known_access(landlock_version());

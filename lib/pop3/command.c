@@ -44,7 +44,8 @@ pop3_parse(struct span line, struct pop3_cmd *out, struct err *e)
 	ssize_t space = span_chr(line, ' ');
 	struct span verb = space < 0 ? line : span_head(line, (size_t)space);
 
-	*out = (struct pop3_cmd){ .arg = space < 0 ? span_from(line, line.n) : span_from(line, (size_t)space + 1) };
+	*out = (struct pop3_cmd){ .arg = space < 0 ? span_from(line, line.n)
+						   : span_from(line, (size_t)space + 1) };
 	if (line.n > 0 && memchr(line.p, '\0', line.n) != NULL)
 		return err_set(e, ERR_PEER, "a NUL is in the line");
 	for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++) {
@@ -56,7 +57,8 @@ pop3_parse(struct span line, struct pop3_cmd *out, struct err *e)
 		} else {
 			out->words = split(out->arg, out->word);
 		}
-		if (out->words < verbs[i].min || out->words > (verbs[i].max > verbs[i].min ? verbs[i].max : verbs[i].min))
+		if (out->words < verbs[i].min ||
+		    out->words > (verbs[i].max > verbs[i].min ? verbs[i].max : verbs[i].min))
 			return err_set(e, ERR_PEER, "wrong number of arguments to %s", verbs[i].name);
 		out->verb = verbs[i].verb;
 		return 0;
