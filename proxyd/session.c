@@ -210,8 +210,10 @@ fill(struct session *s)
 	bool broken;
 	ssize_t n = client_read(s, s->p->scratch, room < SCRATCH ? room : SCRATCH, &broken);
 
-	if (n > 0)
+	if (n > 0) {
 		buf_add(in, NULL, span_of(s->p->scratch, (size_t)n));
+		explicit_bzero(s->p->scratch, (size_t)n); /* a password may be in it */
+	}
 	return n > 0 ? 1 : (int)n;
 }
 
@@ -468,7 +470,7 @@ wait_for_command(struct session *s, bool answered)
 	events = all > 0 ? EPOLLIN : EPOLLOUT; /* what it asks next has to wait until it reads */
 
 	if (s->before->in.n == 0)
-		buf_free(&s->before->in);
+		buf_wipe(&s->before->in);
 	if (all < 0)
 		session_end(s, "connection lost");
 	else if (answered || s->state != S_TALK)
