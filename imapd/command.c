@@ -105,11 +105,10 @@ skip_rest(struct session *s, struct imap_literal lit, struct err *e)
 static bool
 append_complete(struct session *s, const struct imap_literal *lit)
 {
-	struct imap_lex l = { span_head(buf_span(&s->text), s->text.n) };
+	struct imap_lex l = { span_head(buf_span(&s->text), lit->text) };
 	struct span tag, name;
 	bool uid;
 
-	l.in = span_head(l.in, lit->text);
 	if (imap_command(&l, &tag, &name, &uid, NULL) < 0 || uid || !span_ieq(name, "APPEND"))
 		return false;
 	return imap_sp(&l, NULL) == 0 && imap_append_parse(&l, s->a, &(struct imap_append){ 0 }, NULL) == 0;

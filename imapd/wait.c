@@ -153,7 +153,8 @@ autologout(struct session *s)
 int
 wait_command(struct session *s, struct err *e)
 {
-	uint64_t until = clock_mono_ms() + cfg.imap_wait, patience = cfg.imap_quiet, now;
+	uint64_t until = clock_mono_ms() + cfg.imap_wait, now;
+	uint64_t patience = cfg.imap_quiet < cfg.imap_wait ? cfg.imap_quiet : cfg.imap_wait;
 	enum wake why;
 
 	conn_timeout(s->c, cfg.imap_wait);
