@@ -54,6 +54,10 @@ intake_take(struct queue *q, struct span mid, struct span trailer, uint64_t trai
 		err_set(e, ERR_PERM, "its trailer names another message");
 		goto out;
 	}
+	if (s.nrcpts > RCPTS_MAX) {
+		err_set(e, ERR_PERM, "more recipients than can be");
+		goto out;
+	}
 	m = record(q, &s, e);
 	if (m == NULL)
 		goto out;

@@ -1,5 +1,7 @@
 #include "queue/marks.h"
 
+enum { TAIL = 32 };	/* two numbers of ten digits and a name fit */
+
 static const char *const names[] = { [DSN_FAILED] = "failed", [DSN_DELAYED] = "delayed", [DSN_DELIVERED] = "delivered" };
 
 void
@@ -24,14 +26,15 @@ number_behind(struct span s, char c)
 void
 marks_add(struct buf *b, uint32_t index)
 {
-	struct span s = buf_span(b);
+	size_t skip = b->n > TAIL ? b->n - TAIL : 0;	/* the last range is all that matters */
+	struct span s = span_from(buf_span(b), skip);
 	ssize_t comma = span_rchr(s, ','), blank = span_rchr(s, ' '), dash = span_rchr(s, '-');
 	bool range = dash > comma && dash > blank;
 	int64_t last = range ? number_behind(s, '-') : number_behind(s, comma > blank ? ',' : ' ');
 
 	if (last >= 0 && last + 1 == (int64_t)index) {
 		if (range)
-			b->n = (size_t)dash;
+			b->n = skip + (size_t)dash;
 		buf_byte(b, NULL, '-');
 	} else if (last >= 0) {
 		buf_byte(b, NULL, ',');

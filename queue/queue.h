@@ -20,6 +20,7 @@ enum {
 	POOL_LOW = 8,		/* a new batch is made when so few are left, before they are needed */
 	TRAILER_MAX = 16 << 20,
 	WORK_ARENA_MAX = 256 << 20,
+	RCPTS_MAX = 200000,	   /* of one message: no smtpd takes so many; what has more is damaged */
 	ACTIVE_RCPTS_MAX = 100000,	/* recipients of all messages being worked at */
 };
 

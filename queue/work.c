@@ -115,6 +115,8 @@ load(struct msg *m, int fd, struct spool_msg *s, struct buf *text, struct arena 
 {
 	int rc = spool_load(fd, s, text, a, e);
 
+	if (rc > 0 && s->nrcpts > RCPTS_MAX)
+		return err_set(e, ERR_PERM, "more recipients than can be");
 	if (rc > 0 && m->unverified && s->attempts == 0)
 		rc = spool_verify(fd, s, e);
 	return rc;

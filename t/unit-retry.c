@@ -58,6 +58,29 @@ marks_are(const unsigned *v, size_t n, const char *want)
 	return ok;
 }
 
+/* Every second of 20,000, and a range behind them. */
+static void
+many(void)
+{
+	struct buf b;
+	struct span rest;
+	uint32_t first, last, n = 0, want = 0;
+	bool good = true;
+
+	buf_init(&b, 1 << 20);
+	marks_start(&b, DSN_DELIVERED);
+	for (uint32_t i = 0; i < 20000; i += 2)
+		marks_add(&b, i);
+	for (uint32_t i = 20000; i < 2000000; i++)
+		marks_add(&b, i);
+	rest = buf_span(&b);
+	good = marks_kind(&rest) == DSN_DELIVERED;
+	for (; marks_next(&rest, &first, &last); n++, want += 2)
+		good = good && first == want && last == (want < 20000 ? want : 1999999);
+	tap_ok(good && n == 10001, "many indexes come back as they went in");
+	buf_free(&b);
+}
+
 static void
 marks(void)
 {
@@ -68,6 +91,7 @@ marks(void)
 	marks_are((unsigned[]){ 0, 1 }, 2, "failed 0-1");
 	marks_are((unsigned[]){ 0, 3, 4, 5, 9, 10, 12 }, 7, "failed 0,3-5,9-10,12");
 	marks_are((unsigned[]){ 8, 9, 10, 11 }, 4, "failed 8-11");
+	many();
 	tap_ok(marks_kind(&s) == DSN_FAILED, "the kind is read");
 	tap_ok(marks_next(&s, &a, &b) && a == 0 && b == 0, "one index");
 	tap_ok(marks_next(&s, &a, &b) && a == 3 && b == 7, "a range");

@@ -137,7 +137,7 @@ ask(struct dns *d, const char *name, int type, struct ub_result **out, struct er
 	if (r->nxdomain)
 		err_set(e, ERR_PERM, "5.4.4 there is no domain %s", name);
 	else if (r->rcode != 0)
-		err_set(e, ERR_TEMP, "4.4.3 looking up %s: the name servers answer with code %d", name, r->rcode);
+		err_set(e, ERR_TEMP, "4.4.3 looking up %s: no usable answer (DNS code %d)", name, r->rcode);
 	rc = r->nxdomain || r->rcode != 0 ? -1 : 0;
 	ub_resolve_free(r);
 	return rc;
