@@ -71,7 +71,7 @@ destinations(void)
 
 	sched_init(&s, 20);
 	for (int i = 0; i < 3; i++) {
-		char name[16];
+		char name[32];
 
 		snprintf(name, sizeof name, "d%d.test", i);
 		d[i] = sched_dest(&s, span_str(name));
