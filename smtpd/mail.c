@@ -103,7 +103,8 @@ cmd_mail(struct session *s, const struct smtp_command *cmd)
 	s->t.from = arena_dup(s->t.a, from);
 	s->t.utf8 = p.utf8;
 	s->t.declared = p.size;
-	s->t.ret = p.ret == RET_UNSAID ? (struct span){ 0 } : p.ret == RET_FULL ? SPAN("FULL") : SPAN("HDRS");
+	if (p.ret != RET_UNSAID)
+		s->t.ret = p.ret == RET_FULL ? SPAN("FULL") : SPAN("HDRS");
 	s->t.envid = arena_dup(s->t.a, param_raw(cmd->params, "ENVID="));
 	log_event(LOG_DEBUG, "smtpd.mail", KV_S("sid", s->sid), KV_STR("mid", s->t.mid.s),
 	    KV_S("from", s->t.from), KV_U("size", p.size));

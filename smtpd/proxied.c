@@ -39,7 +39,7 @@ proxied_client(struct client *c, struct err *e)
 {
 	uint64_t ms = cfg.smtpd_wait;
 	struct timeval tv = { .tv_sec = (time_t)(ms / 1000), .tv_usec = (suseconds_t)(ms % 1000 * 1000) };
-	struct proxy p;
+	struct proxy p = { 0 };
 	struct buf ip;
 
 	if (c->uid != (uid_t)-1 || !addr_in(&c->peer, span_str(cfg.proxy_networks)))

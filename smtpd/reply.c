@@ -25,7 +25,8 @@ send_line(struct session *s, const char *fmt, va_list ap)
 			line[i] = '?';
 	if (line[0] >= '4')
 		s->errors++;
-	memcpy(line + n, "\r\n", 2);
+	line[n] = '\r';
+	line[n + 1] = '\n';
 	return conn_write(s->c, span_of(line, (size_t)n + 2), &s->err);
 }
 

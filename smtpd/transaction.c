@@ -177,10 +177,11 @@ transaction_target(struct transaction *t, const struct authd_target *target, str
 	kept->folder = arena_dup(t->a, target->folder);
 	t->rcpts[t->nrcpts] = (struct spool_rcpt){
 		.addr = kept->addr,
-		.orig = span_same(orig, kept->addr) ? (struct span){ 0 } : orig,
 		.orcpt = orcpt,
 		.notify = notify,
 	};
+	if (!span_same(orig, kept->addr))
+		t->rcpts[t->nrcpts].orig = orig;
 	q = (struct queue_target){
 		.kind = kept->kind,
 		.owner = kept->owner,

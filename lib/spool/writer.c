@@ -95,7 +95,7 @@ write_all(struct spool_writer *w, struct iovec *v, int n, uint64_t at, struct er
 			return err_set(e, ERR_TEMP, "spool: write: %m");
 		}
 		at += (uint64_t)got;
-		for (size_t left = (size_t)got; left > 0;) {
+		for (size_t left = (size_t)got; left > 0 && n > 0;) {
 			size_t part = left < v->iov_len ? left : v->iov_len;
 
 			v->iov_base = (char *)v->iov_base + part;
