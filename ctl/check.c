@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -208,6 +209,32 @@ check_kernel(struct check *k)
 		    "etc/rookery.cf: sandbox = off: services are not confined, though this kernel could");
 }
 
+/* A disk with little left: mail is refused long before it is full (spool_free_min). */
+static void
+check_space(struct check *k, const char *path)
+{
+	enum { FULL = 64 * 1024, INODES_FEW = 1000, INODES_NONE = 32 };
+	int fd = openat(k->c->dir, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct statvfs v;
+	uint64_t bytes;
+
+	if (fd < 0) /* check_paths has said so, or it is not ours to look */
+		return;
+	if (fstatvfs(fd, &v) == 0) {
+		bytes = v.f_bavail * v.f_frsize;
+		if (bytes < FULL)
+			finding(k, true, "%s: nothing is free: no mail is taken", path);
+		else if (bytes < cfg.spool_free_min)
+			finding(k, true, "%s: %llu MB free, less than spool_free_min: no mail is taken", path,
+			    (unsigned long long)bytes >> 20);
+		else if (bytes / 4 < cfg.spool_free_min)
+			finding(k, false, "%s: only %llu MB free", path, (unsigned long long)bytes >> 20);
+		if (v.f_files > 0 && v.f_favail < INODES_FEW)
+			finding(k, v.f_favail < INODES_NONE, "%s: %llu inodes free", path, (unsigned long long)v.f_favail);
+	}
+	close(fd);
+}
+
 /* What authd could not start with. */
 static void
 check_domains(struct check *k)
@@ -264,6 +291,8 @@ ctl_check(struct ctl *c, int argc, char **argv)
 	check_certificate(&k);
 	check_paths(&k);
 	check_kernel(&k);
+	check_space(&k, "spool");
+	check_space(&k, "store");
 	check_domains(&k);
 	check_tables(&k);
 	if (c->json)

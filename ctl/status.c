@@ -33,6 +33,7 @@ queue_json(struct json *j, const struct queue_stats_answer *q)
 	json_number(j, "deferred", q->deferred);
 	json_number(j, "held", q->held);
 	json_number(j, "oldest", q->oldest);
+	json_bool(j, "full", q->full != 0);
 	json_close(j);
 }
 
@@ -150,8 +151,9 @@ print(struct ctl *c, const struct master_status_answer *m, bool counters, struct
 	if (print_services(m, counters, e) < 0)
 		return -1;
 	if (queue)
-		printf("\nqueue: %llu being delivered, %llu waiting, %llu on hold\n", (unsigned long long)q.active,
-		    (unsigned long long)q.deferred, (unsigned long long)q.held);
+		printf("\nqueue: %llu being delivered, %llu waiting, %llu on hold%s\n", (unsigned long long)q.active,
+		    (unsigned long long)q.deferred, (unsigned long long)q.held,
+		    q.full != 0 ? "; no space: mail is refused for now (452)" : "");
 	else
 		printf("\nqueue: does not answer\n");
 	return 0;

@@ -314,7 +314,8 @@ static void
 on_stats(struct admin *ad, struct ipc_in *in)
 {
 	const struct queue *q = ad->q;
-	struct queue_stats_answer a = { .active = q->active + q->fresh.n, .deferred = q->waiting.n, .held = q->held };
+	struct queue_stats_answer a = { .active = q->active + q->fresh.n, .deferred = q->waiting.n, .held = q->held,
+		.full = pool_full(ad->q) };
 
 	/* ids grow with time, but for files that were made early and used late */
 	for (size_t i = 0; i < q->msgs.n; i++)

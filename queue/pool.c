@@ -82,6 +82,17 @@ unmake(struct queue *q, size_t first)
 	}
 }
 
+/* Both changes are logged, once. */
+static void
+set_full(struct queue *q, bool full, struct err *why)
+{
+	if (full && !q->pool.full)
+		log_event(LOG_ERROR, "queue.full", KV_ERR(why));
+	if (!full && q->pool.full)
+		log_event(LOG_WARN, "queue.space", KV_STR("text", "messages are taken again"));
+	q->pool.full = full;
+}
+
 /* A batch. What can't be had now is tried again when the next message comes, so service returns by itself. */
 static void
 refill(struct queue *q)
@@ -96,11 +107,7 @@ refill(struct queue *q)
 		err_set(&e, ERR_TEMP, "spool: fsync: %m");
 		unmake(q, first);
 	}
-	if (q->pool.n == 0 && !q->pool.full)
-		log_event(LOG_ERROR, "queue.full", KV_ERR(&e));
-	if (q->pool.n > 0 && q->pool.full && !short_of_space(q, NULL))
-		log_event(LOG_WARN, "queue.space", KV_STR("text", "messages are taken again"));
-	q->pool.full = q->pool.n == 0;
+	set_full(q, q->pool.n == 0 || short_of_space(q, &e), &e);
 }
 
 static void
@@ -120,28 +127,26 @@ pool_init(struct queue *q)
 }
 
 /* Looked at once a second: a pool that was filled in time does not hide that the disk is full. */
-static bool
-no_space(struct queue *q)
+bool
+pool_full(struct queue *q)
 {
 	uint64_t now = loop_now(q->loop);
 	struct err e = { 0 };
-	bool was = q->pool.full;
 
 	if (now - q->pool.checked < SPACE_LOOK_MS && q->pool.checked != 0)
 		return q->pool.full;
 	q->pool.checked = now;
-	q->pool.full = short_of_space(q, &e);
-	if (q->pool.full && !was)
-		log_event(LOG_ERROR, "queue.full", KV_ERR(&e));
-	if (was && !q->pool.full)
-		log_event(LOG_WARN, "queue.space", KV_STR("text", "messages are taken again"));
+	if (q->pool.n == 0)
+		refill(q);
+	else
+		set_full(q, short_of_space(q, &e), &e);
 	return q->pool.full;
 }
 
 bool
 pool_take(struct queue *q, struct pooled *out)
 {
-	if (no_space(q))
+	if (pool_full(q))
 		return false;
 	if (q->pool.n == 0)
 		refill(q);

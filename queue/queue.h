@@ -95,6 +95,7 @@ struct retry_rule retry_rule(void);		/* of cfg */
 /* ---- pool.c */
 void pool_init(struct queue *q);
 bool pool_take(struct queue *q, struct pooled *out);	/* false: no space; out is then untouched */
+bool pool_full(struct queue *q);			/* no message is taken now */
 void pool_back(struct queue *q, struct pooled *p);	/* unused and not shown to anyone */
 /*
  * A file that was handed out and came back unused, or was found at the start: p->fd is ours. Reused or removed

@@ -6,7 +6,9 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "store/file.h"
@@ -285,5 +287,19 @@ store_room(struct store *st, uint64_t bytes, uint64_t messages, struct err *e)
 		return -1;
 	if (over(st->quota_bytes, now.bytes, bytes) || over(st->quota_messages, now.messages, messages))
 		return store_fail(st, STORE_OVERQUOTA, e, ERR_TEMP, "over quota");
+	return 0;
+}
+
+int
+store_space(struct store *st, uint64_t bytes, uint64_t keep, struct err *e)
+{
+	struct statvfs v;
+	uint64_t free;
+
+	if (fstatvfs(st->msg, &v) < 0)
+		return store_fail(st, STORE_OTHER, e, ERR_TEMP, "msg: %s", strerror(errno));
+	free = v.f_bavail * v.f_frsize;
+	if (free < keep || free - keep < bytes)
+		return store_fail(st, STORE_OTHER, e, ERR_TEMP, "less than spool_free_min would be free");
 	return 0;
 }

@@ -358,6 +358,8 @@ int	store_append(struct store *st, uint64_t mailbox, struct store_append *m, siz
 
 /* Before a literal is taken: -1 with STORE_OVERQUOTA if so much more would be over quota. */
 int	store_room(struct store *st, uint64_t bytes, uint64_t messages, struct err *e);
+/* And -1 (ERR_TEMP) if after so many octets more the disk would have less than `keep` free. */
+int	store_space(struct store *st, uint64_t bytes, uint64_t keep, struct err *e);
 
 /* ---- delivery: not durable until store_sync */
 

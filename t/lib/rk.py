@@ -127,10 +127,11 @@ def free_ports(n=20):
 
 
 class Instance:
-    def __init__(self, *args, domain="example.test", env=None):
-        """args: more arguments for `rookery init`. env: added to the environment of what it starts."""
+    def __init__(self, *args, domain="example.test", env=None, where=None):
+        """args: more arguments for `rookery init`. env: added to the environment of what it starts. where: its directory
+        is made in that one."""
         self.tmp = tempfile.mkdtemp(prefix="rk-", dir="/tmp")
-        self.dir = os.path.join(self.tmp, "i")
+        self.dir = os.path.join(where or self.tmp, "i")
         self.domain = domain
         self.env = dict(os.environ, **(env or {}))
         self.expected = []  # regular expressions of log lines that healthy() shall not mind
