@@ -363,7 +363,11 @@ int	store_space(struct store *st, uint64_t bytes, uint64_t keep, struct err *e);
 
 /* ---- delivery: not durable until store_sync */
 
-/* Any number of deliveries share a transaction. A batch that fails is undone whole, links included. */
+/*
+ * Any number of deliveries share a transaction. A batch that fails is undone, links included, but for what was committed
+ * before because a block of reserved numbers was used up: delivered again it is known. No views are opened or
+ * brought up to date within a batch.
+ */
 int	store_batch_begin(struct store *st, struct err *e);
 int	store_batch_commit(struct store *st, struct err *e);
 void	store_batch_drop(struct store *st);

@@ -51,8 +51,10 @@ int
 tx_begin(struct store *st, enum tx_kind kind, struct err *e)
 {
 	if (kind == TX_READ && st->tx != TX_NONE) {
+		if (st->tx != TX_READ && mbox_write_all(st, e) < 0)
+			return -1;
 		st->depth++;
-		return st->tx == TX_READ ? 0 : mbox_write_all(st, e);
+		return 0;
 	}
 	need(st->tx == TX_NONE);
 	if (kind == TX_READ) {

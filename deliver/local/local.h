@@ -18,7 +18,7 @@ struct owner {
 	struct store *st;
 	bool unsynced;				/* in the list of those */
 	bool usage_due;				/* its limits matter: authd is to be told what it holds */
-	uint64_t kept_ms;			/* wall time of the last store_purge */
+	uint64_t kept_ms;			/* wall time of the last store_purge; 0: not since it was opened */
 	struct span name;			/* owned */
 };
 

@@ -164,7 +164,6 @@ owner_open(struct owners *o, struct span name, struct err *e)
 
 	memcpy(text, name.p, name.n);
 	w->name = span_of(text, name.n);
-	w->kept_ms = clock_wall_ms();
 	if (memchr(text, '\0', name.n) != NULL)
 		err_set(e, ERR_PERM, "not the name of an owner");
 	else
