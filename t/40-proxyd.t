@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 """40-proxyd - TLS, the dialogue before login, the PROXY protocol, limits, deadlines and the byte pump."""
-import os, re, socket, ssl, struct, sys, threading, time
+import os, re, socket, ssl, struct, subprocess, sys, time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
 import rk
 
@@ -199,6 +199,34 @@ rk.like(d.rest(), r"\* BYE", "who says nothing is told that it is over")
 d.close()
 c.close()
 
+# ---- a new certificate
+
+def certificate():
+    c = Client("imaps", tls=True)
+    got = c.s.getpeercert(True)
+    c.close()
+    return got
+
+
+old, session = certificate(), Client("imaps", tls=True)
+session.line()
+login(session)
+subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=new.example.test",
+                "-keyout", i.path("tls", "key.pem"), "-out", i.path("tls", "cert.pem")], check=True, capture_output=True)
+i.must("reload")
+rk.ok(certificate() != old, "reload: a new certificate, of another kind of key, is used at once")
+rk.is_(certificate(), ssl.PEM_cert_to_DER_cert(i.read("tls", "cert.pem")), "the right one")
+session.send("a NOOP\r\n")
+rk.like(session.until("a "), "a OK", "and sessions go on")
+session.close()
+key = i.read("tls", "key.pem")
+with open(i.path("tls", "key.pem"), "w") as f:
+    f.write("no key\n")
+rk.ok(i.run("reload").returncode != 0, "a key that is none is refused")
+rk.ok(certificate() != old, "and the one in use stays")
+with open(i.path("tls", "key.pem"), "w") as f:
+    f.write(key)
+
 # ---- authd away
 
 os.kill(i.pids("authd")[0], 9)
@@ -220,7 +248,26 @@ def works():
 rk.wait_for("and one later succeeds", works)
 os.kill(i.pids("imapd")[0], 9)
 rk.wait_for("the same with imapd", works)
-os.kill(i.pids("keyd")[0], 9)
+other = Client("imaps", tls=True)
+other.line()
+login(other)
+keyd = i.pids("keyd")[0]
+os.kill(keyd, 19)
+slow = [socket.create_connection(("127.0.0.1", i.port["imaps"])) for n in range(10)]
+hello = ssl.MemoryBIO()
+try:
+    context.wrap_bio(ssl.MemoryBIO(), hello).do_handshake()
+except ssl.SSLWantReadError:
+    hello = hello.read()
+for s in slow:
+    s.sendall(hello)
+start = time.monotonic()
+other.send("a NOOP\r\n")
+other.until("a ")
+took = time.monotonic() - start
+rk.ok(took < 3, "ten handshakes that keyd does not answer hold up others for a second, not for each", took)
+other.close()
+os.kill(keyd, 9)
 def patiently():
     try:
         return works()

@@ -2,11 +2,13 @@
  * sign.c - TLS of a service: the certificate is ours, the key is keyd's.
  *
  * Each handshake asks keyd for one signature and waits for it, a loop too: keyd does nothing else and answers
- * in well under a millisecond. The channel is dialled when it is first needed, by each process for itself: a
- * session's child must not share its parent's.
+ * in well under a millisecond. When it did not answer in a second, handshakes fail at once for the next few, so
+ * that the sessions of a loop are not held up by what they do not need. The channel is dialled when it is
+ * first needed, by each process for itself: a session's child must not share its parent's.
  */
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "cfg/cfg.h"
 #include "io/remotekey.h"
@@ -14,7 +16,7 @@
 #include "io/tls.h"
 #include "ipc/keyd.h"
 
-enum { SIGN_MS = 2000 };
+enum { SIGN_MS = 1000, PAUSE_MS = 3000 };
 
 static struct ipc *
 keyd_channel(struct svc *s, struct err *e)
@@ -43,9 +45,13 @@ ask(struct svc *s, const struct keyd_sign *req, unsigned char *out, size_t *n, s
 
 	if (ch == NULL)
 		return -1;
+	if (clock_mono_ms() < s->keyd_again_ms)
+		return err_set(e, ERR_TEMP, "keyd did not answer a moment ago");
 	if (ipc_call(ch, keyd_sign, req, keyd_signed, &got, e) < 0) {
 		ipc_free(ch);
 		s->keyd = NULL;
+		if (e->kind == ERR_TEMP)
+			s->keyd_again_ms = clock_mono_ms() + PAUSE_MS;
 		return -1;
 	}
 	if (got.signature.n > *n)
