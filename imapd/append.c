@@ -169,6 +169,7 @@ keep(struct session *s, struct cmd *cmd, const struct imap_append *args, const s
 	buf_free(&record);
 	if (rc < 0)
 		return refused(s, cmd, true);
+	s->usage_changed = true;
 	tell_changed(s, box->id, done.modseq);
 	cmd->ok = arena_printf(s->a, "[APPENDUID %u %u] Kept", done.uidvalidity, done.first_uid);
 	return 0;

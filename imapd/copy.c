@@ -73,6 +73,7 @@ copy(struct session *s, struct cmd *cmd, bool move, struct err *e)
 		return -1;
 	if (store_copy(s->view, m.uid, m.n, target.id, move, &c, s->a, e) < 0)
 		return refused(s, cmd, true);
+	s->usage_changed |= !move && c.n > 0;
 	tell_changed(s, c.mailbox, c.modseq);
 	if (move)
 		tell_changed(s, s->view->mailbox, c.source_modseq);

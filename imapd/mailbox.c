@@ -45,6 +45,7 @@ do_delete(struct session *s, struct cmd *cmd, struct err *e)
 	rc = store_mailbox(s->st, name, &box, s->a, e);
 	if (rc < 0 || store_delete(s->st, name, e) < 0)
 		return refused(s, cmd, false);
+	s->usage_changed |= box.exists > 0;
 	tell_changed(s, box.id, UINT64_MAX); /* whoever idles there must learn of it */
 	return list_changed(s, cmd, 0);
 }

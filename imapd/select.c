@@ -92,6 +92,7 @@ do_close(struct session *s, struct cmd *cmd, struct err *e)
 		return -1;
 	if (!s->view->read_only && store_expunge(s->view, STORE_EXPUNGE_DELETED, NULL, 0, &gone, e) < 0)
 		return refused(s, cmd, false);
+	s->usage_changed |= gone.n > 0;
 	tell_changed(s, s->view->mailbox, gone.modseq);
 	store_view_close(s->view);
 	s->view = NULL;
@@ -126,6 +127,7 @@ do_expunge(struct session *s, struct cmd *cmd, struct err *e)
 		rc = store_expunge(s->view, STORE_EXPUNGE_DELETED, NULL, 0, &gone, e);
 	if (rc < 0)
 		return refused(s, cmd, false);
+	s->usage_changed |= gone.n > 0;
 	tell_changed(s, s->view->mailbox, gone.modseq);
 	return 0;
 }

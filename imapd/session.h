@@ -36,7 +36,7 @@ struct session {
 	bool deleted;			/* the selected mailbox is no more */
 	bool condstore;			/* the client knows of modification sequences (RFC 7162, 3.1) */
 	bool quota_known;		/* the owner's limits have been asked for */
-	bool usage_changed;		/* authd is to be told at the end */
+	bool usage_changed;		/* messages came or went: authd is to be told at the end */
 
 	struct buf idle_tag;		/* of the IDLE command in progress; empty when there is none */
 	bool recorded;			/* the holder has a record that holds */

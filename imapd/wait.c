@@ -83,7 +83,6 @@ tell_changed(struct session *s, uint64_t mailbox, uint64_t modseq)
 
 	if (modseq == 0)
 		return;
-	s->usage_changed = true;
 	if (s->up != NULL && to_holder(s, idle_changed, &m, &e) < 0)
 		log_event(LOG_WARN, "imapd.holder", KV_S("sid", s->sid), KV_ERR(&e));
 }

@@ -69,6 +69,28 @@ rk.ok("Return-Path: <s@sender.test>" in got and "Delivered-To: u1@" + i.domain i
       "what delivery put in front is part of the header", "\n".join(got))
 line.send(b"d LOGOUT\r\n")
 
+# ---- the prefix and the region are one message
+c = i.imap("u1")
+c.select("INBOX")
+whole = c.fetch("1", "(BODY.PEEK[])")[1][0][1]
+head = c.fetch("1", "(BODY.PEEK[HEADER])")[1][0][1]
+rk.ok(head + c.fetch("1", "(BODY.PEEK[TEXT])")[1][0][1] == whole, "header and text together are the message")
+rk.like(c.fetch("1", "(RFC822.SIZE)")[1][0], r"RFC822.SIZE %d\)" % len(whole), "whose size is RFC822.SIZE")
+at = whole.index(b"\r\n", whole.index(b"Delivered-To:")) + 2  # about where the prefix ends
+bad = []
+for first in (0, 1, at - 3, at, at + 3, len(whole) - 1, len(whole), len(whole) + 9):
+    for count in (1, 5, at, len(whole), 4294967295):
+        piece = c.fetch("1", "(BODY.PEEK[]<%d.%d>)" % (first, count))[1][0][1]
+        if piece != whole[first : first + count]:
+            bad.append("<%d.%d>: %r" % (first, count, piece))
+rk.is_(bad, [], "every piece of it is the right one")
+rk.is_(c.copy("1", "Archive")[0], "OK", "it is copied")
+c.select("Archive")
+rk.ok(c.fetch("1", "(BODY.PEEK[])")[1][0][1] == whole, "and the copy is the same")
+names = "HEADER.FIELDS.NOT (Return-Path Delivered-To Received From To Message-ID)"
+rk.is_(c.fetch("1", "(BODY.PEEK[%s])" % names)[1][0][1], b"Subject: news\r\n\r\n", "HEADER.FIELDS.NOT leaves the subject")
+c.logout()
+
 # ---- mutt reads the first message
 with open(os.path.join(i.tmp, "muttrc"), "w") as f:
     f.write("""set folder="imap://u1%%40%s@127.0.0.1:%d/"
