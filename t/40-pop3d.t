@@ -170,6 +170,23 @@ for url, more in (("pop3://127.0.0.1:%d/1" % i.port["pop3"], []), ("pop3s://127.
     r = subprocess.run(["curl", "-sS", "-m", "20", *more, "-u", "u3@example.test:pw-3", url], capture_output=True)
     rk.ok(b"by SMTP" in r.stdout, "curl %s" % " ".join(more + [url.split(":")[0]]), r.stderr)
 
+# ---- who is here
+
+p, q = pop("u1"), pop("u2", how="wrapped")
+
+
+def here():
+    return {w["owner"]: w["pid"] for w in i.json("who") if w["service"] == "pop3"}
+
+
+who = here()
+rk.is_(sorted(who), ["u1@example.test", "u2@example.test"], "rookery who lists sessions")
+os.kill(who["u1@example.test"], 9)
+rk.is_(p.file.readline(), b"", "one is killed")
+rk.wait_for("and listed no more", lambda: list(here()) == ["u2@example.test"])
+rk.is_(pop("u1").stat()[0], 1, "its maildrop is free")
+q.quit()
+
 # ---- who it is not
 
 p = pop(None)
