@@ -8,6 +8,7 @@ import rk
 RCPTS = int(os.environ.get("RCPTS", 300))
 i = rk.Instance()
 i.set("local_sync_wait", "100ms")
+i.set("queue_retry_min", "1s")
 i.start()
 i.users(RCPTS)
 
