@@ -107,6 +107,10 @@ restore_view(struct session *s, const struct idle_record *r, struct err *e)
 	need(r->recent.n == sizeof v.recent_uid);
 	memcpy(v.recent_uid, r->recent.p, sizeof v.recent_uid);
 	s->view = store_view_restore(s->st, &v, e);
+	if (s->view == NULL && e->kind == ERR_PERM) { /* deleted, or changed beyond what can be told */
+		out_bye(s, "The mailbox is no more as it was");
+		e->kind = ERR_GONE;
+	}
 	return s->view == NULL ? -1 : 0;
 }
 
@@ -145,8 +149,7 @@ turn_away(struct session *s, const struct worker_start *w, const struct err *why
 	const char *code = why->kind == ERR_TEMP ? "UNAVAILABLE" : "SERVERBUG";
 
 	if (w->record == NULL)
-		out_printf(
-		    s, &e, "%.*s NO [%s] The mailboxes cannot be opened now\r\n", SPAN_ARG(w->tag), code);
+		out_printf(s, &e, "%.*s NO [%s] The mailboxes cannot be opened now\r\n", SPAN_ARG(w->tag), code);
 	else
 		out_printf(s, &e, "* BYE [%s] The session cannot go on\r\n", code);
 	out_flush(s, &e);
