@@ -1,4 +1,7 @@
-/* fuzz/body.c - whatever a message holds and however it is cut: one end, no bare CR or LF, and the same octets back. */
+/*
+ * fuzz/body.c - whatever a message holds and however it is cut: one end, no bare CR or LF, and the same
+ * octets back.
+ */
 #include "deliver/smtp/body.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);

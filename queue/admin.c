@@ -19,8 +19,8 @@ enum { SLICE_MS = 10, PAGE = 200, PAGE_BYTES = 2 << 20, RECIPIENTS_BYTES = 1 << 
 struct admin {
 	struct queue *q;
 	struct link link;
-	int fd;			/* until the link is open */
-	struct timer slice;	/* of the change that is being made; before, of waiting for the scan */
+	int fd;             /* until the link is open */
+	struct timer slice; /* of the change that is being made; before, of waiting for the scan */
 	enum queue_op op;
 	uint32_t id;
 	struct id after;
@@ -254,17 +254,22 @@ list_recipients(const struct msg *m, struct view *v)
 		const struct outcome *o = m->work != NULL ? &m->work->out[i] : NULL;
 		struct span why = o != NULL ? o->text : (struct span){ 0 };
 
-		buf_printf(&v->recipients, &e, "%c %.*s %.*s\n", state_now(m, v, i), SPAN_ARG(v->s.rcpts[i].addr),
-		    SPAN_ARG(why));
+		buf_printf(&v->recipients, &e, "%c %.*s %.*s\n", state_now(m, v, i),
+		    SPAN_ARG(v->s.rcpts[i].addr), SPAN_ARG(why));
 	}
 }
 
 static int
 list_one(struct queue *q, struct msg *m, bool recipients, struct buf *items)
 {
-	struct queue_item it = { .mid = msg_mid(m), .size = m->size, .arrived = m->arrived, .attempts = m->attempts,
-		.next_try = m->state == MSG_ACTIVE ? 0 : m->next_try, .held = m->state == MSG_HELD,
-		.reason = m->state == MSG_DAMAGED ? SPAN("damaged: its envelope can't be read") : span_str(m->reason),
+	struct queue_item it = { .mid = msg_mid(m),
+		.size = m->size,
+		.arrived = m->arrived,
+		.attempts = m->attempts,
+		.next_try = m->state == MSG_ACTIVE ? 0 : m->next_try,
+		.held = m->state == MSG_HELD,
+		.reason = m->state == MSG_DAMAGED ? SPAN("damaged: its envelope can't be read")
+						  : span_str(m->reason),
 		.expires = m->arrived + cfg.queue_lifetime };
 	struct err e = { 0 };
 	struct view v;
@@ -314,7 +319,9 @@ static void
 on_stats(struct admin *ad, struct ipc_in *in)
 {
 	const struct queue *q = ad->q;
-	struct queue_stats_answer a = { .active = q->active + q->fresh.n, .deferred = q->waiting.n, .held = q->held,
+	struct queue_stats_answer a = { .active = q->active + q->fresh.n,
+		.deferred = q->waiting.n,
+		.held = q->held,
 		.full = pool_full(ad->q) };
 
 	/* ids grow with time, but for files that were made early and used late */

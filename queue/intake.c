@@ -1,8 +1,8 @@
 /*
  * intake.c - messages come: from smtpd, a channel a session, and as files whose smtpd is no more.
  *
- * A session has at most one file. While it has it, the file's name is known here (intake_has); when the channel
- * closes with the file out, or the file is not used, pool.c finds out what it is.
+ * A session has at most one file. While it has it, the file's name is known here (intake_has); when the
+ * channel closes with the file out, or the file is not used, pool.c finds out what it is.
  */
 #include <stdlib.h>
 #include <unistd.h>
@@ -14,8 +14,8 @@
 struct intake {
 	struct queue *q;
 	struct link link;
-	struct id mid;			/* of the file that is out; empty: none */
-	struct intake *next, **at;	/* of q->intakes */
+	struct id mid;             /* of the file that is out; empty: none */
+	struct intake *next, **at; /* of q->intakes */
 };
 
 /* ---- a complete message */
@@ -63,7 +63,8 @@ intake_take(struct queue *q, struct span mid, struct span trailer, uint64_t trai
 		goto out;
 	if (targets.n == 0 && s.about.s[0] != '\0' && q->scan != NULL)
 		scan_report(q, &s);
-	else if (targets.n == 0 && s.about.s[0] != '\0' && (about = msgs_find(&q->msgs, id_span(&s.about))) != NULL)
+	else if (targets.n == 0 && s.about.s[0] != '\0' &&
+		 (about = msgs_find(&q->msgs, id_span(&s.about))) != NULL)
 		report_found(q, about, s.envid);
 	if (s.state == 'h') {
 		m->state = MSG_HELD;

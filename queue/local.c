@@ -15,9 +15,9 @@
 #include "queue/queue.h"
 
 enum {
-	REQUEST_RCPTS_MAX = 250,	/* of one message in one request: the turn of the others comes soon */
-	REQUESTS_MAX = 128,		/* on their way to one share */
-	JOBS_MAX = 1000,		/* recipients in them */
+	REQUEST_RCPTS_MAX = 250, /* of one message in one request: the turn of the others comes soon */
+	REQUESTS_MAX = 128,      /* on their way to one share */
+	JOBS_MAX = 1000,         /* recipients in them */
 	PATIENCE_MS = 300000,
 	PAUSE_MS = 100,
 	PAUSE_MAX_MS = 10000,
@@ -158,11 +158,16 @@ job_take(struct job **list, uint32_t rcpt)
 	return NULL;
 }
 
-/* Results into the work; gives the delivered jobs, which are not durable yet. Answers come in the order asked. */
+/*
+ * Results into the work; gives the delivered jobs, which are not durable yet. Answers come in the order
+ * asked.
+ */
 static struct job *
 results(struct share *s, struct request *r, struct span list)
 {
-	struct result none = { .kind = ERR_TEMP, .status = SPAN("4.3.0"), .text = SPAN("deliver-local did not say") };
+	struct result none = {
+		.kind = ERR_TEMP, .status = SPAN("4.3.0"), .text = SPAN("deliver-local did not say")
+	};
 	struct job *done = NULL, **end = &done, *j;
 	struct local_result m;
 
@@ -272,7 +277,8 @@ on_gone(struct link *l, const struct err *why)
 	struct request *r, *requests = s->requests;
 	struct settled *t;
 
-	log_event(LOG_WARN, "queue.local", KV_U("share", s->number), KV_U("requests", s->nrequests), KV_ERR(why));
+	log_event(
+	    LOG_WARN, "queue.local", KV_U("share", s->number), KV_U("requests", s->nrequests), KV_ERR(why));
 	s->pause = s->pause == 0 ? PAUSE_MS : s->pause * 2 > PAUSE_MAX_MS ? PAUSE_MAX_MS : s->pause * 2;
 	loop_timer(s->q->loop, &s->again, loop_now(s->q->loop) + s->pause);
 	s->q->losses++;
@@ -341,7 +347,7 @@ local_init(struct queue *q)
 static struct share *
 share_of(struct queue *q, struct span owner)
 {
-	uint32_t h = 2166136261;	/* FNV-1a */
+	uint32_t h = 2166136261; /* FNV-1a */
 
 	for (size_t i = 0; i < owner.n; i++)
 		h = (h ^ (unsigned char)owner.p[i]) * 16777619;
@@ -351,7 +357,9 @@ share_of(struct queue *q, struct span owner)
 void
 local_add(struct queue *q, struct work *w, struct job *j)
 {
-	struct result r = { .kind = ERR_TEMP, .status = SPAN("4.3.5"), .text = SPAN("no deliver-local in master.cf") };
+	struct result r = {
+		.kind = ERR_TEMP, .status = SPAN("4.3.5"), .text = SPAN("no deliver-local in master.cf")
+	};
 
 	if (q->nshares == 0)
 		work_result(q, w, j->rcpt, j, &r);
@@ -379,7 +387,9 @@ local_in_flight(const struct queue *q)
 void
 local_cancel(struct queue *q, struct work *w)
 {
-	struct result r = { .kind = ERR_TEMP, .status = SPAN("4.3.0"), .text = SPAN("taken back by the administrator") };
+	struct result r = {
+		.kind = ERR_TEMP, .status = SPAN("4.3.0"), .text = SPAN("taken back by the administrator")
+	};
 
 	for (unsigned i = 0; i < q->nshares; i++)
 		for (struct job *j = lane_remove(&q->shares[i].lane, w), *next; j != NULL; j = next) {

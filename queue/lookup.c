@@ -1,9 +1,9 @@
 /*
  * lookup.c - asking authd who an address is now: at a retry, after a restart, and for the sender of a report.
  *
- * At most SLOTS questions are out at a time. Messages stand in a line and take turns, so that a list of 11,000
- * does not keep others from being asked for. If authd goes away, what was out is asked again when it is back;
- * if it does not answer for ASK_MS, that is an answer: later.
+ * At most SLOTS questions are out at a time. Messages stand in a line and take turns, so that a list of
+ * 11,000 does not keep others from being asked for. If authd goes away, what was out is asked again when it
+ * is back; if it does not answer for ASK_MS, that is an answer: later.
  */
 #include <stdlib.h>
 
@@ -14,8 +14,8 @@
 enum { SLOTS = 256, TURN = 32, ASK_MS = 60000, PAUSE_MS = 200, PAUSE_MAX_MS = 10000, SENDER = UINT32_MAX };
 
 struct slot {
-	struct work *w;		/* NULL: free */
-	uint32_t rcpt;		/* index, or SENDER */
+	struct work *w; /* NULL: free */
+	uint32_t rcpt;  /* index, or SENDER */
 	uint32_t id;
 };
 
@@ -25,7 +25,7 @@ struct lookups {
 	struct slot slot[SLOTS];
 	size_t used;
 	uint32_t serial;
-	struct work *head, *tail;	/* those with questions to ask; a message is in it at most once */
+	struct work *head, *tail; /* those with questions to ask; a message is in it at most once */
 	struct timer again, patience;
 	uint64_t pause;
 };
@@ -59,7 +59,8 @@ line_take(struct lookups *l)
 /* ---- answers */
 
 static void
-nobody(struct queue *q, struct work *w, uint32_t rcpt, enum err_kind kind, struct span status, struct span text)
+nobody(
+    struct queue *q, struct work *w, uint32_t rcpt, enum err_kind kind, struct span status, struct span text)
 {
 	struct result r = { .kind = kind, .status = status, .text = text };
 
@@ -82,9 +83,13 @@ found(struct work *w, uint32_t rcpt, struct span targets)
 		itself = itself || span_same(t.addr, addr);
 	while (ipc_unpack(&authd_def, &targets, authd_target, &t, NULL) > 0)
 		if (!itself || span_same(t.addr, addr))
-			work_found(w, &(struct job){ .rcpt = rcpt, .kind = t.kind, .addr = arena_dup(w->a, t.addr),
-						.owner = t.owner, .folder = t.folder, .quota_bytes = t.quota_bytes,
-						.quota_messages = t.quota_messages });
+			work_found(w, &(struct job){ .rcpt = rcpt,
+					  .kind = t.kind,
+					  .addr = arena_dup(w->a, t.addr),
+					  .owner = t.owner,
+					  .folder = t.folder,
+					  .quota_bytes = t.quota_bytes,
+					  .quota_messages = t.quota_messages });
 }
 
 static void
@@ -109,7 +114,8 @@ answer(struct queue *q, struct work *w, uint32_t rcpt, const struct authd_whois_
 	case WHOIS_TEMP:
 		break;
 	}
-	nobody(q, w, rcpt, ERR_TEMP, SPAN("4.3.0"), text.n > 0 ? text : SPAN("the address can't be looked up now"));
+	nobody(q, w, rcpt, ERR_TEMP, SPAN("4.3.0"),
+	    text.n > 0 ? text : SPAN("the address can't be looked up now"));
 }
 
 /* One answer for one question; the message may go on, and be gone after. */
@@ -123,7 +129,7 @@ settle(struct lookups *l, struct slot *s, const struct authd_whois_answer *a)
 	l->used--;
 	if (rcpt == SENDER) {
 		enum err_kind kind = a->kind == WHOIS_OK || a->kind == WHOIS_RELAY ? ERR_NONE
-				     : a->kind == WHOIS_TEMP			   ? ERR_TEMP
+				     : a->kind == WHOIS_TEMP                       ? ERR_TEMP
 										   : ERR_PERM;
 		report_to(l->q, w, kind, a->targets, a->text);
 		return;
@@ -142,7 +148,7 @@ on_frame(struct link *link, struct ipc_in *in)
 	struct err e = { 0 };
 
 	if (s->w == NULL || s->id != in->id)
-		return true;		/* asked by a link before this one */
+		return true; /* asked by a link before this one */
 	if (in->number == authd_whois_answer_no)
 		ipc_body(in, authd_whois_answer, &a, &e);
 	if (e.kind != ERR_NONE)

@@ -1,8 +1,10 @@
 #include "queue/marks.h"
 
-enum { TAIL = 32 };	/* two numbers of ten digits and a name fit */
+enum { TAIL = 32 }; /* two numbers of ten digits and a name fit */
 
-static const char *const names[] = { [DSN_FAILED] = "failed", [DSN_DELAYED] = "delayed", [DSN_DELIVERED] = "delivered" };
+static const char *const names[] = {
+	[DSN_FAILED] = "failed", [DSN_DELAYED] = "delayed", [DSN_DELIVERED] = "delivered"
+};
 
 void
 marks_start(struct buf *b, enum dsn_kind kind)
@@ -26,7 +28,7 @@ number_behind(struct span s, char c)
 void
 marks_add(struct buf *b, uint32_t index)
 {
-	size_t skip = b->n > TAIL ? b->n - TAIL : 0;	/* the last range is all that matters */
+	size_t skip = b->n > TAIL ? b->n - TAIL : 0; /* the last range is all that matters */
 	struct span s = span_from(buf_span(b), skip);
 	ssize_t comma = span_rchr(s, ','), blank = span_rchr(s, ' '), dash = span_rchr(s, '-');
 	bool range = dash > comma && dash > blank;

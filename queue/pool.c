@@ -2,13 +2,14 @@
  * pool.c - empty files whose names are durable, made before they are needed; and files that nobody wants.
  *
  * Rules:
- *  1. A name is made with O_EXCL, then the directory is synced, then it may be handed out (spool.h, invariant 1).
+ *  1. A name is made with O_EXCL, then the directory is synced, then it may be handed out (spool.h, invariant
+ * 1).
  *  2. The open file that is handed out holds a lock (an open file description lock, so the lock goes with the
  *     descriptor to smtpd and lives until the last copy is closed, ours and those of a dead queue included).
  *     So a name may be removed or used again only by who gets the lock with a new open: then nobody can still
  *     be writing to it, and no 250 can follow. The same keeps one session from reading what another writes.
- *  3. A file that is no message but locked is a stray: it is looked at again until the lock is free, then it is a
- *     message (smtpd had finished it), or it is removed.
+ *  3. A file that is no message but locked is a stray: it is looked at again until the lock is free, then it
+ * is a message (smtpd had finished it), or it is removed.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -56,7 +57,8 @@ make_one(struct queue *q, struct err *e)
 {
 	struct pooled p = { -1, id_new() };
 
-	while ((p.fd = openat(q->dir, p.mid.s, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, SPOOL_MODE)) < 0 && errno == EEXIST)
+	while ((p.fd = openat(q->dir, p.mid.s, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, SPOOL_MODE)) < 0 &&
+	       errno == EEXIST)
 		p.mid = id_new();
 	if (p.fd < 0)
 		return err_set(e, ERR_TEMP, "spool/%s: %m", p.mid.s);
@@ -152,7 +154,7 @@ pool_take(struct queue *q, struct pooled *out)
 		refill(q);
 	if (q->pool.n == 0)
 		return false;
-	*out = q->pool.v[0];		/* the oldest: so ids grow as messages come */
+	*out = q->pool.v[0]; /* the oldest: so ids grow as messages come */
 	memmove(q->pool.v, q->pool.v + 1, --q->pool.n * sizeof *q->pool.v);
 	if (q->pool.n <= POOL_LOW)
 		loop_timer(q->loop, &q->pool.refill, loop_now(q->loop) + 1);
@@ -223,7 +225,8 @@ look(struct queue *q, struct id mid)
 
 	if (fd < 0) {
 		if (errno != ENOENT)
-			log_event(LOG_ERROR, "queue.damaged", KV_STR("mid", mid.s), KV_STR("err", strerror(errno)));
+			log_event(
+			    LOG_ERROR, "queue.damaged", KV_STR("mid", mid.s), KV_STR("err", strerror(errno)));
 		return true;
 	}
 	if (lock_file(fd) < 0) {

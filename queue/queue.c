@@ -13,8 +13,8 @@
  *   scan.c      the start              admin.c    `rookery queue`
  *   link.h      a channel in the loop
  *
- * Reading and writing: of the file system it may touch spool/ alone. What is durable when stands with each step
- * in the files above, and as a table in docs/architecture.md.
+ * Reading and writing: of the file system it may touch spool/ alone. What is durable when stands with each
+ * step in the files above, and as a table in docs/architecture.md.
  */
 #include "base/log.h"
 #include "queue/queue.h"
@@ -29,14 +29,14 @@
 #include "cfg/cfg.h"
 
 static const struct jail jail = {
-	.calls = JAIL_FILES | JAIL_SYNC | JAIL_PAIR,	/* spool files; dialling deliverers, authd and dsn */
+	.calls = JAIL_FILES | JAIL_SYNC | JAIL_PAIR, /* spool files; dialling deliverers, authd and dsn */
 	.paths = { { "spool", JAIL_READ | JAIL_WRITE } },
-	.file_max = (uint64_t)4 << 30,			/* states are written in place, at the end of any message */
+	.file_max = (uint64_t)4 << 30, /* states are written in place, at the end of any message */
 };
 
 enum { LOADS_A_TURN = 64 };
 
-static struct queue manager;	/* svc's functions have no argument for it; nothing below them names it */
+static struct queue manager; /* svc's functions have no argument for it; nothing below them names it */
 
 /* ---- time */
 
@@ -183,7 +183,9 @@ dialled(struct svc *s, int fd, enum ipc_role peer)
 		intake_open(q, fd, peer);
 }
 
-/* Nothing new is started; what deliverers have is waited for, because what they did must not be done again. */
+/*
+ * Nothing new is started; what deliverers have is waited for, because what they did must not be done again.
+ */
 static void
 drain(struct svc *s, bool now)
 {
@@ -234,9 +236,10 @@ main(int argc, char **argv)
 	struct svc *svc = svc_start(argc, argv, ROLE_QUEUE);
 	int spool = svc_dir(svc, "spool");
 
-	umask(0);		/* the group may link spool files: mode 660 */
+	umask(0); /* the group may link spool files: mode 660 */
 	queue_init(q, svc);
-	q->dir = openat(spool, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);	/* not O_PATH: it is synced and read */
+	q->dir = openat(
+	    spool, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC); /* not O_PATH: it is synced and read */
 	svc_confine(svc, &jail);
 	pool_init(q);
 	scan_start(q);

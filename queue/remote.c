@@ -22,8 +22,8 @@
 #include "smtp/reply.h"
 
 enum {
-	TRANSACTION_RCPTS_MAX = 100,	/* RFC 5321, 4.5.3.1.8: every server takes so many */
-	CONNECT_MS = 15 * 60000,	/* deliver-smtp has its own, shorter deadlines; these are the backstop */
+	TRANSACTION_RCPTS_MAX = 100, /* RFC 5321, 4.5.3.1.8: every server takes so many */
+	CONNECT_MS = 15 * 60000,     /* deliver-smtp has its own, shorter deadlines; these are the backstop */
 	DELIVER_MS = 60 * 60000,
 	SWEEP_MS = 60000,
 	TARGETS_MAX = 1 << 20,
@@ -37,9 +37,9 @@ struct channel {
 	struct timer timer;
 	struct dest *dest;
 	enum channel_state state;
-	struct work *w;			/* CONNECTING, DELIVERING: what it has */
+	struct work *w; /* CONNECTING, DELIVERING: what it has */
 	struct job *jobs;
-	struct channel *next;		/* IDLE: of dest->channels */
+	struct channel *next; /* IDLE: of dest->channels */
 };
 
 static void start(struct queue *q, struct dest *d);
@@ -50,7 +50,9 @@ static struct result
 refusal(enum err_kind kind, struct span text)
 {
 	size_t n = status_at(text);
-	struct result r = { .kind = kind == ERR_PERM ? ERR_PERM : ERR_TEMP, .status = SPAN("4.4.0"), .text = text };
+	struct result r = {
+		.kind = kind == ERR_PERM ? ERR_PERM : ERR_TEMP, .status = SPAN("4.4.0"), .text = text
+	};
 
 	if (r.kind == ERR_PERM)
 		r.status = SPAN("5.4.0");
@@ -173,7 +175,9 @@ pack_targets(struct buf *list, const struct channel *c)
 
 	for (const struct job *j = c->jobs; j != NULL; j = j->next) {
 		const struct spool_rcpt *to = &c->w->s.rcpts[j->rcpt];
-		struct remote_target t = { .index = j->rcpt, .addr = j->addr, .notify = to->notify, .orcpt = to->orcpt };
+		struct remote_target t = {
+			.index = j->rcpt, .addr = j->addr, .notify = to->notify, .orcpt = to->orcpt
+		};
 
 		ipc_pack(&remote_def, list, remote_target, &t, &e);
 	}
@@ -184,7 +188,9 @@ pack_targets(struct buf *list, const struct channel *c)
 static void
 unreadable(struct channel *c)
 {
-	struct result r = { .kind = ERR_TEMP, .status = SPAN("4.3.0"), .text = SPAN("the spool file can't be opened") };
+	struct result r = {
+		.kind = ERR_TEMP, .status = SPAN("4.3.0"), .text = SPAN("the spool file can't be opened")
+	};
 	struct queue *q = c->q;
 	struct work *w = c->w;
 	struct job *jobs = c->jobs;
@@ -198,7 +204,7 @@ static void
 deliver(struct channel *c)
 {
 	const struct spool_msg *s = &c->w->s;
-	bool report = s->about.s[0] != '\0';	/* its envid is a note to ourselves */
+	bool report = s->about.s[0] != '\0'; /* its envid is a note to ourselves */
 	struct remote_deliver m = { .mid = id_span(&s->mid),
 		.file = spool_file(c->q, id_span(&s->mid), O_RDONLY),
 		.size = s->size,
@@ -225,11 +231,16 @@ deliver(struct channel *c)
 
 /* ---- what the server said */
 
-/* Results into the work: how many were delivered, and whether all say "later" without a server having said so. */
+/*
+ * Results into the work: how many were delivered, and whether all say "later" without a server having said
+ * so.
+ */
 static size_t
 results(struct channel *c, const struct remote_done *m, bool *broke)
 {
-	struct result none = { .kind = ERR_TEMP, .status = SPAN("4.3.0"), .text = SPAN("deliver-smtp did not say") };
+	struct result none = {
+		.kind = ERR_TEMP, .status = SPAN("4.3.0"), .text = SPAN("deliver-smtp did not say")
+	};
 	struct span list = m->results;
 	struct remote_result r;
 	size_t delivered = 0;
@@ -261,8 +272,8 @@ results(struct channel *c, const struct remote_done *m, bool *broke)
 }
 
 /*
- * What a remote server has taken must not be sent again, and only our file can say so after a crash: either the
- * mark is synced, or, cheaper when several messages end in one turn of the loop, the removed name.
+ * What a remote server has taken must not be sent again, and only our file can say so after a crash: either
+ * the mark is synced, or, cheaper when several messages end in one turn of the loop, the removed name.
  */
 static void
 secure(struct queue *q, struct work *w)
@@ -309,14 +320,15 @@ on_done(struct channel *c, struct ipc_in *in)
 		ipc_body(in, remote_done, &m, &e);
 	if (results(c, &m, &broke) > 0)
 		secure(q, w);
-	work_step(q, w);		/* w may be gone */
+	work_step(q, w); /* w may be gone */
 	if (m.reuse != 0)
 		dest_good(&q->sched, d);
 	if (m.reuse != 0 && worth_keeping(q, d))
 		become_idle(c);
 	else
 		channel_end(c);
-	if (broke && dest_broke(d, SPAN("4.4.2 connections to it break"), loop_now(q->loop) + cfg.queue_retry_min)) {
+	if (broke &&
+	    dest_broke(d, SPAN("4.4.2 connections to it break"), loop_now(q->loop) + cfg.queue_retry_min)) {
 		struct result r = dead_result(d);
 
 		log_event(LOG_INFO, "queue.dead", KV_STR("dest", d->name), KV_STR("err", d->why));
@@ -340,7 +352,7 @@ on_frame(struct link *l, struct ipc_in *in)
 			return false;
 		}
 		deliver(c);
-		return false;		/* nothing else can have come yet; the channel may be gone */
+		return false; /* nothing else can have come yet; the channel may be gone */
 	}
 	if (c->state == CONNECTING && in->number == ipc_refuse_no) {
 		struct ipc_refuse m = { 0 };
@@ -354,7 +366,7 @@ on_frame(struct link *l, struct ipc_in *in)
 	if (c->state == DELIVERING)
 		on_done(c, in);
 	else
-		channel_end(c);		/* it speaks when it is not asked */
+		channel_end(c); /* it speaks when it is not asked */
 	return false;
 }
 
@@ -364,7 +376,9 @@ on_gone(struct link *l, const struct err *why)
 {
 	struct channel *c = l->owner;
 	struct queue *q = c->q;
-	struct result r = { .kind = ERR_TEMP, .status = SPAN("4.3.0"), .text = SPAN("deliver-smtp ended during the delivery") };
+	struct result r = { .kind = ERR_TEMP,
+		.status = SPAN("4.3.0"),
+		.text = SPAN("deliver-smtp ended during the delivery") };
 	struct dest *d = c->dest;
 	struct work *w = c->w;
 	struct job *jobs = c->jobs;
@@ -376,7 +390,8 @@ on_gone(struct link *l, const struct err *why)
 		return;
 	}
 	if (c->state == DELIVERING)
-		log_event(LOG_WARN, "queue.remote", KV_STR("dest", d->name), KV_S("mid", msg_mid(w->m)), KV_ERR(why));
+		log_event(LOG_WARN, "queue.remote", KV_STR("dest", d->name), KV_S("mid", msg_mid(w->m)),
+		    KV_ERR(why));
 	channel_end(c);
 	if (jobs != NULL)
 		settle_jobs(q, w, jobs, &r);
@@ -471,7 +486,9 @@ void
 remote_add(struct queue *q, struct work *w, struct job *j)
 {
 	struct span hop = next_hop(j->addr);
-	struct result r = { .kind = ERR_PERM, .status = SPAN("5.1.3"), .text = SPAN("the address has no domain") };
+	struct result r = {
+		.kind = ERR_PERM, .status = SPAN("5.1.3"), .text = SPAN("the address has no domain")
+	};
 	struct dest *d;
 
 	if (hop.n == 0) {
@@ -491,7 +508,9 @@ remote_add(struct queue *q, struct work *w, struct job *j)
 void
 remote_cancel(struct queue *q, struct work *w)
 {
-	struct result r = { .kind = ERR_TEMP, .status = SPAN("4.3.0"), .text = SPAN("taken back by the administrator") };
+	struct result r = {
+		.kind = ERR_TEMP, .status = SPAN("4.3.0"), .text = SPAN("taken back by the administrator")
+	};
 
 	for (size_t i = 0; i < q->sched.nbuckets; i++)
 		for (struct dest *d = q->sched.bucket[i]; d != NULL; d = d->next)

@@ -1,6 +1,6 @@
 /*
- * report.c - telling senders: failed, delivered, delayed (RFC 3461, 3464). dsn writes the report into a file of
- * the pool; it becomes a message like any other.
+ * report.c - telling senders: failed, delivered, delayed (RFC 3461, 3464). dsn writes the report into a file
+ * of the pool; it becomes a message like any other.
  *
  * Never two for one thing, and none is lost, whatever crashes:
  *  1. The report is durable (dsn has synced it) before the recipients are marked.
@@ -8,8 +8,8 @@
  *  3. A report that is found without these marks (after a crash between 1 and 2) makes the marks.
  * A report has the null sender, and for the null sender none is written (RFC 5321, 4.5.5; 6.1).
  *
- * If a report can't be written now (no space, no dsn, authd away), the failed recipients are deferred instead: they
- * are tried again, fail again, and are reported then.
+ * If a report can't be written now (no space, no dsn, authd away), the failed recipients are deferred
+ * instead: they are tried again, fail again, and are reported then.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -26,7 +26,7 @@
 enum {
 	HEADERS_MAX = 64 << 10,
 	LIST_MAX = 6 << 20,
-	OUT_MAX = 16,		/* reports that dsn has at a time */
+	OUT_MAX = 16, /* reports that dsn has at a time */
 	PATIENCE_MS = 120000,
 	PAUSE_MS = 1000,
 };
@@ -34,19 +34,19 @@ enum {
 struct report {
 	struct work *w;
 	enum dsn_kind kind;
-	struct span to;		/* list of authd_target, in w->a */
-	struct id mid;		/* sent: of the report */
-	uint32_t id;		/* sent: of the request; 0 before */
+	struct span to; /* list of authd_target, in w->a */
+	struct id mid;  /* sent: of the report */
+	uint32_t id;    /* sent: of the request; 0 before */
 	struct report *next;
 };
 
 struct reports {
 	struct queue *q;
 	struct link link;
-	struct report *line;	/* to be sent and sent, in order */
+	struct report *line; /* to be sent and sent, in order */
 	size_t out;
 	uint32_t serial;
-	struct timer timer;	/* link open: patience; else the pause before dialling again */
+	struct timer timer; /* link open: patience; else the pause before dialling again */
 };
 
 static void run(struct reports *rs);
@@ -71,9 +71,11 @@ wanted(const struct work *w, size_t i, enum dsn_kind kind)
 
 	switch (kind) {
 	case DSN_FAILED:
-		return o->fate == FATE_FAILED && !o->reported && (notify.n == 0 || notify_has(notify, "FAILURE"));
-	case DSN_DELIVERED:	/* a server that knows DSN does it itself */
-		return o->fate == FATE_DELIVERED && notify_has(notify, "SUCCESS") && (o->host.n == 0 || o->relayed);
+		return o->fate == FATE_FAILED && !o->reported &&
+		       (notify.n == 0 || notify_has(notify, "FAILURE"));
+	case DSN_DELIVERED: /* a server that knows DSN does it itself */
+		return o->fate == FATE_DELIVERED && notify_has(notify, "SUCCESS") &&
+		       (o->host.n == 0 || o->relayed);
 	case DSN_DELAYED:
 		return o->fate == FATE_DEFERRED && (notify.n == 0 || notify_has(notify, "DELAY"));
 	}
@@ -215,7 +217,8 @@ report_to(struct queue *q, struct work *w, enum err_kind kind, struct span targe
 	}
 	if (kind != ERR_NONE || targets.n == 0) {
 		if (r->kind == DSN_FAILED)
-			settle_unwanted(w, why.n > 0 ? arena_cstr(w->a, why) : "nobody is at the sender's address");
+			settle_unwanted(
+			    w, why.n > 0 ? arena_cstr(w->a, why) : "nobody is at the sender's address");
 		if (r->kind == DSN_DELAYED)
 			w->s.delayed = true;
 		finish(q, r);
@@ -240,9 +243,15 @@ pack_rcpts(struct buf *list, struct buf *marks, const struct report *r)
 	for (uint32_t i = 0; i < w->s.nrcpts; i++) {
 		const struct spool_rcpt *to = &w->s.rcpts[i];
 		const struct outcome *o = &w->out[i];
-		struct dsn_rcpt m = { .addr = to->addr, .orig = to->orig, .orcpt = to->orcpt, .status = o->status,
-			.text = span_head(o->text, 400), .host = o->host, .last_try = o->tried,
-			.retry_until = w->m->arrived + cfg.queue_lifetime, .relayed = o->relayed };
+		struct dsn_rcpt m = { .addr = to->addr,
+			.orig = to->orig,
+			.orcpt = to->orcpt,
+			.status = o->status,
+			.text = span_head(o->text, 400),
+			.host = o->host,
+			.last_try = o->tried,
+			.retry_until = w->m->arrived + cfg.queue_lifetime,
+			.relayed = o->relayed };
 
 		/* Past 6 MiB a report names the first so many; all are marked as reported. */
 		if (!wanted(w, i, r->kind))
@@ -273,8 +282,14 @@ send_report(struct reports *rs, struct report *r, const struct pooled *file)
 {
 	struct work *w = r->w;
 	struct buf list, marks, headers;
-	struct dsn_write m = { .mid = id_span(&file->mid), .out = file->fd, .about = msg_mid(w->m), .sender = w->s.from,
-		.arrived = w->m->arrived, .kind = r->kind, .envid = w->s.envid, .to = r->to };
+	struct dsn_write m = { .mid = id_span(&file->mid),
+		.out = file->fd,
+		.about = msg_mid(w->m),
+		.sender = w->s.from,
+		.arrived = w->m->arrived,
+		.kind = r->kind,
+		.envid = w->s.envid,
+		.to = r->to };
 
 	buf_init(&list, LIST_MAX);
 	buf_init(&marks, 1 << 20);
@@ -351,8 +366,11 @@ convert_targets(struct span list, struct buf *out)
 	struct err e = { 0 };
 
 	while (ipc_unpack(&authd_def, &list, authd_target, &t, &e) > 0) {
-		struct queue_target m = { .kind = t.kind, .owner = t.owner, .folder = t.folder,
-			.quota_bytes = t.quota_bytes, .quota_messages = t.quota_messages };
+		struct queue_target m = { .kind = t.kind,
+			.owner = t.owner,
+			.folder = t.folder,
+			.quota_bytes = t.quota_bytes,
+			.quota_messages = t.quota_messages };
 
 		ipc_pack(&queue_def, out, queue_target, &m, &e);
 	}
@@ -361,7 +379,9 @@ convert_targets(struct span list, struct buf *out)
 static void
 written(struct reports *rs, struct report *r, const struct dsn_written *m)
 {
-	static const char *const kinds[] = { [DSN_FAILED] = "failed", [DSN_DELAYED] = "delayed", [DSN_DELIVERED] = "delivered" };
+	static const char *const kinds[] = {
+		[DSN_FAILED] = "failed", [DSN_DELAYED] = "delayed", [DSN_DELIVERED] = "delivered"
+	};
 	struct queue *q = rs->q;
 	struct err e = { 0 };
 	struct buf targets;
@@ -404,8 +424,8 @@ on_frame(struct link *l, struct ipc_in *in)
 }
 
 /*
- * dsn died: a report may be complete (then its file is a message, and tells which marks to make), or not. Either
- * way the message is looked at again at its next try.
+ * dsn died: a report may be complete (then its file is a message, and tells which marks to make), or not.
+ * Either way the message is looked at again at its next try.
  */
 static void
 on_gone(struct link *l, const struct err *why)

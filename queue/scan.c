@@ -1,9 +1,10 @@
 /*
  * scan.c - what is in the spool when the queue starts: footers and trailers are read, never messages.
  *
- * In slices of the loop, so that new mail is taken and delivered meanwhile. What is found is let go at the end
- * only: until then a report may turn up that says that one of its recipients has been reported already. A dsn that
- * outlived the last queue may even now be writing one, so files that somebody has open are waited for, for a while.
+ * In slices of the loop, so that new mail is taken and delivered meanwhile. What is found is let go at the
+ * end only: until then a report may turn up that says that one of its recipients has been reported already. A
+ * dsn that outlived the last queue may even now be writing one, so files that somebody has open are waited
+ * for, for a while.
  *
  *   the file has                          it is
  *   a valid footer, nobody has it open    a message
@@ -39,7 +40,7 @@ struct scan {
 	struct msg **v;
 	size_t n, cap;
 	struct finding *reports;
-	uint64_t started, ended;	/* ended: the last name was read */
+	uint64_t started, ended; /* ended: the last name was read */
 	struct buf text;
 	struct arena *a;
 };
@@ -94,7 +95,10 @@ found_damaged(struct scan *sc, struct span mid, const struct err *why)
 	keep(sc, m);
 }
 
-/* Its smtpd is no more; if that died in the middle of its sync, it is ours to do. Old pages the kernel has written. */
+/*
+ * Its smtpd is no more; if that died in the middle of its sync, it is ours to do. Old pages the kernel has
+ * written.
+ */
 static int
 synced(int fd, struct err *e)
 {
@@ -120,7 +124,8 @@ look(struct scan *sc, struct span mid)
 	fd = spool_file(sc->q, mid, O_RDWR);
 	if (fd < 0) {
 		if (errno != ENOENT)
-			log_event(LOG_ERROR, "queue.unreadable", KV_S("mid", mid), KV_STR("err", strerror(errno)));
+			log_event(
+			    LOG_ERROR, "queue.unreadable", KV_S("mid", mid), KV_STR("err", strerror(errno)));
 		return;
 	}
 	buf_clear(&sc->text);
@@ -155,7 +160,7 @@ static void
 let_go(struct queue *q, struct msg *m)
 {
 	if (!msgs_put(&q->msgs, m)) {
-		free(m);		/* a stray that was found complete meanwhile */
+		free(m); /* a stray that was found complete meanwhile */
 		return;
 	}
 	if (m->state == MSG_HELD)
@@ -181,10 +186,12 @@ finish(struct scan *sc)
 		free(f->marks);
 		free(f);
 	}
-	for (struct msg *m = msgs_after(&q->msgs, (struct span){ 0 }); m != NULL; m = msgs_after(&q->msgs, msg_mid(m)))
+	for (struct msg *m = msgs_after(&q->msgs, (struct span){ 0 }); m != NULL;
+	     m = msgs_after(&q->msgs, msg_mid(m)))
 		if (m->state == MSG_SCANNED)
 			msg_wait(q, m);
-	log_event(LOG_INFO, "queue.scanned", KV_U("messages", sc->n), KV_U("ms", clock_mono_ms() - sc->started));
+	log_event(
+	    LOG_INFO, "queue.scanned", KV_U("messages", sc->n), KV_U("ms", clock_mono_ms() - sc->started));
 	closedir(sc->dir);
 	free(sc->v);
 	buf_free(&sc->text);

@@ -155,9 +155,9 @@ work_load(struct queue *q, struct msg *m)
 	arena_free(a);
 }
 
-static const struct result taken_back = { .kind = ERR_TEMP,
-	.status = { "4.3.0", 5 },
-	.text = { "taken back by the administrator", 31 } };
+static const struct result taken_back = {
+	.kind = ERR_TEMP, .status = { "4.3.0", 5 }, .text = { "taken back by the administrator", 31 }
+};
 
 void
 work_dispatch(struct queue *q, struct work *w)
@@ -166,7 +166,7 @@ work_dispatch(struct queue *q, struct work *w)
 
 	w->found = NULL;
 	w->found_end = &w->found;
-	w->lookups++;		/* nothing that fails at once may end it before all is in its lane */
+	w->lookups++; /* nothing that fails at once may end it before all is in its lane */
 	for (struct job *i = j; i != NULL; i = i->next) {
 		w->open++;
 		w->out[i->rcpt].jobs++;
@@ -210,7 +210,9 @@ void
 work_result(struct queue *q, struct work *w, uint32_t rcpt, const struct job *j, const struct result *r)
 {
 	struct outcome *o = &w->out[rcpt];
-	enum fate fate = r->kind == ERR_NONE ? FATE_DELIVERED : r->kind == ERR_TEMP ? FATE_DEFERRED : FATE_FAILED;
+	enum fate fate = r->kind == ERR_NONE   ? FATE_DELIVERED
+			 : r->kind == ERR_TEMP ? FATE_DEFERRED
+					       : FATE_FAILED;
 
 	if (j != NULL) {
 		need(w->open > 0 && o->jobs > 0);
@@ -222,7 +224,9 @@ work_result(struct queue *q, struct work *w, uint32_t rcpt, const struct job *j,
 		return;
 	o->fate = (uint8_t)fate;
 	o->relayed = r->relayed;
-	o->status = arena_dup(w->a, r->status.n > 0 ? r->status : r->kind == ERR_TEMP ? SPAN("4.0.0") : SPAN("5.0.0"));
+	o->status = arena_dup(w->a, r->status.n > 0       ? r->status
+				    : r->kind == ERR_TEMP ? SPAN("4.0.0")
+							  : SPAN("5.0.0"));
 	o->text = arena_dup(w->a, r->text);
 	o->host = arena_dup(w->a, r->host);
 	o->tried = wall_now();
@@ -295,8 +299,8 @@ to_mark(const struct work *w)
 }
 
 /*
- * An error is not fatal: memory still knows, so nothing is sent twice while we live. It is logged as an error,
- * because after a restart it would be.
+ * An error is not fatal: memory still knows, so nothing is sent twice while we live. It is logged as an
+ * error, because after a restart it would be.
  */
 void
 work_mark(struct queue *q, struct work *w, bool sync)
@@ -353,7 +357,8 @@ first_reason(struct work *w)
 {
 	for (size_t i = 0; i < w->s.nrcpts; i++)
 		if (w->out[i].fate == FATE_DEFERRED)
-			return arena_printf(w->a, "%.*s %.*s", SPAN_ARG(w->out[i].status), SPAN_ARG(w->out[i].text));
+			return arena_printf(
+			    w->a, "%.*s %.*s", SPAN_ARG(w->out[i].status), SPAN_ARG(w->out[i].text));
 	return (struct span){ 0 };
 }
 
@@ -372,7 +377,8 @@ put_off(struct queue *q, struct work *w)
 	m->reason = reason_keep(&q->reasons, first_reason(w));
 	work_mark(q, w, false);
 	fd = spool_file(q, msg_mid(m), O_RDWR);
-	if (fd < 0 || spool_set_state(fd, &w->s, w->hold ? 'h' : '.', m->attempts, m->next_try, w->s.delayed, &e) < 0) {
+	if (fd < 0 ||
+	    spool_set_state(fd, &w->s, w->hold ? 'h' : '.', m->attempts, m->next_try, w->s.delayed, &e) < 0) {
 		err_set(&e, ERR_TEMP, "open: %m");
 		log_event(LOG_ERROR, "queue.unmarked", KV_S("mid", msg_mid(m)), KV_ERR(&e));
 	}

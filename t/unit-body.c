@@ -57,7 +57,8 @@ all_sequences(void)
 			good = good && (*p != '\r' || (p + 1 < out.p + out.n && p[1] == '\n'));
 		}
 		p = memmem(out.p, out.n, "\r\n.\r\n", 5);
-		good = good && (p == NULL ? out.n == 3 : p == out.p + out.n - 5) && (out.n == 3 || memcmp(out.p, ".\r\n", 3) != 0);
+		good = good && (p == NULL ? out.n == 3 : p == out.p + out.n - 5) &&
+		       (out.n == 3 || memcmp(out.p, ".\r\n", 3) != 0);
 	}
 	tap_ok(good, "no sequence of CR, LF, dot and text gives a bare CR or LF, or an end before the end");
 	buf_free(&out);

@@ -1,4 +1,7 @@
-/* unit-memory.c - queue/memory: order by id, order by time, shared reasons, and what 100,000 messages cost. */
+/*
+ * unit-memory.c - queue/memory: order by id, order by time, shared reasons, and what 100,000 messages cost.
+ * /
+ */
 #include "queue/memory.c"
 
 #include <malloc.h>
@@ -103,7 +106,8 @@ reasons(void)
 		snprintf(text, sizeof text, "4.2.0 reason %d", i);
 		kept[i] = reason_keep(&r, span_str(text));
 	}
-	tap_ok(r.n == REASONS_MAX + 1 && strcmp(kept[REASONS_MAX], "4.2.0") == 0 && kept[REASONS_MAX] == kept[REASONS_MAX + 1],
+	tap_ok(r.n == REASONS_MAX + 1 && strcmp(kept[REASONS_MAX], "4.2.0") == 0 &&
+		   kept[REASONS_MAX] == kept[REASONS_MAX + 1],
 	    "past %d different ones the status alone is kept", REASONS_MAX);
 	for (int i = 0; i < REASONS_MAX + 2; i++)
 		reason_drop(&r, kept[i]);

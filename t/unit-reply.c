@@ -3,7 +3,7 @@
 #include "t/tap.h"
 
 struct want {
-	const char *in;		/* lines with \n between */
+	const char *in; /* lines with \n between */
 	int rc;
 	unsigned code;
 	const char *status, *text, *name;
@@ -21,7 +21,8 @@ static const struct want table[] = {
 	{ "550 5.1.1x", 1, 550, "5.0.0", "5.1.1x", "a status ends with a blank" },
 	{ "550 5.1234.1 x", 1, 550, "5.0.0", "5.1234.1 x", "numbers have three digits at most" },
 	{ "550 5.1.1", 1, 550, "5.1.1", "", "a status may be all of the text" },
-	{ "550 Empf\xc3\xa4nger\x01", 1, 550, "5.0.0", "Empf??nger?", "octets that are not printable are shown as ?" },
+	{ "550 Empf\xc3\xa4nger\x01", 1, 550, "5.0.0", "Empf??nger?",
+	    "octets that are not printable are shown as ?" },
 	{ "250-a", 0, 250, NULL, NULL, "a hyphen says that more follows" },
 	{ "250-a\n251 b", -1, 250, NULL, NULL, "two codes in one reply are refused" },
 	{ "what a strange answer", -1, 0, NULL, NULL, "text is no reply" },

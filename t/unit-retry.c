@@ -17,14 +17,17 @@ about(uint64_t got, uint64_t want)
 static void
 intervals(void)
 {
-	uint64_t now = 1000ULL * DAY, low = retry_next(&rule, now, now, 1, 0), high = retry_next(&rule, now, now, 1, UINT32_MAX);
+	uint64_t now = 1000ULL * DAY, low = retry_next(&rule, now, now, 1, 0),
+		 high = retry_next(&rule, now, now, 1, UINT32_MAX);
 
-	tap_ok(about(retry_next(&rule, now, now, 1, 1u << 31) - now, 5 * MIN), "the first pause is the shortest");
+	tap_ok(about(retry_next(&rule, now, now, 1, 1u << 31) - now, 5 * MIN),
+	    "the first pause is the shortest");
 	tap_ok(about(retry_next(&rule, now, now, 2, 1u << 31) - now, 10 * MIN), "the second twice as long");
 	tap_ok(about(retry_next(&rule, now, now, 4, 1u << 31) - now, 40 * MIN), "and so on");
 	tap_ok(about(retry_next(&rule, now, now, 5, 1u << 31) - now, HOUR), "to the longest");
 	tap_ok(about(retry_next(&rule, now, now, 65535, 1u << 31) - now, HOUR), "however often it is tried");
-	tap_ok(low < high && about(low - now, 5 * MIN) && about(high - now, 5 * MIN), "chance moves it a tenth up or down");
+	tap_ok(low < high && about(low - now, 5 * MIN) && about(high - now, 5 * MIN),
+	    "chance moves it a tenth up or down");
 }
 
 static void
@@ -32,13 +35,17 @@ ends(void)
 {
 	uint64_t arrived = 1000ULL * DAY, end = arrived + 5ULL * DAY;
 
-	tap_ok(retry_next(&rule, arrived, end - 1000, 20, 0) == end, "the last try is at the end of the lifetime");
-	tap_ok(retry_next(&rule, arrived, end + 1, 20, 0) > end, "past it (the report could not be written) pauses are as usual");
-	tap_ok(!retry_expired(&rule, arrived, end - 1) && retry_expired(&rule, arrived, end), "a failure at the end is final");
+	tap_ok(retry_next(&rule, arrived, end - 1000, 20, 0) == end,
+	    "the last try is at the end of the lifetime");
+	tap_ok(retry_next(&rule, arrived, end + 1, 20, 0) > end,
+	    "past it (the report could not be written) pauses are as usual");
+	tap_ok(!retry_expired(&rule, arrived, end - 1) && retry_expired(&rule, arrived, end),
+	    "a failure at the end is final");
 	tap_ok(!retry_warn(&rule, arrived, arrived + 4 * HOUR - 1, false), "no warning before its time");
 	tap_ok(retry_warn(&rule, arrived, arrived + 4 * HOUR, false), "then one");
 	tap_ok(!retry_warn(&rule, arrived, arrived + 5 * HOUR, true), "and only one");
-	tap_ok(!retry_warn(&(struct retry_rule){ .warn = 0 }, arrived, arrived + DAY, false), "or never, as configured");
+	tap_ok(!retry_warn(&(struct retry_rule){ .warn = 0 }, arrived, arrived + DAY, false),
+	    "or never, as configured");
 }
 
 /* ---- marks */

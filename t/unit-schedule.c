@@ -40,7 +40,8 @@ messages(void)
 	fill(&l, &work[2], one, 1);
 	tap_ok(l.jobs == 1003, "three messages wait");
 	j = lane_take(&l, 100, &w, &n);
-	tap_ok(w == &work[0] && n == 100 && length(j) == 100 && j->rcpt == 0, "the first has its turn, of 100 recipients");
+	tap_ok(w == &work[0] && n == 100 && length(j) == 100 && j->rcpt == 0,
+	    "the first has its turn, of 100 recipients");
 	j = lane_take(&l, 100, &w, &n);
 	tap_ok(w == &work[1] && n == 2 && length(j) == 2, "then the second, not the rest of the first");
 	lane_take(&l, 100, &w, &n);
@@ -53,12 +54,23 @@ messages(void)
 	lane_add(&l, &work[2], &one[0]);
 	lane_take(&l, 100, &w, &n);
 	lane_take(&l, 100, &w, &n);
-	tap_ok(w == &work[2] && l.jobs == 0 && lane_take(&l, 100, &w, &n) == NULL && n == 0, "until the lane is empty");
+	tap_ok(w == &work[2] && l.jobs == 0 && lane_take(&l, 100, &w, &n) == NULL && n == 0,
+	    "until the lane is empty");
 	fill(&l, &work[0], big, 3);
 	fill(&l, &work[1], small, 2);
 	tap_ok(length(lane_remove(&l, &work[1])) == 2, "the last of a lane can be taken back");
 	lane_add(&l, &work[2], &one[0]);
-	tap_ok(l.jobs == 4 && lane_take(&l, 9, &w, &n) == big && lane_take(&l, 9, &w, &n) == one, "and others still follow");
+	tap_ok(l.jobs == 4 && lane_take(&l, 9, &w, &n) == big && lane_take(&l, 9, &w, &n) == one,
+	    "and others still follow");
+}
+
+/* Nothing is left in it. */
+static void
+sched_done(struct sched *s)
+{
+	sched_sweep(s, UINT64_MAX);
+	need(s->n == 0);
+	free(s->bucket);
 }
 
 static void
@@ -94,7 +106,8 @@ destinations(void)
 		got->busy++;
 		sched_update(&s, got);
 	}
-	tap_ok(d[0]->busy == WINDOW_START && d[2]->busy == WINDOW_START, "each has %d connections at first", WINDOW_START);
+	tap_ok(d[0]->busy == WINDOW_START && d[2]->busy == WINDOW_START, "each has %d connections at first",
+	    WINDOW_START);
 	d[1]->busy--;
 	sched_update(&s, d[1]);
 	tap_ok(sched_next(&s) == d[1] && sched_next(&s) == NULL, "one that ends one may make another");
@@ -105,6 +118,7 @@ destinations(void)
 		d[i]->busy = 0;
 	sched_sweep(&s, 1);
 	tap_ok(s.n == 0, "what has nothing to do is forgotten");
+	sched_done(&s);
 }
 
 static void
@@ -122,7 +136,8 @@ feedback(void)
 		dest_good(&s, d);
 	tap_ok(d->window == 20000, "up to the maximum");
 	d->busy = 3;
-	tap_ok(!dest_refused(d, SPAN("4.7.0 too many"), 100) && d->window == 3000, "a refusal shrinks it to what stands");
+	tap_ok(!dest_refused(d, SPAN("4.7.0 too many"), 100) && d->window == 3000,
+	    "a refusal shrinks it to what stands");
 	tap_ok(!dest_dead(d, 50), "and that is no death");
 	d->busy = 0;
 	tap_ok(dest_refused(d, SPAN("4.4.1 refused"), 100), "when nothing stands it is dead");
@@ -133,9 +148,11 @@ feedback(void)
 	for (int i = 0; i < BROKEN_MAX - 1; i++)
 		dest_broke(d, SPAN("4.4.2 lost"), 300);
 	tap_ok(!dest_dead(d, 200), "connections that break do not make it dead at once");
-	tap_ok(dest_broke(d, SPAN("4.4.2 lost"), 300) && dest_dead(d, 200), "but the %dth in a row does", BROKEN_MAX);
+	tap_ok(dest_broke(d, SPAN("4.4.2 lost"), 300) && dest_dead(d, 200), "but the %dth in a row does",
+	    BROKEN_MAX);
 	dest_revive(d);
 	tap_ok(!dest_dead(d, 200), "the administrator can revive it");
+	sched_done(&s);
 }
 
 static void
@@ -155,6 +172,7 @@ many(void)
 	tap_ok(same && s.n == 2000, "2,000 destinations are found again");
 	sched_sweep(&s, 0);
 	tap_ok(s.n == 0, "and swept");
+	sched_done(&s);
 }
 
 int

@@ -1,8 +1,9 @@
 /*
  * dsn - writes delivery status notifications for the queue, each into a spool file that it is given.
  *
- * report.c makes the text. A child per channel; it sees the header of a message as bytes, opens no file and reaches no
- * network. The report is durable when the answer goes out; what that is good for stands in queue/report.c.
+ * report.c makes the text. A child per channel; it sees the header of a message as bytes, opens no file and
+ * reaches no network. The report is durable when the answer goes out; what that is good for stands in
+ * queue/report.c.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,7 +19,8 @@
 #include "spool/spool.h"
 
 static const struct jail jail = {
-	.calls = JAIL_FORK | JAIL_SYNC | JAIL_CONFINE,	/* a child per channel, which is narrowed; writing the file it is given */
+	.calls = JAIL_FORK | JAIL_SYNC |
+		 JAIL_CONFINE, /* a child per channel, which is narrowed; writing the file it is given */
 	.file_max = (uint64_t)128 << 20,
 };
 
@@ -47,15 +49,21 @@ recipients(const struct dsn_write *m, struct spool_msg *s, struct arena *a, stru
 
 /* `about` and the marks tell the queue after a crash what this report has done. */
 static int
-finish(struct spool_writer *w, const struct dsn_write *m, struct span report, struct spool_msg *s, struct buf *trailer,
-    struct err *e)
+finish(struct spool_writer *w, const struct dsn_write *m, struct span report, struct spool_msg *s,
+    struct buf *trailer, struct err *e)
 {
 	struct buf structure;
 	int rc;
 
-	*s = (struct spool_msg){ .mid = id_from(m->mid), .sid = id_from(m->about), .about = id_from(m->about),
-		.arrived = clock_wall_ms(), .service = SPAN("dsn"), .envid = m->marks, .flags = report_flags(m, report),
-		.rcpts = s->rcpts, .nrcpts = s->nrcpts };
+	*s = (struct spool_msg){ .mid = id_from(m->mid),
+		.sid = id_from(m->about),
+		.about = id_from(m->about),
+		.arrived = clock_wall_ms(),
+		.service = SPAN("dsn"),
+		.envid = m->marks,
+		.flags = report_flags(m, report),
+		.rcpts = s->rcpts,
+		.nrcpts = s->nrcpts };
 	buf_init(&structure, STRUCTURE_BUF);
 	rc = structure_build(report, &structure, e);
 	if (rc == 0)
@@ -102,7 +110,8 @@ one(struct ipc *ch, struct ipc_in *in, struct err *e)
 	rc = m.out >= 0 ? write_report(&m, &s, &trailer, &why) : err_set(&why, ERR_PEER, "no file");
 	if (m.out >= 0)
 		close(m.out);
-	done = (struct dsn_written){ .mid = m.mid, .trailer = buf_span(&trailer), .trailer_at = s.trailer_at };
+	done =
+	    (struct dsn_written){ .mid = m.mid, .trailer = buf_span(&trailer), .trailer_at = s.trailer_at };
 	if (rc == 0) {
 		rc = ipc_send(ch, dsn_written, &done, in->id, e);
 	} else {

@@ -71,7 +71,8 @@ put_addr_xtext(struct buf *out, struct span s, struct err *e)
 		if (cp > 0x20 && cp < 0x7f && cp != '\\' && cp != '+' && cp != '=')
 			buf_byte(out, e, (char)cp);
 		else
-			buf_printf(out, e, "\\x{%02X}", cp >= 0 ? (unsigned)cp : (unsigned)(unsigned char)s.p[0]);
+			buf_printf(
+			    out, e, "\\x{%02X}", cp >= 0 ? (unsigned)cp : (unsigned)(unsigned char)s.p[0]);
 		s = span_from(s, n);
 	}
 }
@@ -233,14 +234,15 @@ action(enum dsn_kind kind, bool relayed)
 }
 
 static void
-put_rcpt_status(struct buf *out, const struct dsn_write *m, const struct dsn_rcpt *r, bool global, struct err *e)
+put_rcpt_status(
+    struct buf *out, const struct dsn_write *m, const struct dsn_rcpt *r, bool global, struct err *e)
 {
 	buf_str(out, e, "\r\n");
 	put_original(out, r, global, e);
 	put_address(out, "Final-Recipient", r->addr, global, e);
 	buf_printf(out, e, "Action: %s\r\n", action((enum dsn_kind)m->kind, r->relayed != 0));
-	buf_printf(out, e, "Status: %.*s\r\n", SPAN_ARG(status_at(r->status) == r->status.n && r->status.n > 0 ?
-	    r->status : SPAN("5.0.0")));
+	buf_printf(out, e, "Status: %.*s\r\n",
+	    SPAN_ARG(status_at(r->status) == r->status.n && r->status.n > 0 ? r->status : SPAN("5.0.0")));
 	if (r->host.n > 0) {
 		buf_str(out, e, "Remote-MTA: dns; ");
 		put_text(out, server_name(r->host), e);
@@ -307,16 +309,18 @@ put_reply_to(struct buf *out, struct span headers, struct err *e)
 }
 
 static void
-put_header(struct buf *out, const struct dsn_write *m, struct span hostname, uint64_t now, bool global, struct err *e)
+put_header(struct buf *out, const struct dsn_write *m, struct span hostname, uint64_t now, bool global,
+    struct err *e)
 {
 	put_date(out, "Date", now, e);
 	buf_printf(out, e, "From: Mail Delivery System <MAILER-DAEMON@%.*s>\r\nTo: <", SPAN_ARG(hostname));
 	put_text(out, m->sender, e);
-	buf_printf(out, e, ">\r\nSubject: %s\r\nMessage-ID: <%.*s@%.*s>\r\n", words[m->kind].subject, SPAN_ARG(m->mid),
-	    SPAN_ARG(hostname));
+	buf_printf(out, e, ">\r\nSubject: %s\r\nMessage-ID: <%.*s@%.*s>\r\n", words[m->kind].subject,
+	    SPAN_ARG(m->mid), SPAN_ARG(hostname));
 	put_reply_to(out, m->headers, e);
 	buf_printf(out, e,
-	    "Auto-Submitted: auto-replied\r\nMIME-Version: 1.0\r\nContent-Type: multipart/report; report-type=%s;\r\n"
+	    "Auto-Submitted: auto-replied\r\nMIME-Version: 1.0\r\nContent-Type: multipart/report; "
+	    "report-type=%s;\r\n"
 	    " boundary=\"=_%.*s\"\r\n\r\nThis is a report in MIME format (RFC 3464).\r\n",
 	    global ? "global-delivery-status" : "delivery-status", SPAN_ARG(m->mid));
 }
@@ -329,7 +333,8 @@ boundary(struct buf *out, const struct dsn_write *m, const char *more, struct er
 
 /* A part's header tells what its text turns out to be, so the text is made first. */
 static void
-put_part(struct buf *out, const struct dsn_write *m, const char *type, const char *charset, struct buf *text, struct err *e)
+put_part(struct buf *out, const struct dsn_write *m, const char *type, const char *charset, struct buf *text,
+    struct err *e)
 {
 	boundary(out, m, "", e);
 	buf_printf(out, e, "Content-Type: %s%s\r\n", type, charset);
@@ -352,7 +357,8 @@ report_write(const struct dsn_write *m, struct span hostname, uint64_t now, stru
 	buf_init(&text, REPORT_MAX);
 	put_header(out, m, hostname, now, global, e);
 	for_people(&text, m, hostname, e);
-	put_part(out, m, "text/plain", ascii_only(buf_span(&text)) ? "; charset=us-ascii" : "; charset=utf-8", &text, e);
+	put_part(out, m, "text/plain", ascii_only(buf_span(&text)) ? "; charset=us-ascii" : "; charset=utf-8",
+	    &text, e);
 	for_programs(&text, m, hostname, global, e);
 	put_part(out, m, global ? "message/global-delivery-status" : "message/delivery-status", "", &text, e);
 	buf_add(&text, e, header);

@@ -43,7 +43,8 @@ body_feed(struct body *b, struct span in, struct buf *out, struct err *e)
 			continue;
 		}
 		b->cr = in.p[0] == '\r';
-		if (!b->cr && !cr && newline(b, out, e) < 0)	/* an LF behind a CR is the end that was written */
+		if (!b->cr && !cr &&
+		    newline(b, out, e) < 0) /* an LF behind a CR is the end that was written */
 			return -1;
 		in = span_from(in, 1);
 	}

@@ -16,9 +16,9 @@
 #include "smtp/mailbox.h"
 
 enum {
-	LINE_MAX_OCTETS = 8192,	/* RFC 5321, 4.5.3.1.5 says 512; some say more */
+	LINE_MAX_OCTETS = 8192, /* RFC 5321, 4.5.3.1.5 says 512; some say more */
 	QUIT_MS = 2000,
-	TRIES_MAX = 10,		/* addresses in all */
+	TRIES_MAX = 10, /* addresses in all */
 };
 
 void
@@ -54,7 +54,9 @@ static int
 lost(struct peer *p, const struct err *why, struct err *e)
 {
 	return err_set(e, ERR_GONE, "4.4.2 %.*s: %s", SPAN_ARG(buf_span(&p->label)),
-	    conn_timed_out(p->c) ? "no answer in time" : why->text[0] != '\0' ? why->text : "closed the connection");
+	    conn_timed_out(p->c)   ? "no answer in time"
+	    : why->text[0] != '\0' ? why->text
+				   : "closed the connection");
 }
 
 static int
@@ -72,7 +74,8 @@ next_line(struct peer *p, struct span *line, struct err *e)
 
 /* Each line goes to `see` too (EHLO), which may be NULL. */
 static int
-read_reply(struct peer *p, struct reply *r, void (*see)(struct peer *, struct span text, unsigned n), struct err *e)
+read_reply(
+    struct peer *p, struct reply *r, void (*see)(struct peer *, struct span text, unsigned n), struct err *e)
 {
 	struct err why = { 0 };
 	struct span line;
@@ -83,7 +86,8 @@ read_reply(struct peer *p, struct reply *r, void (*see)(struct peer *, struct sp
 		if (next_line(p, &line, e) < 0)
 			return -1;
 		if ((done = reply_line(r, line, &why)) < 0)
-			return err_set(e, ERR_PEER, "4.5.0 %.*s: %s", SPAN_ARG(buf_span(&p->label)), why.text);
+			return err_set(
+			    e, ERR_PEER, "4.5.0 %.*s: %s", SPAN_ARG(buf_span(&p->label)), why.text);
 		if (see != NULL)
 			see(p, reply_line_text(line), r->lines);
 	}
@@ -211,8 +215,8 @@ introduce(const struct sender *me, struct peer *p, struct err *e)
 /* ---- TLS */
 
 /*
- * Nothing that was said before the handshake may be taken for something said in it: what is in the buffer behind the
- * answer to STARTTLS was put there by someone else (as CVE-2011-0411, on the client's side).
+ * Nothing that was said before the handshake may be taken for something said in it: what is in the buffer
+ * behind the answer to STARTTLS was put there by someone else (as CVE-2011-0411, on the client's side).
  */
 static int
 start_tls(const struct sender *me, struct peer *p, const struct hop *h, struct err *e)
@@ -224,7 +228,8 @@ start_tls(const struct sender *me, struct peer *p, const struct hop *h, struct e
 	if (r.code != 220)
 		return refused(p, "STARTTLS", &r, e);
 	if (conn_peek(p->c).n > 0)
-		return err_set(e, ERR_TEMP, "4.7.0 %.*s: octets behind the answer to STARTTLS", SPAN_ARG(buf_span(&p->label)));
+		return err_set(e, ERR_TEMP, "4.7.0 %.*s: octets behind the answer to STARTTLS",
+		    SPAN_ARG(buf_span(&p->label)));
 	if (conn_tls_connect(p->c, me->tls, h->host[0] == '[' ? NULL : h->host, e) < 0)
 		return err_prefix(e, "4.7.5 %.*s: TLS: ", SPAN_ARG(buf_span(&p->label)));
 	return introduce(me, p, e);
@@ -308,7 +313,9 @@ greet(const struct sender *me, struct peer *p, const struct hop *h, const struct
 	return introduce(me, p, e);
 }
 
-/* TLS where it is offered; if it fails, once more in the clear: encryption here is for those who only listen. */
+/*
+ * TLS where it is offered; if it fails, once more in the clear: encryption here is for those who only listen.
+ */
 static int
 open_one(const struct sender *me, struct peer *p, const struct hop *h, const struct addr *a, struct err *e)
 {
@@ -326,12 +333,13 @@ open_one(const struct sender *me, struct peer *p, const struct hop *h, const str
 }
 
 static int
-open_hop(const struct sender *me, struct peer *p, const struct hop *h, struct arena *a, int *tries, struct err *e)
+open_hop(
+    const struct sender *me, struct peer *p, const struct hop *h, struct arena *a, int *tries, struct err *e)
 {
 	struct addr *addrs;
 	int n = route_addresses(me, h, a, &addrs, e);
 
-	for (int i = 0; i < n && *tries > 0; i++) {
+	for (int i = 0; i<n && * tries> 0; i++) {
 		--*tries;
 		err_clear(e);
 		if (open_one(me, p, h, &addrs[i], e) == 0)
@@ -344,7 +352,9 @@ open_hop(const struct sender *me, struct peer *p, const struct hop *h, struct ar
 	return -1;
 }
 
-/* If no host takes us the last one's reason is told; a loop is final, a host without address only if all are. */
+/*
+ * If no host takes us the last one's reason is told; a loop is final, a host without address only if all are.
+ */
 int
 peer_open(const struct sender *me, struct peer *p, const struct target *to, struct err *e)
 {

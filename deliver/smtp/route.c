@@ -58,7 +58,8 @@ ascii_name(struct span name, struct arena *a)
 }
 
 static int
-by_mx(const struct sender *me, const char *domain, uint16_t port, struct arena *a, struct hop **out, struct err *e)
+by_mx(const struct sender *me, const char *domain, uint16_t port, struct arena *a, struct hop **out,
+    struct err *e)
 {
 	struct dns_mx *mx;
 	int n = dns_mx(me->dns, domain, span_str(me->name), a, &mx, e);
@@ -108,12 +109,16 @@ literal_addr(const struct literal *l, uint16_t port)
 	if (l->family == AF_INET) {
 		struct sockaddr_in *in = (struct sockaddr_in *)(void *)&a.ss;
 
-		*in = (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = htons(port), .sin_addr = l->u.v4 };
+		*in = (struct sockaddr_in){
+			.sin_family = AF_INET, .sin_port = htons(port), .sin_addr = l->u.v4
+		};
 		a.len = sizeof *in;
 	} else {
 		struct sockaddr_in6 *in = (struct sockaddr_in6 *)(void *)&a.ss;
 
-		*in = (struct sockaddr_in6){ .sin6_family = AF_INET6, .sin6_port = htons(port), .sin6_addr = l->u.v6 };
+		*in = (struct sockaddr_in6){
+			.sin6_family = AF_INET6, .sin6_port = htons(port), .sin6_addr = l->u.v6
+		};
 		a.len = sizeof *in;
 	}
 	return a;
@@ -128,7 +133,8 @@ allowed(const struct addr *a)
 }
 
 int
-route_addresses(const struct sender *me, const struct hop *h, struct arena *a, struct addr **out, struct err *e)
+route_addresses(
+    const struct sender *me, const struct hop *h, struct arena *a, struct addr **out, struct err *e)
 {
 	struct literal literal;
 	struct addr *all;

@@ -1,9 +1,9 @@
 /*
  * deliver-smtp - hands messages to other mail servers, by SMTP and LMTP.
  *
- * A child per channel of the queue talks to one destination: it looks up where that is, connects, and then sends one
- * message after the other for as long as the queue has some. Read in this order: route.c (from a domain to hosts), peer.c
- * (a connection), transact.c (a message on it), body.c (the text on the wire).
+ * A child per channel of the queue talks to one destination: it looks up where that is, connects, and then
+ * sends one message after the other for as long as the queue has some. Read in this order: route.c (from a
+ * domain to hosts), peer.c (a connection), transact.c (a message on it), body.c (the text on the wire).
  *
  * It faces what servers answer. It opens no file: messages come as descriptors. TLS is opportunistic here.
  */
@@ -23,7 +23,8 @@
 #include "io/tls.h"
 
 static const struct jail jail = {
-	.calls = JAIL_INET | JAIL_FORK | JAIL_CONFINE,	/* DNS and SMTP out; a child per destination, which is narrowed */
+	.calls = JAIL_INET | JAIL_FORK |
+		 JAIL_CONFINE, /* DNS and SMTP out; a child per destination, which is narrowed */
 };
 
 enum { RESULTS_MAX = 4 << 20, TRANSACTION_MAX = 64 << 20 };
@@ -33,7 +34,8 @@ static struct sender me;
 static char own_name[256];
 
 static int
-answer(struct ipc *ch, const struct peer *p, const struct transaction *t, bool reuse, uint32_t id, struct err *e)
+answer(
+    struct ipc *ch, const struct peer *p, const struct transaction *t, bool reuse, uint32_t id, struct err *e)
 {
 	struct remote_done m = { .mid = t->m->mid, .reuse = reuse, .dsn = (p->ext & EXT_DSN) != 0 };
 	struct buf list;
@@ -42,7 +44,9 @@ answer(struct ipc *ch, const struct peer *p, const struct transaction *t, bool r
 	buf_init(&list, RESULTS_MAX);
 	for (size_t i = 0; i < t->n; i++) {
 		const struct outcome *o = &t->out[i];
-		struct remote_result r = { .index = o->index, .kind = o->kind, .status = o->status,
+		struct remote_result r = { .index = o->index,
+			.kind = o->kind,
+			.status = o->status,
 			.text = span_head(o->text, 1500) };
 
 		if (o->said)
@@ -86,7 +90,8 @@ once_more(struct peer *p, const struct target *to, struct transaction *t)
 	if (peer_open(&me, p, to, &e) == 0)
 		return transact(p, t, &again) == 0;
 	for (size_t i = 0; i < t->n; i++)
-		t->out[i] = (struct outcome){ t->out[i].index, ERR_TEMP, SPAN("4.4.1"), arena_dup(t->a, span_str(e.text)), false };
+		t->out[i] = (struct outcome){ t->out[i].index, ERR_TEMP, SPAN("4.4.1"),
+			arena_dup(t->a, span_str(e.text)), false };
 	return false;
 }
 
@@ -100,7 +105,8 @@ queue_lives(void *arg)
 }
 
 static int
-deliver(struct ipc *ch, struct peer *p, const struct target *to, const struct remote_deliver *m, uint32_t id, struct err *e)
+deliver(struct ipc *ch, struct peer *p, const struct target *to, const struct remote_deliver *m, uint32_t id,
+    struct err *e)
 {
 	struct transaction t = { .m = m, .a = arena_new(TRANSACTION_MAX), .wanted = queue_lives, .arg = ch };
 	bool again, reuse = false;
@@ -150,7 +156,7 @@ serve(struct ipc *ch, struct peer *p, const struct target *to, struct err *e)
 	struct ipc_in in;
 	int rc;
 
-	ipc_timeout(ch, UINT32_MAX);	/* the queue closes a channel that it has no message for */
+	ipc_timeout(ch, UINT32_MAX); /* the queue closes a channel that it has no message for */
 	while ((rc = ipc_get(ch, &in, e)) > 0) {
 		if (ipc_body(&in, remote_deliver, &m, e) < 0)
 			return -1;
@@ -181,7 +187,8 @@ channel(struct svc *s, int fd, enum ipc_role role)
 		serve(ch, &p, &to, &e);
 	if (p.messages > 0)
 		log_event(LOG_INFO, "remote.end", KV_S("dest", to.domain), KV_S("host", buf_span(&p.label)),
-		    KV_U("messages", p.messages), KV_OPT("tls", p.c != NULL ? span_str(conn_tls(p.c)) : (struct span){ 0 }));
+		    KV_U("messages", p.messages),
+		    KV_OPT("tls", p.c != NULL ? span_str(conn_tls(p.c)) : (struct span){ 0 }));
 	peer_quit(&p);
 	ipc_free(ch);
 	buf_free(&p.label);

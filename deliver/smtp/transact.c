@@ -39,8 +39,8 @@ settle_rest(struct transaction *t, enum err_kind kind, struct span status, struc
 static struct span
 reply_text(struct transaction *t, const char *to, const struct reply *r)
 {
-	return arena_printf(t->a, "%u %s%s%s (in reply to %s)", r->code, r->enhanced ? r->status : "", r->enhanced ? " " : "",
-	    r->text, to);
+	return arena_printf(t->a, "%u %s%s%s (in reply to %s)", r->code, r->enhanced ? r->status : "",
+	    r->enhanced ? " " : "", r->text, to);
 }
 
 /* A reply that is no success. 3yz where it makes no sense is a failure of the server, for now. */
@@ -68,7 +68,8 @@ broken(struct transaction *t, const struct err *e)
 	struct span text = arena_dup(t->a, span_str(e->text));
 	size_t n = status_at(text);
 
-	settle_rest(t, ERR_TEMP, n > 0 ? span_head(text, n) : SPAN("4.4.2"), span_trim(span_from(text, n)), false);
+	settle_rest(
+	    t, ERR_TEMP, n > 0 ? span_head(text, n) : SPAN("4.4.2"), span_trim(span_from(text, n)), false);
 	return -1;
 }
 
@@ -110,14 +111,20 @@ impossible(const struct peer *p, struct transaction *t)
 	uint64_t size = m->size + m->prefix.n;
 
 	if (p->size_max > 0 && size > p->size_max)
-		settle_rest(t, ERR_PERM, SPAN("5.3.4"), arena_printf(t->a, "the message has %llu octets, the server takes %llu",
-		    (unsigned long long)size, (unsigned long long)p->size_max), false);
+		settle_rest(t, ERR_PERM, SPAN("5.3.4"),
+		    arena_printf(t->a, "the message has %llu octets, the server takes %llu",
+			(unsigned long long)size, (unsigned long long)p->size_max),
+		    false);
 	else if ((m->flags & SPOOL_8BIT) != 0 && (p->ext & EXT_8BITMIME) == 0)
-		settle_rest(t, ERR_PERM, SPAN("5.6.3"), SPAN("the message has 8-bit text, the server takes 7-bit text only"), false);
+		settle_rest(t, ERR_PERM, SPAN("5.6.3"),
+		    SPAN("the message has 8-bit text, the server takes 7-bit text only"), false);
 	else if ((p->ext & EXT_SMTPUTF8) == 0 && !ascii_only(m->sender))
-		settle_rest(t, ERR_PERM, SPAN("5.6.7"), SPAN("the sender's address is not ASCII, the server knows no other"), false);
-	else if ((p->ext & EXT_SMTPUTF8) == 0 && (m->flags & SPOOL_UTF8) != 0 && (m->flags & SPOOL_8BIT) != 0 && header_utf8(m))
-		settle_rest(t, ERR_PERM, SPAN("5.6.9"), SPAN("the header is not ASCII, the server knows no other"), false);
+		settle_rest(t, ERR_PERM, SPAN("5.6.7"),
+		    SPAN("the sender's address is not ASCII, the server knows no other"), false);
+	else if ((p->ext & EXT_SMTPUTF8) == 0 && (m->flags & SPOOL_UTF8) != 0 &&
+		 (m->flags & SPOOL_8BIT) != 0 && header_utf8(m))
+		settle_rest(t, ERR_PERM, SPAN("5.6.9"),
+		    SPAN("the header is not ASCII, the server knows no other"), false);
 	else
 		return false;
 	return true;
@@ -189,9 +196,9 @@ put_rcpt(const struct peer *p, const struct remote_target *to, struct buf *out)
 
 /* The commands of a transaction: MAIL, one RCPT for each recipient that can be asked for, DATA. */
 struct script {
-	struct buf *line;	/* one a command, without CRLF */
-	size_t n;		/* MAIL is 0, DATA n - 1 */
-	size_t *rcpt;		/* of command i: index into t->to */
+	struct buf *line; /* one a command, without CRLF */
+	size_t n;         /* MAIL is 0, DATA n - 1 */
+	size_t *rcpt;     /* of command i: index into t->to */
 };
 
 static bool
@@ -204,9 +211,11 @@ askable(const struct peer *p, const struct transaction *t, size_t i)
 	if (ascii_only(t->to[i].addr))
 		return true;
 	/* With a domain alone that is not ASCII, A-labels do (RFC 5890). */
-	if (ascii_only(span_head(t->to[i].addr, (size_t)(span_rchr(t->to[i].addr, '@') > 0 ? span_rchr(t->to[i].addr, '@') : 0))))
+	if (ascii_only(span_head(t->to[i].addr,
+		(size_t)(span_rchr(t->to[i].addr, '@') > 0 ? span_rchr(t->to[i].addr, '@') : 0))))
 		return true;
-	settle(o, ERR_PERM, SPAN("5.6.7"), SPAN("the address is not ASCII, the server knows no other"), false);
+	settle(
+	    o, ERR_PERM, SPAN("5.6.7"), SPAN("the address is not ASCII, the server knows no other"), false);
 	return false;
 }
 
@@ -289,7 +298,9 @@ one_reply(struct peer *p, struct transaction *t, const struct script *s, size_t 
 	if (peer_reply(p, &r, cfg.smtp_command_wait, e) < 0)
 		return -1;
 	take_reply(t, s, i, &r, go);
-	return r.code == 421 ? err_set(e, ERR_GONE, "%s %.*s: %u %s", r.status, SPAN_ARG(buf_span(&p->label)), r.code, r.text) : 0;
+	return r.code == 421 ? err_set(e, ERR_GONE, "%s %.*s: %u %s", r.status, SPAN_ARG(buf_span(&p->label)),
+				   r.code, r.text)
+			     : 0;
 }
 
 /* One after the other; DATA only if somebody wants it. */
@@ -350,13 +361,17 @@ send_body(struct peer *p, const struct transaction *t, struct err *e)
 		if (got < 0 && errno == EINTR)
 			continue;
 		if (got <= 0) {
-			rc = err_set(e, ERR_TEMP, "4.3.0 reading the spool file: %s", got < 0 ? strerror(errno) : "it is cut");
+			rc = err_set(e, ERR_TEMP, "4.3.0 reading the spool file: %s",
+			    got < 0 ? strerror(errno) : "it is cut");
 			break;
 		}
 		rc = feed(p, &b, span_of(block, (size_t)got), &out, e);
 		at += (uint64_t)got;
 	}
-	/* If the queue has died meanwhile, a new one will send this message: without the dot it is not sent twice. */
+	/*
+	 * If the queue has died meanwhile, a new one will send this message: without the dot it is not sent
+	 * twice.
+	 */
 	if (rc == 0 && !t->wanted(t->arg))
 		rc = err_set(e, ERR_GONE, "4.3.0 the queue is away");
 	buf_clear(&out);
@@ -371,7 +386,8 @@ static void
 taken(struct transaction *t, struct outcome *o, const struct reply *r)
 {
 	if (r->code / 100 == 2)
-		settle(o, ERR_NONE, arena_dup(t->a, span_str(r->status)), reply_text(t, "end of data", r), true);
+		settle(
+		    o, ERR_NONE, arena_dup(t->a, span_str(r->status)), reply_text(t, "end of data", r), true);
 	else
 		settle_reply(t, o, "end of data", r);
 }
@@ -397,7 +413,8 @@ end_replies(struct peer *p, struct transaction *t, const struct script *s, struc
 			taken(t, o, &r);
 		}
 		if (r.code == 421)
-			return err_set(e, ERR_GONE, "%s %.*s: %u %s", r.status, SPAN_ARG(buf_span(&p->label)), r.code, r.text);
+			return err_set(e, ERR_GONE, "%s %.*s: %u %s", r.status, SPAN_ARG(buf_span(&p->label)),
+			    r.code, r.text);
 	}
 	return 0;
 }
@@ -421,7 +438,9 @@ reset(struct peer *p, struct err *e)
 	if (peer_command(p, SPAN("RSET"), &r, cfg.smtp_command_wait, e) < 0)
 		return -1;
 	p->dirty = false;
-	return r.code / 100 == 2 ? 0 : err_set(e, ERR_GONE, "4.5.0 %.*s refuses RSET", SPAN_ARG(buf_span(&p->label)));
+	return r.code / 100 == 2
+		   ? 0
+		   : err_set(e, ERR_GONE, "4.5.0 %.*s refuses RSET", SPAN_ARG(buf_span(&p->label)));
 }
 
 /* ---- all of it */
@@ -435,14 +454,16 @@ run(struct peer *p, struct transaction *t, const struct script *s, bool *sent, s
 	if (reset(p, e) < 0)
 		return -1;
 	p->dirty = true;
-	rc = (p->ext & EXT_PIPELINING) != 0 ? envelope_pipelined(p, t, s, &go, e) : envelope_in_turn(p, t, s, &go, e);
+	rc = (p->ext & EXT_PIPELINING) != 0 ? envelope_pipelined(p, t, s, &go, e)
+					    : envelope_in_turn(p, t, s, &go, e);
 	if (rc < 0)
 		return -1;
 	if (!go)
 		return 0;
 	*sent = true;
 	if (count_open(t) == 0)
-		return p->lmtp ? err_set(e, ERR_GONE, "4.5.0 DATA without recipients") : nothing_to_send(p, e);
+		return p->lmtp ? err_set(e, ERR_GONE, "4.5.0 DATA without recipients")
+			       : nothing_to_send(p, e);
 	if (send_body(p, t, e) < 0 || end_replies(p, t, s, e) < 0)
 		return -1;
 	p->dirty = false;

@@ -7,7 +7,10 @@ host_octet(char c)
 	return ascii_isalnum(c) || c == '-' || c == '_';
 }
 
-/* A name in wire form (RFC 1035, 3.1), not compressed. Only octets of host names: nothing else gets into logs. */
+/*
+ * A name in wire form (RFC 1035, 3.1), not compressed. Only octets of host names: nothing else gets into
+ * logs.
+ */
 static int
 name_text(struct span wire, struct arena *a, struct span *out, struct err *e)
 {
@@ -92,10 +95,12 @@ dns_resolv_next(struct span *text, struct span *server)
 		struct span rest = span_trim_ws(line);
 		size_t n = 0;
 
-		if (!span_starts(rest, "nameserver") || rest.n < 12 || (rest.p[10] != ' ' && rest.p[10] != '\t'))
+		if (!span_starts(rest, "nameserver") || rest.n < 12 ||
+		    (rest.p[10] != ' ' && rest.p[10] != '\t'))
 			continue;
 		rest = span_trim(span_from(rest, 10));
-		while (n < rest.n && rest.p[n] != ' ' && rest.p[n] != '\t' && rest.p[n] != '#' && rest.p[n] != ';')
+		while (n < rest.n && rest.p[n] != ' ' && rest.p[n] != '\t' && rest.p[n] != '#' &&
+		       rest.p[n] != ';')
 			n++;
 		*server = span_head(rest, n);
 		if (n > 0)

@@ -49,7 +49,9 @@ forward(struct dns *d, struct span server, struct err *e)
 	return 0;
 }
 
-/* A missing file means the root servers; a link-local address with a scope that unbound refuses is skipped. */
+/*
+ * A missing file means the root servers; a link-local address with a scope that unbound refuses is skipped.
+ */
 static void
 forward_resolv_conf(struct dns *d)
 {
@@ -144,8 +146,8 @@ ask(struct dns *d, const char *name, int type, struct ub_result **out, struct er
 }
 
 int
-dns_mx(struct dns *d, const char *domain, struct span self, struct arena *a, struct dns_mx **out,
-    struct err *e)
+dns_mx(
+    struct dns *d, const char *domain, struct span self, struct arena *a, struct dns_mx **out, struct err *e)
 {
 	uint32_t random[DNS_MX_MAX];
 	struct ub_result *r;
@@ -159,7 +161,8 @@ dns_mx(struct dns *d, const char *domain, struct span self, struct arena *a, str
 	for (; r->data[seen] != NULL; seen++) {
 		struct dns_mx mx;
 
-		if (n == DNS_MX_MAX || dns_mx_data(span_of(r->data[seen], (size_t)r->len[seen]), &mx, a, NULL) < 0)
+		if (n == DNS_MX_MAX ||
+		    dns_mx_data(span_of(r->data[seen], (size_t)r->len[seen]), &mx, a, NULL) < 0)
 			continue;
 		null = null || mx.host.n == 0;
 		random[n] = randombytes_random();
@@ -207,8 +210,8 @@ add_addresses(const struct ub_result *r, uint16_t port, struct addr *out, int *n
 }
 
 int
-dns_addresses(struct dns *d, const char *host, uint16_t port, struct arena *a, struct addr **out,
-    struct err *e)
+dns_addresses(
+    struct dns *d, const char *host, uint16_t port, struct arena *a, struct addr **out, struct err *e)
 {
 	static const int types[] = { TYPE_AAAA, TYPE_A };
 	struct err why[2] = { { 0 }, { 0 } };

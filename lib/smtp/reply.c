@@ -78,7 +78,8 @@ line_code(struct span line)
 		return 0;
 	if (line.p[1] < '0' || line.p[1] > '5' || !ascii_isdigit(line.p[2]))
 		return 0;
-	return (unsigned)(line.p[0] - '0') * 100 + (unsigned)(line.p[1] - '0') * 10 + (unsigned)(line.p[2] - '0');
+	return (unsigned)(line.p[0] - '0') * 100 + (unsigned)(line.p[1] - '0') * 10 +
+	       (unsigned)(line.p[2] - '0');
 }
 
 struct span
