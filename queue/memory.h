@@ -43,7 +43,8 @@ struct msgs {
 };
 
 struct msg *msg_new(struct span mid);			/* free() frees, unless it was put */
-bool msgs_put(struct msgs *s, struct msg *m);		/* takes m; false if there is one of that mid: m is the caller's */
+/* Takes m; false if there is one of that mid: then m is still the caller's. */
+bool msgs_put(struct msgs *s, struct msg *m);
 struct msg *msgs_find(const struct msgs *s, struct span mid);
 struct msg *msgs_after(const struct msgs *s, struct span mid);	/* the next one; an empty mid: the first */
 void msgs_remove(struct msgs *s, struct msg *m);	/* and frees it */

@@ -1,9 +1,10 @@
 /*
  * peer.h - a connection to a mail server: found, opened, greeted, encrypted if it may be.
  *
- * Servers are tried in the order of their MX records and each at all its addresses (RFC 5321, 5.1): one that can't be
- * reached, does not greet or will not talk to us leads to the next. Errors carry an enhanced status code in front of their
- * text. What a server says is believed only for this connection, and only what it says behind TLS when there is TLS.
+ * Servers are tried in the order of their MX records and each at all its addresses (RFC 5321, 5.1): one that
+ * can't be reached, does not greet or will not talk to us leads to the next. Errors carry an enhanced status code
+ * in front of their text. What a server says is believed only for this connection, and only what it says behind
+ * TLS when there is TLS.
  */
 #ifndef DELIVER_PEER_H
 #define DELIVER_PEER_H
@@ -15,9 +16,16 @@ struct conn;
 struct dns;
 struct tls_ctx;
 
-enum { EXT_PIPELINING = 1, EXT_SIZE = 2, EXT_8BITMIME = 4, EXT_SMTPUTF8 = 8, EXT_STARTTLS = 16, EXT_DSN = 32 };
+enum {
+	EXT_PIPELINING = 1,
+	EXT_SIZE = 2,
+	EXT_8BITMIME = 4,
+	EXT_SMTPUTF8 = 8,
+	EXT_STARTTLS = 16,
+	EXT_DSN = 32,
+};
 
-/* What a process has from its start. */
+/* Who sends: what a process has from its start. */
 struct sender {
 	struct dns *dns;
 	struct tls_ctx *tls;
