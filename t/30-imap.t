@@ -35,6 +35,9 @@ url = "imap://127.0.0.1:%d" % i.port["imap"]
 curl = ["curl", "-sS", "--user", "u5@example.test:pw-5"]
 got = subprocess.run(curl + [url + "/INBOX;MAILINDEX=1"], capture_output=True)
 rk.is_(got.stdout, text, "curl fetches the message")
+tls = "imaps://127.0.0.1:%d/INBOX;MAILINDEX=1" % i.port["imaps"]
+got = subprocess.run(curl + ["-k", tls], capture_output=True)
+rk.is_(got.stdout, text, "over TLS too")
 with open(os.path.join(i.tmp, "mail"), "wb") as f:
     f.write(b"Subject: by curl\r\n\r\n1\r\n")
 subprocess.run(curl + ["-T", os.path.join(i.tmp, "mail"), url + "/Drafts"], check=True)
