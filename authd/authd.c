@@ -10,6 +10,7 @@
 #include "authd/authd.h"
 
 #include <sodium.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -18,7 +19,8 @@
 
 static const struct jail jail = {
 	.calls = JAIL_FILES | JAIL_SQLITE | JAIL_SYNC /* accounts.db, tables */
-	    | JAIL_FORK | JAIL_PAIR | JAIL_CONFINE,   /* the hash workers, which give all of it up */
+	    | JAIL_FORK | JAIL_PAIR | JAIL_CONFINE    /* the hash workers, which give all of it up */
+	    | JAIL_SHUT,			      /* a worker or an asker is told to end */
 	.paths = {
 		{ "accounts", JAIL_READ | JAIL_WRITE },
 		{ "etc", JAIL_READ },		      /* alias_maps = file:etc/aliases */
@@ -116,15 +118,18 @@ main(int argc, char **argv)
 	struct svc *s = svc_start(argc, argv, ROLE_AUTHD);
 	struct hash_start how = { .fork = fork_worker, .confine = confine_worker, .arg = s };
 	struct err e = { 0 };
-	int rc;
+	int rc, dir;
 
 	if (pw_init(&e) < 0)
 		die(&e);
 	load_key(s);
-	if (fchdir(svc_dir(s, ".")) < 0)
+	dir = svc_dir(s, ".");
+	if (fchdir(dir) < 0)
 		err_set(&e, ERR_TEMP, "the instance's directory: %m");
+	close(dir);
 	svc_confine(s, &jail);
 	the.a.pool = hash_pool_new(svc_loop_of(s), (unsigned)cfg.hash_workers, &how);
+	umask(0077); /* hashes of passwords: nobody else reads them, whatever the modes above */
 	if (e.kind != ERR_NONE || (the.a.db = db_open("accounts/accounts.db", &e)) == NULL)
 		die(&e);
 	authd_init(&the.a, svc_loop_of(s));

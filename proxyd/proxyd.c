@@ -19,7 +19,7 @@
 #include "ipc/session.h"
 
 /* Sockets that it is given, pairs that it makes; no file, no connection of its own, no child. */
-static const struct jail jail = { .calls = JAIL_ACCEPT | JAIL_PAIR };
+static const struct jail jail = { .calls = JAIL_ACCEPT | JAIL_PAIR | JAIL_SHUT };
 
 static struct proxyd proxyd;
 

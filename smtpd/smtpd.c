@@ -25,11 +25,12 @@ static const struct jail jail = {
 		 | JAIL_FORK     /* a child for each */
 		 | JAIL_PAIR     /* dialling authd, queue, filterd */
 		 | JAIL_SYNC     /* the spool file: given, written, synced */
+		 | JAIL_SHUT     /* a client hears the last word before the connection goes */
 		 | JAIL_CONFINE, /* the child's own, narrower jail */
 	.memory_max = 8ull << 30, /* a message is mapped to be parsed; all else is a few MiB */
 	.file_max = UINT64_MAX, /* a message; message_size_max is the limit that is answered */
 };
-enum { CHILD_CALLS = JAIL_PAIR | JAIL_SYNC };
+enum { CHILD_CALLS = JAIL_PAIR | JAIL_SYNC | JAIL_SHUT };
 
 /* Filled before the jail closes, and only read after. */
 static struct smtpd smtpd;
@@ -117,7 +118,7 @@ main(int argc, char **argv)
 
 	smtpd = (struct smtpd){ .svc = svc, .service = svc_name(svc), .tls = svc_tls_now };
 	find_hostname();
-	smtpd.passwd = svc_open(svc, "/etc/passwd");
+	smtpd.passwd = svc_local(svc) ? svc_open(svc, "/etc/passwd") : -1;
 	svc_tls(svc);
 	charset_preload();
 	if (jail_prepare(CHILD_CALLS, &e) < 0) {

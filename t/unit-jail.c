@@ -139,6 +139,24 @@ try_signal_parent(void)
 }
 
 static int
+try_datagrams(void)
+{
+	int fds[2];
+
+	return socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, fds) == 0 ? 0 : errno;
+}
+
+static int
+try_shut(void)
+{
+	int fds[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, fds) < 0 || shutdown(fds[1], SHUT_RD) < 0)
+		return -2;
+	return shutdown(fds[1], SHUT_WR) == 0 ? 0 : errno;
+}
+
+static int
 try_pair(void)
 {
 	int fds[2];
@@ -281,6 +299,8 @@ static const struct {
 #endif
 	{ "no door can be dialled", &none, try_pair, EACCES, false },
 	{ "unless the class is given", &dialler, try_pair, 0, false },
+	{ "but no socket that could send to any name", &dialler, try_datagrams, EACCES, false },
+	{ "a socket is shut for reading alone", &dialler, try_shut, EACCES, false },
 	{ "what the C library does unasked works", &none, try_library, 0, false },
 	{ "deadlines can be set", &dialler, try_socket_options, 0, false },
 	{ "a forking jail forks", &forker, try_fork, 0, false },

@@ -334,6 +334,15 @@ svc_open(struct svc *s, const char *path)
 	return fd;
 }
 
+bool
+svc_local(const struct svc *s)
+{
+	for (size_t i = 0; i < s->listeners_n; i++)
+		if (s->listeners[i].addr.ss.ss_family == AF_UNIX)
+			return true;
+	return false;
+}
+
 int
 svc_door(const struct svc *s, const char *program)
 {

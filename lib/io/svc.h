@@ -42,6 +42,9 @@ int svc_open(struct svc *s, const char *path);	/* read only; relative to DIR unl
  * handshake (JAIL_PAIR). Kept fresh over reloads. */
 struct tls_ctx *svc_tls(struct svc *s);
 
+/* Is one of our listeners a Unix socket: do clients come whose uid the kernel tells? */
+bool svc_local(const struct svc *s);
+
 /* The door to a service's program ("queue", "authd", "local/0"), or -1 if master.cf has no such service. */
 int svc_door(const struct svc *s, const char *program);
 /* How many instances a sharded program has (deliver-local), and which of them we are. */

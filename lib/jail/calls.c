@@ -27,7 +27,7 @@
 
 /* Each list ends with NULL. Names that this architecture has not are passed over. */
 static const char *const stdio_calls[] = { "read", "readv", "write", "writev", "close", "close_range",
-	"sendmsg", "recvmsg", "sendto", "recvfrom", "sendfile", "pread64", "shutdown", "poll", "ppoll",
+	"sendmsg", "recvmsg", "sendto", "recvfrom", "sendfile", "pread64", "poll", "ppoll",
 	"select", "pselect6", "epoll_wait", "epoll_pwait", "epoll_ctl", "epoll_create1", "eventfd2", "pipe2",
 	"lseek", "fstat", "getsockopt", "clock_gettime", "clock_getres", "clock_nanosleep", "nanosleep",
 	"gettimeofday", "time", "getrandom", "exit", "exit_group", "brk", "munmap", "mremap", "madvise",
@@ -50,6 +50,7 @@ static const char *const inet_calls[] = { "connect", "bind", "getsockname", "get
 	"sendmmsg", "recvmmsg", NULL };
 static const char *const sync_calls[] = { "fsync", "fdatasync", "ftruncate", "pwrite64", "pwritev", "preadv",
 	"fallocate", "fadvise64", "sync_file_range", "copy_file_range", NULL };
+static const char *const shut_calls[] = { "shutdown", NULL };
 static const char *const confine_calls[] = { "landlock_create_ruleset", "landlock_add_rule",
 	"landlock_restrict_self", "seccomp", "memfd_create", NULL };
 
@@ -69,6 +70,7 @@ static const struct {
 	{ JAIL_SQLITE, sqlite_calls },
 	{ JAIL_INET, inet_calls },
 	{ JAIL_SYNC, sync_calls },
+	{ JAIL_SHUT, shut_calls },
 	{ JAIL_CONFINE, confine_calls },
 };
 
@@ -89,6 +91,7 @@ struct rule {
 #define REFUSED(calls, name, a)	{ (calls), (name), { a }, 1, true }
 /* clang-format on */
 
+enum { SOCK_TYPE = 0xf }; /* the type without SOCK_CLOEXEC and SOCK_NONBLOCK */
 enum { FILE_MAPS = JAIL_FILES | JAIL_SQLITE | JAIL_SYNC };
 /* What fork(2) of the C library sets beside the signal at the end: no shared memory, no namespaces. */
 static const unsigned long long fork_flags = CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID | 0xff;
@@ -115,6 +118,10 @@ static const struct rule rules[] = {
 	ONE(JAIL_FILES | JAIL_SQLITE, "fcntl", EQUAL(1, F_OFD_GETLK)),
 	ONE(JAIL_FILES | JAIL_SQLITE, "fcntl", EQUAL(1, F_OFD_SETLK)),
 	ONE(JAIL_FILES | JAIL_SQLITE, "fcntl", EQUAL(1, F_OFD_SETLKW)),
+	/* To write no more is a thing of the socket, and doors and the log are shared by all of a program's processes. */
+	ONE(0, "shutdown", EQUAL(1, SHUT_RD)),
+	REFUSED(0, "shutdown", EQUAL(1, SHUT_WR)),
+	REFUSED(0, "shutdown", EQUAL(1, SHUT_RDWR)),
 	/* what a connection sets */
 	TWO(0, "setsockopt", EQUAL(1, SOL_SOCKET), EQUAL(2, SO_RCVTIMEO)),
 	TWO(0, "setsockopt", EQUAL(1, SOL_SOCKET), EQUAL(2, SO_SNDTIMEO)),
@@ -124,7 +131,10 @@ static const struct rule rules[] = {
 	TWO(0, "setsockopt", EQUAL(1, SOL_SOCKET), EQUAL(2, SO_LINGER)),
 	ONE(0, "setsockopt", EQUAL(1, IPPROTO_TCP)),
 	ONE(0, "prctl", EQUAL(0, PR_SET_NAME)),
-	ONE(JAIL_PAIR, "socketpair", EQUAL(0, AF_UNIX)),
+	/* Never of datagrams: such a socket can be sent from to any other's name, as /dev/log. */
+	TWO(JAIL_PAIR, "socketpair", EQUAL(0, AF_UNIX), MASKED(1, SOCK_TYPE, SOCK_STREAM)),
+	TWO(JAIL_PAIR, "socketpair", EQUAL(0, AF_UNIX), MASKED(1, SOCK_TYPE, SOCK_SEQPACKET)),
+	REFUSED(JAIL_PAIR, "socketpair", MASKED(1, SOCK_TYPE, SOCK_DGRAM)),
 	ONE(JAIL_INET, "socket", EQUAL(0, AF_INET)),
 	ONE(JAIL_INET, "socket", EQUAL(0, AF_INET6)),
 	REFUSED(JAIL_INET, "socket", EQUAL(0, AF_UNIX)),
