@@ -359,6 +359,32 @@ lists(void)
 	buf_free(&list);
 }
 
+/* Descriptors that ipc_dial would not give are closed: one that can't be polled would be a server's end. */
+static void
+strange_dials(const int door[2])
+{
+	union {
+		char octets[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr align;
+	} control = { 0 };
+	char c = 0;
+	struct iovec iov = { &c, 1 };
+	struct msghdr mh = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control };
+	int odd[3], before = open_descriptors();
+	struct err e = { 0 };
+
+	need(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, odd) == 0);
+	need((odd[2] = open("/dev/null", O_RDONLY | O_CLOEXEC)) >= 0);
+	for (int i = 0; i < 3; i++) {
+		control.align = (struct cmsghdr){ CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS };
+		memcpy(CMSG_DATA(&control.align), &odd[i], sizeof odd[i]);
+		need(sendmsg(door[1], &mh, 0) == 1);
+		close(odd[i]);
+	}
+	tap_ok(ipc_answer(door[0], &e) == -1 && e.kind == ERR_NONE, "so is a dial with what is no channel");
+	tap_ok(open_descriptors() == before, "and none of it stays open");
+}
+
 static void
 doors(void)
 {
@@ -376,6 +402,7 @@ doors(void)
 	    (fcntl(ours, F_GETFD) & fcntl(theirs, F_GETFD) & FD_CLOEXEC) != 0, "close-on-exec at both ends");
 	tap_ok(write(ours, "x", 1) == 1 && read(theirs, &c, 1) == 1 && c == 'x', "it carries octets");
 	tap_ok(ipc_answer(door[0], &e) == -1 && e.kind == ERR_NONE, "what is no dial is passed over");
+	strange_dials(door);
 	close(ours);
 	close(theirs);
 	while ((ours = ipc_dial(door[1], &e)) >= 0)

@@ -26,6 +26,7 @@ enum {
 	UNSENT_MAX = 8 * 1024 * 1024,
 	FDS_MAX = 64, /* descriptors that came and whose frame has not been asked for */
 	TIMEOUT_MS = 30 * 1000,
+	STRANGE_MAX = 16,	   /* what is no dial, passed over in one ipc_answer */
 };
 
 /* A descriptor that waits, and a place in a stream of octets counted from the channel's start. */
@@ -532,6 +533,17 @@ ipc_dial(int door, struct err *e)
 	return rc;
 }
 
+/* Only what ipc_dial makes: anything else (a file, say) could not be waited for. */
+static bool
+is_channel(int fd)
+{
+	int domain = 0, type = 0;
+	socklen_t n = sizeof domain, m = sizeof type;
+
+	return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &n) == 0 && domain == AF_UNIX &&
+	    getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &m) == 0 && type == SOCK_STREAM;
+}
+
 int
 ipc_answer(int door, struct err *e)
 {
@@ -540,7 +552,7 @@ ipc_answer(int door, struct err *e)
 		struct cmsghdr align;
 	} control;
 
-	for (;;) {
+	for (int strange = 0; strange < STRANGE_MAX; strange++) {
 		char c;
 		struct iovec iov = { &c, 1 };
 		struct msghdr mh = { .msg_iov = &iov,
@@ -561,6 +573,9 @@ ipc_answer(int door, struct err *e)
 		if (h == NULL || h->cmsg_type != SCM_RIGHTS || h->cmsg_len != CMSG_LEN(sizeof fd))
 			continue; /* not a dial: nothing to answer */
 		memcpy(&fd, CMSG_DATA(h), sizeof fd);
-		return fd;
+		if (is_channel(fd))
+			return fd;
+		close(fd);
 	}
+	return -1;
 }
