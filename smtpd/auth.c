@@ -185,5 +185,6 @@ cmd_auth(struct session *s, const struct smtp_command *cmd)
 	buf_wipe(&x.authzid);
 	buf_wipe(&x.login);
 	buf_wipe(&x.password);
+	conn_forget(s->c);
 	return got;
 }

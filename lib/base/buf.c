@@ -6,6 +6,8 @@
 
 #include "base/mem.h"
 
+enum { WIPED_MAX = 4096 };
+
 void
 buf_init(struct buf *b, size_t max)
 {
@@ -33,6 +35,21 @@ buf_clear(struct buf *b)
 	b->n = 0;
 }
 
+/* Small buffers may hold passwords: no copy is left where one was. */
+static char *
+grown(struct buf *b, size_t cap)
+{
+	char *p;
+
+	if (b->p == NULL || b->cap > WIPED_MAX)
+		return mem_resize(b->p, cap);
+	p = mem_resize(NULL, cap);
+	memcpy(p, b->p, b->n);
+	explicit_bzero(b->p, b->cap);
+	free(b->p);
+	return p;
+}
+
 char *
 buf_room(struct buf *b, struct err *e, size_t extra)
 {
@@ -50,7 +67,7 @@ buf_room(struct buf *b, struct err *e, size_t extra)
 			cap *= 2;
 		if (cap > b->max && b->max >= want)
 			cap = b->max;
-		b->p = mem_resize(b->p, cap > 0 ? cap : 1);
+		b->p = grown(b, cap > 0 ? cap : 1);
 		b->cap = cap;
 	}
 	return b->p + b->n;

@@ -236,6 +236,15 @@ conn_use(struct conn *c, size_t n)
 	c->used += n;
 }
 
+void
+conn_forget(struct conn *c)
+{
+	if (c->in.p == NULL)
+		return;
+	explicit_bzero(c->in.p, c->used);
+	explicit_bzero(c->in.p + c->in.n, c->in.cap - c->in.n);
+}
+
 int
 conn_push(struct conn *c, struct span s, struct err *e)
 {

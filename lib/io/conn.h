@@ -47,6 +47,9 @@ struct span conn_peek(const struct conn *c);
 int conn_fill(struct conn *c, struct err *e);
 void conn_use(struct conn *c, size_t n);
 
+/* Overwrite what was used: after a password. Lines that were given out are gone with it. */
+void conn_forget(struct conn *c);
+
 /* Octets that came from the peer another way (with a hand-over): they are read before all that is still to come. */
 int conn_push(struct conn *c, struct span s, struct err *e);
 

@@ -41,7 +41,8 @@ ctx_new(const SSL_METHOD *method, struct err *e)
 	}
 	SSL_CTX_set_min_proto_version(t->ssl, TLS1_2_VERSION);
 	SSL_CTX_set_options(
-	    t->ssl, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE |
+	    t->ssl, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CLEANSE_PLAINTEXT |
+			SSL_OP_CIPHER_SERVER_PREFERENCE |
 			SSL_OP_IGNORE_UNEXPECTED_EOF); /* mail protocols say themselves where they end */
 	/* read_ahead: one read for a record and its head, not two. */
 	SSL_CTX_set_mode(t->ssl,
