@@ -104,7 +104,12 @@ $(BUILD)/t/unit-%: t/unit-%.c $(LIB)
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 
-units: $(UNITS)
+# Makes a running process execute system calls: of t/66-inject.t.
+$(BUILD)/t/inject: t/inject.c $(LIB)
+	@mkdir -p $(@D)
+	$(call say,TEST,$@) $(CC) $(ALL_CFLAGS) -MMD -MP -MF $(@D)/.$(@F).d $(ALL_LDFLAGS) -o $@ $< $(LIB) $(LIBS)
+
+units: $(UNITS) $(BUILD)/t/inject
 
 unit-test: $(UNITS)
 	prove --exec '' $(UNITS)
