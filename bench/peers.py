@@ -114,6 +114,16 @@ class Rookery(System):
         for port in (self.smtp, self.imap, self.imaps, self.pop3):
             wait_port(port)
 
+    def start_traced(self, tracer):
+        p = subprocess.Popen([*tracer, os.path.join(self.bin, "rookery"), "-d", self.instance, "start"],
+                             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        wait_port(self.smtp)
+        wait_port(self.imap)
+        return p
+
+    def start_again(self):
+        self.rookery("start", stdout=subprocess.DEVNULL)
+
     def roots(self):
         try:
             with open(os.path.join(self.instance, "run/master.pid")) as f:
@@ -147,6 +157,22 @@ class PostfixDovecot(System):
         self._postfix()
         for port in (self.smtp, self.imap, self.imaps, self.pop3):
             wait_port(port)
+
+    def commands(self):
+        return [["dovecot", "-c", f"{self.dir}/conf/dovecot.conf"], ["postfix", "-c", f"{self.dir}/conf", "start"]]
+
+    def start_traced(self, tracer):
+        script = "; ".join(" ".join(c) for c in self.commands())
+        p = subprocess.Popen([*tracer, "sh", "-c", script], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        wait_port(self.smtp)
+        wait_port(self.imap)
+        return p
+
+    def start_again(self):
+        for command in self.commands():
+            run(*command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        wait_port(self.smtp)
+        wait_port(self.imap)
 
     def _dovecot(self):
         d, owner = self.dir, pwd.getpwnam("nobody")
@@ -224,7 +250,7 @@ service lmtp {{
   }}
 }}
 """)
-        run("dovecot", "-c", f"{d}/conf/dovecot.conf")
+        run(*self.commands()[0])
 
     def _postfix(self):
         d = self.dir
@@ -268,7 +294,7 @@ smtp_dns_support_level = disabled
                 f.write(line)
             if not any(line.startswith("postlog") for line in lines):
                 f.write("postlog unix-dgram n - n - 1 postlogd\n")
-        run("postfix", "-c", f"{d}/conf", "start", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        run(*self.commands()[1], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
     def roots(self):
         roots = []
@@ -283,3 +309,5 @@ smtp_dns_support_level = disabled
     def stop(self):
         subprocess.run(["postfix", "-c", f"{self.dir}/conf", "stop"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         subprocess.run(["doveadm", "-c", f"{self.dir}/conf/dovecot.conf", "stop"], stdout=subprocess.DEVNULL)
+        while self.pids():
+            time.sleep(0.05)
