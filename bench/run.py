@@ -115,7 +115,7 @@ def syncs(system, result, scale):
     users = range(1, 21)
     rcpts = [f"u{u}@{peers.DOMAIN}" for u in users]
     for connections in (1, 10, 50):
-        count = int(2000 * scale)
+        count = int(5000 * scale)
         system.stop()
         out = os.path.join(system.dir, "syncs")
         tracer = system.start_traced(["strace", "-f", "--seccomp-bpf", "-c", "-q", "-e", "trace=" + ",".join(SYNCS), "-o", out])
