@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "cfg/cfg.h"
@@ -23,7 +22,7 @@
 #include "smtp/mailbox.h"
 #include "table/table.h"
 
-enum { CONFIG_MAX = 1024 * 1024, ARENA_MAX = 16 * 1024 * 1024, CERT_WARN_DAYS = 14 };
+enum { CONFIG_MAX = 1024 * 1024, ARENA_MAX = 16 * 1024 * 1024 };
 
 struct check {
 	struct ctl *c;
@@ -111,7 +110,8 @@ check_certificate(struct check *k)
 	int key = openat(k->c->dir, cfg.tls_key, O_RDONLY | O_CLOEXEC);
 	struct err e = { 0 };
 	struct tls_ctx *t = NULL;
-	int64_t days;
+	char text[64];
+	int end;
 
 	if (cert < 0)
 		finding(k, true, "%s: %s", cfg.tls_cert, strerror(errno));
@@ -119,13 +119,8 @@ check_certificate(struct check *k)
 		finding(k, true, "%s: %s", cfg.tls_key, strerror(errno));
 	else if ((t = tls_server(cert, key, &e)) == NULL)
 		finding(k, true, "%s and %s: %s", cfg.tls_cert, cfg.tls_key, e.text);
-	if (t != NULL) {
-		days = (tls_cert_end(t) - (int64_t)time(NULL)) / 86400;
-		if (days < 0)
-			finding(k, true, "%s: ended %lld days ago", cfg.tls_cert, (long long)-days);
-		else if (days < CERT_WARN_DAYS)
-			finding(k, false, "%s: ends in %lld days", cfg.tls_cert, (long long)days);
-	}
+	if (t != NULL && (end = ctl_cert_end(t, text, sizeof text)) != 0)
+		finding(k, end < 0, "%s: %s", cfg.tls_cert, text);
 	tls_free(t);
 	if (cert >= 0)
 		close(cert);

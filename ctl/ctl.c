@@ -6,9 +6,11 @@
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/utf8.h"
+#include "io/tls.h"
 #include "ipc/master.h"
 
 int
@@ -126,6 +128,19 @@ ctl_read(struct ctl *c, const char *path, size_t max, struct buf *out, struct er
 	if (fd >= 0)
 		close(fd);
 	return n == 0 ? 0 : -1;
+}
+
+int
+ctl_cert_end(const struct tls_ctx *t, char *text, size_t size)
+{
+	enum { WARN_DAYS = 14, DAY = 86400 };
+	int64_t left = tls_cert_end(t) - (int64_t)time(NULL);
+
+	if (left < 0)
+		snprintf(text, size, "ended %lld days ago", (long long)-left / DAY);
+	else if (left < WARN_DAYS * DAY)
+		snprintf(text, size, "ends in %lld days", (long long)left / DAY);
+	return left < 0 ? -1 : left < WARN_DAYS * DAY;
 }
 
 void

@@ -61,6 +61,12 @@ struct ipc *ctl_dial(struct ctl *c, const char *program, const struct ipc_def *d
 /* All of DIR/path, at most `max` octets, into *out (initialised here). 0 or -1. */
 int ctl_read(struct ctl *c, const char *path, size_t max, struct buf *out, struct err *e);
 
+/*
+ * What there is to say about the end of a certificate, as text: -1 it has ended, 1 it ends in two weeks, 0 nothing.
+ */
+struct tls_ctx;
+int ctl_cert_end(const struct tls_ctx *t, char *text, size_t size);
+
 /* Text for people from octets of others: control characters and what is not ASCII or UTF-8 shown as `?`. */
 void ctl_put(struct span s);
 

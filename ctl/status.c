@@ -1,12 +1,18 @@
 /* status.c - `rookery status`, `rookery pids`. */
+#include <fcntl.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "base/clock.h"
+#include "cfg/cfg.h"
 #include "ctl/columns.h"
 #include "ctl/ctl.h"
 #include "ctl/json.h"
+#include "io/tls.h"
 #include "ipc/master.h"
 #include "ipc/queue.h"
+
+enum { CONFIG_MAX = 1024 * 1024 };
 
 /* The queue's numbers; false if it can't be asked now. */
 static bool
@@ -37,6 +43,31 @@ queue_json(struct json *j, const struct queue_stats_answer *q)
 	json_close(j);
 }
 
+/* The certificate on the disk, if it has ended or soon will; 0 if there is nothing to say. */
+static int
+certificate(struct ctl *c, char *text, size_t size)
+{
+	struct err e = { 0 };
+	struct buf config;
+	struct tls_ctx *t = NULL;
+	int cert = -1, key = -1, rc = 0;
+
+	if (ctl_read(c, "etc/rookery.cf", CONFIG_MAX, &config, &e) == 0 &&
+	    cfg_load(buf_span(&config), "etc/rookery.cf", NULL, 0, &e) == 0) {
+		cert = openat(c->dir, cfg.tls_cert, O_RDONLY | O_CLOEXEC);
+		key = openat(c->dir, cfg.tls_key, O_RDONLY | O_CLOEXEC);
+	}
+	if (cert >= 0 && key >= 0 && (t = tls_server(cert, key, &e)) != NULL)
+		rc = ctl_cert_end(t, text, size);
+	tls_free(t);
+	if (cert >= 0)
+		close(cert);
+	if (key >= 0)
+		close(key);
+	buf_free(&config);
+	return rc;
+}
+
 static void
 counters_json(struct json *j, struct span text)
 {
@@ -54,12 +85,13 @@ counters_json(struct json *j, struct span text)
 }
 
 static int
-print_json(const struct ctl *c, const struct master_status_answer *m, const struct queue_stats_answer *q,
+print_json(struct ctl *c, const struct master_status_answer *m, const struct queue_stats_answer *q,
     struct err *e)
 {
 	struct span items = m->items;
 	struct master_item item;
 	struct json j;
+	char text[64];
 	int got;
 
 	json_begin(&j, stdout);
@@ -85,6 +117,8 @@ print_json(const struct ctl *c, const struct master_status_answer *m, const stru
 	json_close(&j);
 	if (q != NULL)
 		queue_json(&j, q);
+	if (certificate(c, text, sizeof text) != 0)
+		json_str(&j, "certificate", text);
 	json_close(&j);
 	return got;
 }
@@ -144,6 +178,7 @@ print(struct ctl *c, const struct master_status_answer *m, bool counters, struct
 {
 	struct queue_stats_answer q;
 	bool queue = queue_numbers(c, &q);
+	char text[64];
 
 	if (c->json)
 		return print_json(c, m, queue ? &q : NULL, e);
@@ -156,6 +191,8 @@ print(struct ctl *c, const struct master_status_answer *m, bool counters, struct
 		    q.full != 0 ? "; no space: mail is refused for now (452)" : "");
 	else
 		printf("\nqueue: does not answer\n");
+	if (certificate(c, text, sizeof text) != 0)
+		printf("%s: %s\n", cfg.tls_cert, text);
 	return 0;
 }
 

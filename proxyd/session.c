@@ -23,7 +23,7 @@
 enum {
 	HEADER_MS = 10 * 1000,
 	HANDSHAKE_MS = 30 * 1000,
-	ANSWER_MS = 90 * 1000, /* authd delays what it refuses */
+	ANSWER_MS = 35 * 1000, /* authd delays what it refuses; clients have a minute of patience */
 	CLOSING_MS = 10 * 1000,
 	LINGER_MS = 2 * 1000,
 	LINGER_ENDING_MS = 200,
@@ -375,6 +375,19 @@ session_authd(struct session *s, struct ipc_in *in, const struct err *why)
 		backend_failed(s, &e);
 }
 
+/* authd has not answered in time; what it may still say is for nobody. */
+static void
+authd_silent(struct session *s)
+{
+	struct before *b = s->before;
+
+	log_event(LOG_WARN, "proxyd.authd", KV_S("sid", id_span(&s->sid)), KV_STR("err", "no answer"));
+	link_forget(b->asked, b->request);
+	b->asked = NULL;
+	b->request = 0;
+	login_failed(s, LOGIN_TEMP, SPAN("Logins can't be checked now"));
+}
+
 void
 session_backend(struct session *s, struct ipc_in *in, const struct err *why)
 {
@@ -675,7 +688,9 @@ too_late(struct timer *t)
 		say_bye(s, BYE_TIMEOUT);
 		return;
 	case S_AUTH:
-	case S_BACKEND:
+		authd_silent(s);
+		return;
+	case S_BACKEND: /* it may have the client already, and be about to answer */
 		session_end(s, "no answer");
 		return;
 	case S_PUMP:
