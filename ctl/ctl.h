@@ -38,6 +38,7 @@ int ctl_reopen(struct ctl *c, int argc, char **argv);
 int ctl_restart(struct ctl *c, int argc, char **argv);
 int ctl_start(struct ctl *c, int argc, char **argv);
 int ctl_status(struct ctl *c, int argc, char **argv);
+int ctl_store(struct ctl *c, int argc, char **argv);
 int ctl_stop(struct ctl *c, int argc, char **argv);
 int ctl_trace(struct ctl *c, int argc, char **argv);
 int ctl_user(struct ctl *c, int argc, char **argv);

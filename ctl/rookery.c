@@ -37,6 +37,8 @@ static const struct command commands[] = {
 	    "addresses that lead to others; show: where mail to an address goes" },
 	{ "domain", ctl_domain, "add|del NAME | list", "domains that mail is received for, beside those of rookery.cf" },
 	{ "queue", ctl_queue, "list [MID]|show MID|flush [MID]|hold|release|delete MID|--all", "messages on their way" },
+	{ "store", ctl_store, "check [--digest] [--repair] [OWNER ...]",
+	    "prove the indexes of mailboxes and their files against each other" },
 	{ "trace", ctl_trace, "WHAT [--since TIME]", "what happened to a message or session: by id, Message-ID, address" },
 	{ "who", ctl_who, "", "who reads mail now" },
 	{ "pids", ctl_pids, "[SERVICE]", "process ids, one a line" },

@@ -23,7 +23,7 @@ db_fail(struct store *st, int rc, struct err *e)
 	case SQLITE_CONSTRAINT:
 	case SQLITE_MISMATCH:
 		return store_fail(st, STORE_DAMAGED, e, ERR_PERM,
-		    "the index of this store is damaged (%s): `rookery check` tells more", why);
+		    "the index of this store is damaged (%s): `rookery store check` tells more", why);
 	case SQLITE_FULL:
 		return store_fail(st, STORE_OTHER, e, ERR_TEMP, "no space left for the index");
 	default:

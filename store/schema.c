@@ -117,8 +117,8 @@ schema_ready(struct store *st, const char *boot_id, struct err *e)
 		    "index.db is of version %d; this program knows %d", sqlite3_column_int(q, 0),
 		    STORE_VERSION);
 	db_done(q);
-	if (rc < 0)
-		return -1;
+	if (rc < 0 || boot_id == NULL)
+		return rc < 0 ? -1 : 0;
 	q = db_open_query(st, Q_BOOT, e);
 	if ((rc = db_row(st, q, e)) == 1)
 		same = span_eq(db_text(q, 0), boot_id);

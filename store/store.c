@@ -49,7 +49,7 @@ store_damaged(struct store *st, struct err *e, const char *fmt, ...)
 	vsnprintf(text, sizeof text, fmt, ap);
 	va_end(ap);
 	return store_fail(st, STORE_DAMAGED, e, ERR_PERM,
-	    "the index of this store is damaged (%s): `rookery check` tells more", text);
+	    "the index of this store is damaged (%s): `rookery store check` tells more", text);
 }
 
 enum store_why

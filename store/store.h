@@ -50,13 +50,14 @@ enum store_why {
 	STORE_CANNOT,		/* [CANNOT]: a name that may not be, INBOX deleted, \Noselect selected ... */
 	STORE_LIMIT,		/* [LIMIT]: too many keywords, mailboxes, levels */
 	STORE_BUSY,		/* [INUSE]: another process held the index too long; ERR_TEMP */
-	STORE_DAMAGED,		/* [SERVERBUG] to the client; `rookery check` for the administrator; ERR_PERM */
+	STORE_DAMAGED,		/* [SERVERBUG] to the client; `rookery store check` for the administrator; ERR_PERM */
 };
 
 /* ---- opening */
 
 struct store_opts {
-	const char *boot_id;	/* svc_boot_id(): another one than last time, and reserved numbers are skipped */
+	const char *boot_id;	/* svc_boot_id(): another than last time, and reserved numbers are skipped.
+				   NULL for who gives out none: the check */
 	bool create;		/* make what is missing: directory, index, INBOX and the special-use mailboxes */
 	uint32_t busy_ms;	/* how long to wait for another writer; 0: 10 s */
 	uint32_t cache_kib;	/* page cache; 0: 512 KiB */

@@ -79,4 +79,14 @@ i.set("local_sync_wait", "100ms")
 i.start()
 rk.wait_for("after a stop and a start too", spool_empty)
 rk.is_(len(files("u2", "unsynced")), 1, "it is there once still")
+
+# ---- the check, while the instance runs
+r = i.run("store", "check", "--digest")
+rk.ok(r.returncode == 0 and r.stdout.endswith("%d stores, 0 findings\n" % RCPTS), "the check finds nothing in any store",
+      r.stdout[-2000:] + r.stderr)
+with open(files("u1", "everyone")[0][2], "r+b") as f:
+    f.write(b"X")
+r = i.run("--json", "store", "check", "--digest", "u1@" + i.domain)
+rk.ok(r.returncode == 78 and "has changed" in r.stdout, "but an octet that has changed", r.stdout + r.stderr)
+rk.is_(i.run("store", "check", "u1@" + i.domain).returncode, 0, "which the quick check does not read")
 rk.done()

@@ -1,4 +1,6 @@
 /* unit-store - mailboxes, views, flags, expunging, copying, delivering: what each call promises. */
+#include <sqlite3.h>
+
 #include "t/mailstore.h"
 
 #define MESSAGE "From: a@example.org\r\nSubject: one\r\n\r\nHello.\r\n"
@@ -616,6 +618,90 @@ fetching(struct lab *l)
 	store_close(st);
 }
 
+/* What another hand does to an index. */
+static void
+meddle(const char *owner, const char *sql)
+{
+	char path[100];
+	sqlite3 *db = NULL;
+
+	snprintf(path, sizeof path, "%s/index.db", owner);
+	need(sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL) == SQLITE_OK);
+	need(sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK);
+	sqlite3_close(db);
+}
+
+static void
+damage(struct lab *l)
+{
+	struct store *st = lab_open("damage", "boot-1");
+	struct store_opts o = { .boot_id = "boot-1" };
+	struct store_view *v;
+	struct err e = { 0 };
+	int fd;
+
+	fill(l, st, "", 200);
+	store_close(st);
+	meddle("damage",
+	    "UPDATE mailbox SET exist = 7, bytes = 1 WHERE name = 'INBOX'; UPDATE store SET messages = 9");
+	st = lab_open("damage", "boot-1");
+	tap_ok(lab_check(st) == 2, "the check finds counters that are wrong");
+	tap_ok(store_check(st, STORE_CHECK_REPAIR, lab_found, NULL, &e) == 2 && lab_check(st) == 0,
+	    "and sets them right");
+	v = view(st, "INBOX", true, l->a);
+	fd = openat(l->store, "damage/msg", O_RDONLY | O_DIRECTORY);
+	{
+		uint32_t uid = 5;
+		struct store_fetch *f = store_fetch_open(v, &uid, 1, STORE_WANT_FILE);
+		struct store_msg m;
+
+		need(store_fetch_next(f, &m, &e) == 1 && unlinkat(fd, m.file.s, 0) == 0);
+		tap_ok(store_msg_open(st, &m, &e) < 0 && e.kind == ERR_TEMP && store_why(st) == STORE_DAMAGED,
+		    "a file that is gone is told");
+		err_clear(&e);
+		store_fetch_close(f);
+	}
+	close(fd);
+	tap_ok(lab_check(st) == 1, "the check finds it");
+	store_view_close(v);
+	store_close(st);
+
+	meddle("damage", "UPDATE chunk SET data = substr(data, 1, 100) WHERE id >> 32 = 1");
+	st = lab_open("damage", "boot-1");
+	tap_ok(
+	    store_view_open(st, 1, true, &e) == NULL && e.kind == ERR_PERM && store_why(st) == STORE_DAMAGED,
+	    "records that are cut are refused: %s", e.text);
+	err_clear(&e);
+	store_close(st);
+	meddle("damage", "PRAGMA user_version = 2");
+	tap_ok(store_open("damage", &o, &e) == NULL && e.kind == ERR_PERM, "a newer version is refused: %s",
+	    e.text);
+	err_clear(&e);
+	need((fd = openat(l->store, "damage/index.db", O_WRONLY | O_TRUNC)) >= 0);
+	need(write(fd, "This is no database, and long enough to tell so.", 48) == 48);
+	close(fd);
+	need(unlinkat(l->store, "damage/index.db-wal", 0) == 0);
+	tap_ok(
+	    store_open("damage", &o, &e) == NULL && e.kind == ERR_PERM, "so is what is no index: %s", e.text);
+}
+
+static void
+forgetting(struct lab *l)
+{
+	struct store *st = lab_open("forget", "boot-1");
+	struct id mid = lab_spool(l, MESSAGE);
+	struct store_delivered d;
+	struct err e = { 0 };
+
+	need(lab_deliver(l, st, &mid, 0, MESSAGE, "", &d, &e) == 0);
+	need(store_purge(st, 0, id_time_ms(id_span(&mid)), 100, &e) == 0);
+	tap_ok(lab_deliver(l, st, &mid, 0, MESSAGE, "", &d, &e) == 0 && d.again,
+	    "a delivery id is kept as long as asked");
+	need(store_purge(st, 0, id_time_ms(id_span(&mid)) + 1, 100, &e) == 0);
+	tap_ok(lab_deliver(l, st, &mid, 0, MESSAGE, "", &d, &e) == 0 && !d.again, "and not longer");
+	store_close(st);
+}
+
 int
 main(void)
 {
@@ -633,6 +719,8 @@ main(void)
 	chunks(&l);
 	keywords(&l);
 	fetching(&l);
+	damage(&l);
+	forgetting(&l);
 	lab_leave(&l);
 	return tap_done();
 }
