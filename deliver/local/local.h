@@ -71,7 +71,7 @@ struct target {
 	struct span text;
 };
 
-/* All of it in the round's arena. */
+/* All of it in the round's arena, whose use a request's frame and structure bound. */
 struct request {
 	struct request *next;
 	uint32_t id;
@@ -85,6 +85,7 @@ struct round {
 	struct arena *a;
 	struct request *first, **end;
 	size_t targets;
+	struct buf prefix;			/* of the delivery that is being made */
 };
 
 struct deliverer {

@@ -28,6 +28,7 @@ void
 round_init(struct round *r)
 {
 	r->a = arena_new(ROUND_MEMORY);
+	buf_init(&r->prefix, STORE_PREFIX_MAX);
 	round_clear(r);
 }
 
@@ -135,11 +136,18 @@ one_line(struct span s)
 }
 
 /* What stands before the region: RFC 5321, 4.4 (Return-Path), Delivered-To, what filters added. */
-static struct span
-prefix_of(struct deliverer *d, const struct target *t)
+static int
+make_prefix(struct buf *b, const struct target *t, struct err *e)
 {
-	return arena_printf(d->round.a, "Return-Path: <%.*s>\r\nDelivered-To: %.*s\r\n%.*s",
-	    SPAN_ARG(t->r->d.sender), SPAN_ARG(t->t.addr), SPAN_ARG(t->r->d.prefix));
+	const struct local_deliver *m = &t->r->d;
+
+	buf_clear(b);
+	if (!one_line(m->sender) || !one_line(t->t.addr))
+		return err_set(e, ERR_TEMP, "an address with control characters");
+	if (buf_printf(b, e, "Return-Path: <%.*s>\r\nDelivered-To: %.*s\r\n", SPAN_ARG(m->sender),
+		SPAN_ARG(t->t.addr)) < 0)
+		return -1;
+	return buf_add(b, e, m->prefix);
 }
 
 static void
@@ -173,16 +181,17 @@ deliver_one(
 		.file = mid.s,
 		.size = m->size,
 		.structure = t->r->structure,
-		.prefix = prefix_of(d, t),
 		.digest = m->digest,
 		.folder = t->t.folder,
 		.date_ms = (int64_t)m->arrived,
 	};
 
-	if (!one_line(m->sender) || !one_line(t->t.addr)) {
-		refused(d, t, STORE_OTHER, &(struct err){ ERR_TEMP, "an address with control characters" });
+	if (make_prefix(&d->round.prefix, t, e) < 0) {
+		refused(d, t, STORE_OTHER, e);
+		err_clear(e);
 		return 0;
 	}
+	what.prefix = buf_span(&d->round.prefix);
 	store_quota(st, t->t.quota_bytes, t->t.quota_messages);
 	if (store_deliver(st, &what, out, e) == 0) {
 		t->status = out->again ? "again" : "2.0.0";
