@@ -263,7 +263,7 @@ copying(struct bench *b, struct store_view *v, uint64_t target)
 	for (uint32_t i = 0; i < 10000; i++)
 		uid[i] = v->rec[i].uid;
 	t = cpu_ms();
-	need(store_copy(v, uid, 10000, target, false, &out, b->l.a, &e) == 0 && out.n == 10000);
+	need(store_copy(v, uid, 10000, target, 0, &out, b->l.a, &e) == 0 && out.n == 10000);
 	say("COPY of 10,000, durable", cpu_ms() - t, "ms");
 	free(uid);
 }

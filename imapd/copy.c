@@ -1,4 +1,7 @@
-/* COPY (RFC 3501, 6.4.7) and MOVE (RFC 6851), with the COPYUID of RFC 4315. All or none. */
+/*
+ * COPY (RFC 3501, 6.4.7) and MOVE (RFC 6851), with the COPYUID of RFC 4315. All or none: of numbers that another
+ * session expunged in part nothing is copied (RFC 2180, 4.4), of UIDs what is left (RFC 3501, 6.4.8).
+ */
 #include "imap/args.h"
 #include "imap/set.h"
 #include "imapd/messages.h"
@@ -55,6 +58,7 @@ copy(struct session *s, struct cmd *cmd, bool move, struct err *e)
 	struct store_mailbox target = { 0 };
 	struct messages m;
 	struct span name;
+	unsigned how = (move ? STORE_MOVE : 0U) | (cmd->uid ? 0U : STORE_WHOLE);
 	int rc;
 
 	if (messages_parse(s, cmd, &m, e) < 0 || imap_sp(&cmd->args, e) < 0 ||
@@ -71,7 +75,7 @@ copy(struct session *s, struct cmd *cmd, bool move, struct err *e)
 	}
 	if (!move && quota_learn(s, e) < 0)
 		return -1;
-	if (store_copy(s->view, m.uid, m.n, target.id, move, &c, s->a, e) < 0)
+	if (store_copy(s->view, m.uid, m.n, target.id, how, &c, s->a, e) < 0)
 		return refused(s, cmd, true);
 	s->usage_changed |= !move && c.n > 0;
 	tell_changed(s, c.mailbox, c.modseq);

@@ -110,22 +110,62 @@ tell(struct listing *l, const struct store_mailbox *m, bool childinfo, struct er
 static bool
 hidden_child(const struct listing *l, size_t i)
 {
-	for (size_t k = i + 1; k < l->n && below(l->box[k].name, l->box[i].name); k++)
-		if (wanted(l, &l->box[k]) && !matches(l, l->box[k].name))
+	struct span name = l->box[i].name;
+
+	/* "a b" and "a-b" sort between a and a/b. */
+	for (size_t k = i + 1; k < l->n && span_same(span_head(l->box[k].name, name.n), name); k++)
+		if (below(l->box[k].name, name) && wanted(l, &l->box[k]) && !matches(l, l->box[k].name))
 			return true;
 	return false;
+}
+
+/* Is there an answer for this name already: as a mailbox, or, for LSUB, as a subscription? */
+static bool
+answered(const struct listing *l, struct span name)
+{
+	bool lsub = !l->args.extended;
+
+	for (size_t i = 0; i < l->n; i++)
+		if (span_same(l->box[i].name, name))
+			return !lsub || l->box[i].subscribed;
+	return false;
+}
+
+/*
+ * A parent of subscribed names that is not subscribed itself: LSUB with % must give it as \Noselect (6.3.9), and
+ * so must LIST with RECURSIVEMATCH where there is no such mailbox. `told` is the last one given, to say each
+ * once: names are sorted, so equal parents of one level come together.
+ */
+static int
+tell_parents(struct listing *l, const struct store_mailbox *m, struct span *told, struct err *e)
+{
+	for (size_t at = 0; at < m->name.n; at++) {
+		struct store_mailbox parent = {
+			.name = span_head(m->name, at), .noselect = true, .children = true
+		};
+
+		if (m->name.p[at] != '/' || !matches(l, parent.name) || span_same(*told, parent.name))
+			continue;
+		*told = parent.name;
+		return answered(l, parent.name) ? 0 : tell(l, &parent, l->args.extended, e);
+	}
+	return 0;
 }
 
 static int
 tell_all(struct listing *l, struct err *e)
 {
 	bool recursive = (l->args.options & LIST_RECURSIVEMATCH) != 0;
+	struct span told = { 0 };
 
 	for (size_t i = 0; i < l->n; i++) {
 		bool child;
 
-		if (!matches(l, l->box[i].name))
+		if (!matches(l, l->box[i].name)) {
+			if (recursive && wanted(l, &l->box[i]) && tell_parents(l, &l->box[i], &told, e) < 0)
+				return -1;
 			continue;
+		}
 		child = recursive && hidden_child(l, i);
 		if ((child || wanted(l, &l->box[i])) && tell(l, &l->box[i], child, e) < 0)
 			return -1;
@@ -166,30 +206,6 @@ do_list(struct session *s, struct cmd *cmd, struct err *e)
 	if (!l.args.extended && l.args.patterns[0].n == 0)
 		return out_str(s, "* LIST (\\Noselect) \"/\" \"\"\r\n", e);
 	return tell_all(&l, e);
-}
-
-/*
- * A parent of subscribed names that is not subscribed itself: LSUB with % must give it as \Noselect (6.3.9).
- * `told` is the last one given, to say each once: names are sorted, so equal parents of one level come
- * together.
- */
-static int
-tell_parents(struct listing *l, const struct store_mailbox *m, struct span *told, struct err *e)
-{
-	for (size_t at = 0; at < m->name.n; at++) {
-		struct store_mailbox parent = {
-			.name = span_head(m->name, at), .noselect = true, .children = true
-		};
-
-		if (m->name.p[at] != '/' || !matches(l, parent.name) || span_same(*told, parent.name))
-			continue;
-		*told = parent.name;
-		for (size_t i = 0; i < l->n; i++)
-			if (l->box[i].subscribed && span_same(l->box[i].name, parent.name))
-				return 0;
-		return tell(l, &parent, false, e);
-	}
-	return 0;
 }
 
 int

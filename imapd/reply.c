@@ -211,6 +211,9 @@ refused(struct session *s, struct cmd *cmd, bool target)
 	case STORE_LIMIT:
 		cmd->code = "LIMIT";
 		break;
+	case STORE_EXPUNGED:
+		cmd->code = "EXPUNGEISSUED"; /* RFC 5530, 3 */
+		break;
 	case STORE_BUSY:
 		cmd->code = "INUSE";
 		break;

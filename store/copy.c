@@ -74,9 +74,10 @@ add_copies(struct store *st, struct mbox *from, struct mbox *to, struct store_re
 }
 
 static int
-copy(struct store *st, struct mbox *from, struct mbox *to, const uint32_t *uids, size_t n, bool move,
+copy(struct store *st, struct mbox *from, struct mbox *to, const uint32_t *uids, size_t n, unsigned how,
     struct store_copied *out, uint32_t *src, uint32_t *dst, struct err *e)
 {
+	bool move = (how & STORE_MOVE) != 0;
 	struct store_rec *found = mem_zero(n, sizeof *found);
 	uint64_t bytes = 0;
 	uint32_t count;
@@ -84,6 +85,10 @@ copy(struct store *st, struct mbox *from, struct mbox *to, const uint32_t *uids,
 
 	if (collect(st, from, uids, n, found, &out->n, &bytes, e) < 0)
 		goto out;
+	if (out->n < n && (how & STORE_WHOLE) != 0) {
+		store_fail(st, STORE_EXPUNGED, e, ERR_PERM, "some of the messages are no more");
+		goto out;
+	}
 	if (!move && quota_check(st, bytes, out->n, e) < 0)
 		goto out;
 	rc = add_copies(st, from, to, found, out->n, src, dst, e);
@@ -99,7 +104,7 @@ out:
 }
 
 int
-store_copy(struct store_view *v, const uint32_t *uids, size_t n, uint64_t target, bool move,
+store_copy(struct store_view *v, const uint32_t *uids, size_t n, uint64_t target, unsigned how,
     struct store_copied *out, struct arena *a, struct err *e)
 {
 	struct store *st = v->store;
@@ -108,7 +113,7 @@ store_copy(struct store_view *v, const uint32_t *uids, size_t n, uint64_t target
 	int rc = -1;
 
 	*out = (struct store_copied){ .mailbox = target, .src = src, .dst = dst };
-	if (move && v->read_only)
+	if ((how & STORE_MOVE) != 0 && v->read_only)
 		return store_fail(st, STORE_CANNOT, e, ERR_PERM, "the mailbox is open for reading only");
 	if (tx_begin(st, TX_DURABLE, e) < 0)
 		return -1;
@@ -117,7 +122,7 @@ store_copy(struct store_view *v, const uint32_t *uids, size_t n, uint64_t target
 		if (to->noselect)
 			store_fail(st, STORE_NONEXISTENT, e, ERR_PERM, "no such mailbox");
 		else
-			rc = copy(st, from, to, uids, n, move, out, src, dst, e);
+			rc = copy(st, from, to, uids, n, how, out, src, dst, e);
 	}
 	return tx_end(st, rc, e);
 }
@@ -148,7 +153,7 @@ move_all(struct store *st, uint64_t source, uint64_t target, struct err *e)
 		key = c.key;
 	}
 	if (rc == 0)
-		rc = copy(st, from, to, uids, n, true, &out, src, dst, e);
+		rc = copy(st, from, to, uids, n, STORE_MOVE, &out, src, dst, e);
 	free(uids);
 	free(src);
 	free(dst);

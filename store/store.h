@@ -49,6 +49,7 @@ enum store_why {
 	STORE_ALREADYEXISTS,	/* [ALREADYEXISTS] */
 	STORE_CANNOT,		/* [CANNOT]: a name that may not be, INBOX deleted, \Noselect selected ... */
 	STORE_LIMIT,		/* [LIMIT]: too many keywords, mailboxes, levels */
+	STORE_EXPUNGED,		/* [EXPUNGEISSUED]: of the messages that were meant some are no more */
 	STORE_BUSY,		/* [INUSE]: another process held the index too long; ERR_TEMP */
 	STORE_DAMAGED,		/* [SERVERBUG] to the client; `rookery store check` for the administrator; ERR_PERM */
 };
@@ -314,9 +315,10 @@ int	store_expunge(struct store_view *v, enum store_expunge how, const uint32_t *
 
 /*
  * COPY and MOVE (RFC 3501, 6.4.7; 6851) to a mailbox of the same owner: files are shared, flags and dates kept.
- * All or none. uids ascending; those that are expunged already are passed over. src[i] became dst[i]
- * (COPYUID, RFC 4315).
+ * All or none. uids ascending; those that are expunged already are passed over, or with STORE_WHOLE a reason to
+ * copy nothing. src[i] became dst[i] (COPYUID, RFC 4315).
  */
+enum store_copy { STORE_MOVE = 1, STORE_WHOLE = 2 };
 struct store_copied {
 	uint64_t mailbox, modseq;	/* the target's; modseq 0 if there was nothing to copy */
 	uint32_t uidvalidity;
@@ -324,7 +326,7 @@ struct store_copied {
 	const uint32_t *src, *dst;
 	size_t n;
 };
-int	store_copy(struct store_view *v, const uint32_t *uids, size_t n, uint64_t target, bool move,
+int	store_copy(struct store_view *v, const uint32_t *uids, size_t n, uint64_t target, unsigned how,
 	    struct store_copied *out, struct arena *a, struct err *e);
 
 /*

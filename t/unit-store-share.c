@@ -83,7 +83,7 @@ reader(struct lab *l, struct sums *s, unsigned who)
 			need(store_flags(v, &seq, 1, &f, &flagged, l->a, &e) == 0 &&
 			     flagged.ndone + flagged.nmissing == 1);
 		if (uid != 0 && i % 5 == who) {
-			need(store_copy(v, &uid, 1, trash, true, &copied, l->a, &e) == 0);
+			need(store_copy(v, &uid, 1, trash, STORE_MOVE, &copied, l->a, &e) == 0);
 			s->moved[who] += (uint32_t)copied.n;
 		} else if (uid != 0 && i % 7 == who) {
 			need(store_expunge(v, STORE_EXPUNGE_UIDS, &uid, 1, &gone, &e) == 0);

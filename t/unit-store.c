@@ -461,7 +461,7 @@ appending(struct lab *l)
 	tap_ok(v->n == 2 && v->rec[0].flags == (STORE_SEEN | STORE_RECENT) && v->rec[1].keywords == 1 &&
 		   v->keywords == 1,
 	    "flags and keywords are there");
-	tap_ok(store_copy(v, uids, 3, trash, false, &cp, l->a, &e) == 0 && cp.n == 2 && cp.dst[1] == 2 &&
+	tap_ok(store_copy(v, uids, 3, trash, 0, &cp, l->a, &e) == 0 && cp.n == 2 && cp.dst[1] == 2 &&
 		   cp.source_modseq == 0,
 	    "COPY passes over what is not there");
 	w = view(st, "Trash", false, l->a);
@@ -470,22 +470,22 @@ appending(struct lab *l)
 	    "flags and keywords are copied");
 	tap_span(lab_read(st, w, 1, l->a), SPAN(MESSAGE), "and the octets");
 	tap_ok(files(l, "append") == 2, "files are shared");
-	tap_ok(store_copy(v, uids, 2, v->mailbox, false, &cp, l->a, &e) == 0 && cp.dst[0] == 3,
+	tap_ok(store_copy(v, uids, 2, v->mailbox, 0, &cp, l->a, &e) == 0 && cp.dst[0] == 3,
 	    "COPY into the same mailbox");
-	tap_ok(store_copy(v, uids, 1, v->mailbox, true, &cp, l->a, &e) == 0 && cp.dst[0] == 5,
+	tap_ok(store_copy(v, uids, 1, v->mailbox, STORE_MOVE, &cp, l->a, &e) == 0 && cp.dst[0] == 5,
 	    "MOVE into the same mailbox");
 	(void)news(v, true, l->a);
 	tap_ok(v->n == 4 && v->rec[0].uid == 2 && v->rec[3].uid == 5, "takes the old one away");
 	tap_ok(store_usage(st, &u, &e) == 0 && u.messages == 6, "usage counts each message");
 	store_quota(st, 0, 6);
 	tap_ok(
-	    store_copy(v, uids + 1, 1, trash, false, &cp, l->a, &e) < 0 && store_why(st) == STORE_OVERQUOTA,
+	    store_copy(v, uids + 1, 1, trash, 0, &cp, l->a, &e) < 0 && store_why(st) == STORE_OVERQUOTA,
 	    "COPY over quota fails");
 	err_clear(&e);
-	tap_ok(store_copy(v, uids + 1, 1, trash, true, &cp, l->a, &e) == 0 && cp.dst[0] == 3,
+	tap_ok(store_copy(v, uids + 1, 1, trash, STORE_MOVE, &cp, l->a, &e) == 0 && cp.dst[0] == 3,
 	    "MOVE needs no room");
 	(void)news(v, true, l->a);
-	tap_ok(store_copy(v, uids + 1, 1, 999, true, &cp, l->a, &e) < 0 && store_why(st) == STORE_NONEXISTENT,
+	tap_ok(store_copy(v, uids + 1, 1, 999, STORE_MOVE, &cp, l->a, &e) < 0 && store_why(st) == STORE_NONEXISTENT,
 	    "no such target, no MOVE");
 	err_clear(&e);
 

@@ -48,8 +48,8 @@ def kill_other(i, player):
     kill_worker(i, player)
 
 
-def play(i, name, user):
-    """t/transcripts/NAME.txt on sessions of that user."""
+def play(i, name, user, **functions):
+    """t/transcripts/NAME.txt on sessions of that user; functions: more of a test's for its lines with @."""
 
     def bound(function):
         return lambda player, *args: function(i, player, *args)
@@ -60,4 +60,5 @@ def play(i, name, user):
         handed_back=bound(handed_back),
         kill_worker=bound(kill_worker),
         kill_other=bound(kill_other),
+        **functions,
     ).play(os.path.join(TRANSCRIPTS, name + ".txt"))
