@@ -91,8 +91,11 @@ begin(struct caller *c, struct ipc_in *in, struct err *e)
 
 	if (ipc_body(in, session_begin, &m, e) < 0)
 		return -1;
-	if (m.stream < 0)
+	if (m.stream < 0 || !ipc_is_stream(m.stream)) {
+		if (m.stream >= 0)
+			close(m.stream);
 		return err_set(e, ERR_PEER, "session_begin without a stream");
+	}
 	if (check_ticket(c->d, &m, &t, &why) < 0) {
 		log_event(
 		    LOG_WARN, "imapd.ticket", KV_S("sid", m.sid), KV_S("client", m.client), KV_ERR(&why));
@@ -229,6 +232,7 @@ prepare(struct imapd *d, struct svc *s, struct err *e)
 	if (read_key(s, &d->key, e) < 0 || (d->seen = ticket_seen_new(e)) == NULL ||
 	    jail_prepare(WORKER_CALLS, e) < 0)
 		return -1;
+	ticket_seen_own(d->seen); /* workers are in their users' hands */
 	d->holder = holder_new(s, svc_dir(s, "store"));
 	return 0;
 }

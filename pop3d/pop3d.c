@@ -50,7 +50,11 @@ check_ticket(const struct session_begin *m, struct ticket *t, struct err *e)
 
 	if (ticket_verify(m->ticket, &pop3d.key, &want, now, t, e) < 0)
 		return -1;
-	return ticket_use(pop3d.seen, t, now, e);
+	if (ticket_use(pop3d.seen, t, now, e) < 0)
+		return -1;
+	ticket_seen_free(pop3d.seen); /* shared with all: not for who is a session now */
+	pop3d.seen = NULL;
+	return 0;
 }
 
 /* From here on the kernel lets this process open no file but this owner's. Gives the owner's directory. */
@@ -101,8 +105,11 @@ begin(struct svc *svc, struct ipc *ch, struct ipc_in *in, struct err *e)
 
 	if (ipc_body(in, session_begin, &m, e) < 0)
 		return -1;
-	if (m.stream < 0)
+	if (m.stream < 0 || !ipc_is_stream(m.stream)) {
+		if (m.stream >= 0)
+			close(m.stream);
 		return err_set(e, ERR_PEER, "session_begin without a stream");
+	}
 	if (check_ticket(&m, &t, &why) == 0)
 		dir = enter(t.owner, &why);
 	if (dir < 0) {

@@ -533,15 +533,23 @@ ipc_dial(int door, struct err *e)
 	return rc;
 }
 
-/* Only what ipc_dial makes: anything else (a file, say) could not be waited for. */
+bool
+ipc_is_stream(int fd)
+{
+	int type = 0;
+	socklen_t n = sizeof type;
+
+	return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &n) == 0 && type == SOCK_STREAM;
+}
+
+/* Only what ipc_dial makes. */
 static bool
 is_channel(int fd)
 {
-	int domain = 0, type = 0;
-	socklen_t n = sizeof domain, m = sizeof type;
+	int domain = 0;
+	socklen_t n = sizeof domain;
 
-	return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &n) == 0 && domain == AF_UNIX &&
-	    getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &m) == 0 && type == SOCK_STREAM;
+	return ipc_is_stream(fd) && getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &n) == 0 && domain == AF_UNIX;
 }
 
 int

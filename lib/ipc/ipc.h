@@ -152,6 +152,7 @@ void ipc_trace(const struct ipc_def *def, uint32_t number, const void *m, struct
  * the door who is calling.
  */
 int ipc_dial(int door, struct err *e);	 /* our end of a new channel, close-on-exec, blocking; never waits: ERR_TEMP */
+bool ipc_is_stream(int fd); /* a stream socket, which can be waited for: not every descriptor that comes is one */
 int ipc_answer(int door, struct err *e); /* the next dialled end, -1 with *e unset when none waits */
 
 #endif

@@ -34,6 +34,12 @@ ticket_seen_new(struct err *e)
 }
 
 void
+ticket_seen_own(struct ticket_seen *s)
+{
+	madvise(s, sizeof *s, MADV_DONTFORK);
+}
+
+void
 ticket_seen_free(struct ticket_seen *s)
 {
 	if (s != NULL)

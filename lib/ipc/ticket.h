@@ -63,6 +63,7 @@ int ticket_verify(struct span in, const struct ticket_public *key, const struct 
 struct ticket_seen;
 
 struct ticket_seen *ticket_seen_new(struct err *e);
+void	ticket_seen_own(struct ticket_seen *s); /* children to come do not share it after all */
 void	ticket_seen_free(struct ticket_seen *s);
 
 /*
