@@ -27,6 +27,7 @@
 enum {
 	LOG_RCVBUF = 4 << 20,
 	COUNTERS_MAX = 256,
+	COUNTER_NAME_MAX = 64,
 	STABLE_MS = 2000,	 /* who lived that long did not die of its start */
 	BACKOFF_FIRST_MS = 50,
 	NOW_WAIT_MS = 5000,	 /* from "end now" to SIGKILL */
@@ -58,12 +59,52 @@ proc_state_name(enum proc_state s)
 /* ---- what it says: log lines, standard error, its channel */
 
 static void
+watch(struct proc *p, struct watch *w, int fd, uint32_t events, void (*ready)(struct watch *, uint32_t))
+{
+	fcntl(fd, F_SETFL, O_NONBLOCK);
+	*w = (struct watch){ .fd = fd, .ready = ready, .arg = p };
+	loop_watch(p->m->loop, w, events);
+}
+
+static void log_ready(struct watch *w, uint32_t events);
+
+static void
+open_log(struct proc *p)
+{
+	int log[2], on = 1, size = LOG_RCVBUF;
+
+	need(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, log) == 0);
+	setsockopt(log[0], SOL_SOCKET, SO_PASSCRED, &on, sizeof on);
+	setsockopt(log[1], SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
+	p->log_in = log[0];
+	p->log_out = log[1];
+	watch(p, &p->log_watch, p->log_in, EPOLLIN | EPOLLRDHUP, log_ready);
+}
+
+static void
+close_log(struct proc *p)
+{
+	logfile_take(&p->m->log, p->log_in, p->label, p->pid);
+	loop_watch(p->m->loop, &p->log_watch, 0);
+	close(p->log_in);
+	close(p->log_out);
+}
+
+/* We hold the other end as well, so a log that ends was shut by a process that is not its own master any more. */
+static void
 log_ready(struct watch *w, uint32_t events)
 {
 	struct proc *p = w->arg;
 
-	(void)events;
-	logfile_take(&p->m->log, p->log_in, p->label, p->pid);
+	if ((events & EPOLLRDHUP) == 0) {
+		logfile_take(&p->m->log, p->log_in, p->label, p->pid);
+		return;
+	}
+	log_event(LOG_ERROR, "master.log_shut", KV_STR("service", p->label), KV_I("pid", p->pid));
+	close_log(p);
+	open_log(p);
+	if (p->pid > 0)
+		kill(p->pid, SIGKILL);
 }
 
 /* Nothing that is well writes there: a sanitizer, a broken promise, libc, memory that ran out. */
@@ -94,6 +135,19 @@ hang_up(struct proc *p)
 	p->channel = NULL;
 }
 
+/* It is shown as it is, and kept: from a service that is well it is a literal of its program. */
+static bool
+is_counter(struct span name)
+{
+	for (size_t i = 0; i < name.n; i++) {
+		char c = name.p[i];
+
+		if (!ascii_isalnum(c) && c != '.' && c != '_' && c != '-')
+			return false;
+	}
+	return name.n > 0 && name.n <= COUNTER_NAME_MAX;
+}
+
 static struct counter *
 counter_of(struct proc *p, struct span name)
 {
@@ -117,7 +171,7 @@ take_counters(struct proc *p, const struct master_counters *m)
 	p->total = m->total;
 	while (rest.n > 0) {
 		struct span line = span_cut(&rest, '\n'), name = span_word(&line);
-		struct counter *c = name.n > 0 ? counter_of(p, name) : NULL;
+		struct counter *c = is_counter(name) ? counter_of(p, name) : NULL;
 
 		if (c != NULL)
 			span_u64(line, &c->now, NULL);
@@ -201,19 +255,11 @@ due(struct timer *t)
 		stop_due(p);
 }
 
-static void
-watch(struct proc *p, struct watch *w, int fd, void (*ready)(struct watch *, uint32_t))
-{
-	fcntl(fd, F_SETFL, O_NONBLOCK);
-	*w = (struct watch){ .fd = fd, .ready = ready, .arg = p };
-	loop_watch(p->m->loop, w, EPOLLIN);
-}
-
 struct proc *
 proc_new(struct master *m, struct plan *plan, const struct service *svc, unsigned instance)
 {
 	struct proc *p = mem_zero(1, sizeof *p);
-	int log[2], err[2], on = 1, size = LOG_RCVBUF;
+	int err[2];
 
 	*p = (struct proc){ .m = m, .plan = plan, .svc = svc, .instance = instance, .state = PROC_WAITING };
 	plan->refs++;
@@ -222,16 +268,11 @@ proc_new(struct master *m, struct plan *plan, const struct service *svc, unsigne
 		snprintf(p->label, sizeof p->label, "%s/%u", svc->name, instance);
 	else
 		snprintf(p->label, sizeof p->label, "%s", svc->name);
-	need(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, log) == 0);
 	need(pipe2(err, O_CLOEXEC) == 0);
-	setsockopt(log[0], SOL_SOCKET, SO_PASSCRED, &on, sizeof on);
-	setsockopt(log[1], SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
-	p->log_in = log[0];
-	p->log_out = log[1];
 	p->err_in = err[0];
 	p->err_out = err[1];
-	watch(p, &p->log_watch, p->log_in, log_ready);
-	watch(p, &p->err_watch, p->err_in, err_ready);
+	open_log(p);
+	watch(p, &p->err_watch, p->err_in, EPOLLIN, err_ready);
 	p->timer = (struct timer){ .due = due, .arg = p };
 	return p;
 }
@@ -242,11 +283,8 @@ proc_free(struct proc *p)
 	need(p->pid == 0);
 	loop_timer(p->m->loop, &p->timer, 0);
 	hang_up(p);
-	logfile_take(&p->m->log, p->log_in, p->label, 0);
-	loop_watch(p->m->loop, &p->log_watch, 0);
+	close_log(p);
 	loop_watch(p->m->loop, &p->err_watch, 0);
-	close(p->log_in);
-	close(p->log_out);
 	close(p->err_in);
 	close(p->err_out);
 	for (size_t i = 0; i < p->n_counters; i++)
@@ -309,7 +347,7 @@ proc_start(struct proc *p)
 	}
 	fcntl(pair[0], F_SETFL, O_NONBLOCK);
 	p->channel = ipc_new(pair[0], &master_def, ROLE_MASTER, p->prog->role);
-	watch(p, &p->channel_watch, pair[0], channel_ready);
+	watch(p, &p->channel_watch, pair[0], EPOLLIN, channel_ready);
 }
 
 /*

@@ -382,6 +382,17 @@ for name in ("accounts.db", "accounts.db-wal", "accounts.db-shm"):
 rk.is_(shared, {}, "no process holds the sockets of another's session")
 rk.is_(len(unbound), 4, "deliver-smtp shares libunbound's pipes with its children, and no more")
 
+# The tickets that were used are in memory that parents share with children until they know whose session they are.
+def shares(pid, size):
+    with open("/proc/%d/maps" % pid) as f:
+        spans = [line.split()[0].split("-") for line in f if " rw-s " in line]
+    return any(int(b, 16) - int(a, 16) == size for a, b in spans)
+
+
+SEEN = 4096 * 16 * 8
+for name, want in (("imapd", True), ("pop3d", True), ("imapd, a worker", False), ("pop3d, a session", False)):
+    rk.is_(shares(EVERY[name], SEEN), want, "%s %s the memory of used tickets" % (name, "has" if want else "has no longer"))
+
 # ---- secrets
 
 
@@ -447,7 +458,7 @@ def submission():
     return s
 
 
-auth_pid, s = new_child("submission", submission)
+auth_pid, auth_session = new_child("submission", submission)
 c = imaplib.IMAP4_SSL("127.0.0.1", i.port["imaps"], ssl_context=CTX)
 c.login("secret@example.test", SECRET)
 told.append(c)
@@ -474,5 +485,15 @@ rk.is_(inject(pid, [DEADLY[0]], spare=False), ["killed SIGSYS"], "so is a worker
 rk.is_(inject(pid_of("filterd"), [DEADLY[0]], spare=False), ["killed SIGSYS"], "so is filterd")
 rk.wait_for("which is started again", lambda: len(i.pids("filterd")) == 1)
 rk.is_(smtp.noop()[0], 250, "a session beside them goes on")
+
+# smtpd may shut sockets, and its log is one that all of its processes share: master gives the service a new one.
+log = next(n for n, what in fds(pid_of("submission")).items() if sockets.get(what) == "log of submission")
+i.expected.append(r"master\.log_shut ")
+rk.is_(inject(auth_pid, ["shutdown %d 2" % log]), ["ok 0"], "a session shuts the log of its service")
+rk.wait_for("master sees it", lambda: i.events("master.log_shut"))
+rk.wait_for("and starts the service anew", lambda: i.pids("submission") not in ([], [pid_of("submission")]))
+again = submission()
+anew = children(i.pids("submission")[0])
+rk.wait_for("which has a log", lambda: any("submission[%d] info smtpd.login" % pid in i.log() for pid in anew))
 imap.noop()
 rk.done()
