@@ -8,7 +8,7 @@
 #include "authd/hash.h"
 #include "authd/limit.h"
 #include "authd/resolve.h"
-#include "io/loop.h"
+#include "io/link.h"
 #include "ipc/authd.h"
 #include "ipc/ticket.h"
 
@@ -39,8 +39,8 @@ struct pending {
 
 /* Who is connected to us. */
 struct peer {
-	struct watch watch;
-	struct ipc *ch;
+	struct link link;
+	enum ipc_role role;
 	struct authd *a;
 	struct pending *pending;
 	struct change *batches;		/* of an import that is not complete; admin.c's */
@@ -50,10 +50,9 @@ struct peer {
 void	pending_add(struct peer *p, struct pending *w, uint32_t id, void (*cancel)(struct pending *));
 void	pending_remove(struct pending *w);
 
-/* serve.c: answers; a peer that cannot be written to is closed later, by its watch. */
-#define answer(p, name, m, id) answer_((p), name##_no, (m), (id))
-void	answer_(struct peer *p, uint32_t number, const void *m, uint32_t id);
-void	answer_refuse(struct peer *p, uint32_t id, const struct err *why);
+/* Answers; a peer that cannot be written to is closed later, in a turn of its own. */
+#define answer(p, name, m, id) link_send(&(p)->link, name, (m), (id))
+#define answer_refuse(p, id, why) link_refuse(&(p)->link, (id), (why))
 
 /* serve.c: a new channel (non-blocking, taken); and the service without one. */
 void	authd_init(struct authd *a, struct loop *l);	/* the caller has set db, pool, key */

@@ -1,5 +1,5 @@
 /*
- * serve.c - the channels: what comes in is dispatched by a table, what goes out is buffered by ipc.
+ * serve.c - the channels: what comes in is dispatched by a table.
  *
  * A peer has two states: open, and closed by pulling it out of the list. Frames that its role may not send
  * never get here (ipc_get refuses them, and we drop the peer). Requests that take time are `struct pending`s
@@ -7,7 +7,6 @@
  */
 #include <sodium.h>
 #include <stdlib.h>
-#include <sys/socket.h>
 
 #include "authd/authd.h"
 #include "base/log.h"
@@ -49,8 +48,7 @@ peer_close(struct peer *p)
 		w->cancel(w);
 	}
 	import_forget(p);
-	loop_watch(a->loop, &p->watch, 0);
-	ipc_free(p->ch);
+	link_close(&p->link);
 	if (p->prev != NULL)
 		p->prev->next = p->next;
 	else
@@ -60,36 +58,6 @@ peer_close(struct peer *p)
 	free(p);
 	if (a->draining && a->peers == NULL && a->idle != NULL)
 		a->idle(a->idle_arg);
-}
-
-/*
- * What the socket does not take now goes out when it can. A peer that cannot be answered is shut, and closed
- * by its watch.
- */
-static void
-sent(struct peer *p, int rc, struct err *e)
-{
-	if (rc < 0) {
-		log_event(LOG_WARN, "authd.answer", KV_ERR(e));
-		shutdown(p->watch.fd, SHUT_RDWR);
-	}
-	loop_watch(p->a->loop, &p->watch, EPOLLIN | (ipc_unsent(p->ch) ? EPOLLOUT : 0));
-}
-
-void
-answer_(struct peer *p, uint32_t number, const void *m, uint32_t id)
-{
-	struct err e = { 0 };
-
-	sent(p, ipc_send_(p->ch, number, m, id, &e), &e);
-}
-
-void
-answer_refuse(struct peer *p, uint32_t id, const struct err *why)
-{
-	struct err e = { 0 };
-
-	sent(p, ipc_send_refuse(p->ch, id, why, &e), &e);
 }
 
 /* ---- requests that are answered at once */
@@ -217,39 +185,25 @@ dispatch(struct peer *p, struct ipc_in *in, struct err *e)
 	return err_set(e, ERR_PEER, "message %u is no request", in->number);
 }
 
-/* All that has come: what ipc holds already, epoll does not tell again. */
-static int
-read_frames(struct peer *p, struct err *e)
+static void
+peer_gone(struct link *l, const struct err *why)
 {
-	struct ipc_in in;
-	int got;
+	struct peer *p = l->owner;
 
-	while ((got = ipc_get(p->ch, &in, e)) > 0)
-		if (dispatch(p, &in, e) < 0)
-			return -1;
-	if (got == 0 && ipc_eof(p->ch))
-		return err_set(e, ERR_GONE, "closed");
-	return got;
+	if (why->kind != ERR_GONE)
+		log_event(LOG_WARN, "authd.peer", KV_U("role", p->role), KV_ERR(why));
+	peer_close(p);
 }
 
-static void
-peer_ready(struct watch *w, uint32_t events)
+static bool
+peer_got(struct link *l, struct ipc_in *in)
 {
-	struct peer *p = w->arg;
 	struct err e = { 0 };
-	int rc = 0;
 
-	if (events & EPOLLOUT)
-		rc = ipc_flush(p->ch, &e);
-	if (rc == 0 && (events & (EPOLLIN | EPOLLHUP | EPOLLERR)))
-		rc = read_frames(p, &e);
-	if (rc < 0) {
-		if (e.kind != ERR_GONE)
-			log_event(LOG_WARN, "authd.peer", KV_U("role", ipc_peer(p->ch)), KV_ERR(&e));
-		peer_close(p);
-		return;
-	}
-	loop_watch(p->a->loop, w, EPOLLIN | (ipc_unsent(p->ch) ? EPOLLOUT : 0));
+	if (dispatch(l->owner, in, &e) == 0)
+		return true;
+	peer_gone(l, &e);
+	return false;
 }
 
 void
@@ -258,13 +212,13 @@ authd_peer(struct authd *a, int fd, enum ipc_role role)
 	struct peer *p = mem_zero(1, sizeof *p);
 
 	p->a = a;
-	p->ch = ipc_new(fd, &authd_def, ROLE_AUTHD, role);
-	p->watch = (struct watch){ .fd = fd, .ready = peer_ready, .arg = p };
+	p->role = role;
+	p->link = (struct link){ .owner = p, .got = peer_got, .gone = peer_gone };
 	p->next = a->peers;
 	if (p->next != NULL)
 		p->next->prev = p;
 	a->peers = p;
-	loop_watch(a->loop, &p->watch, EPOLLIN);
+	link_open(&p->link, a->loop, ipc_new(fd, &authd_def, ROLE_AUTHD, role));
 }
 
 /* ---- the service */

@@ -9,15 +9,15 @@
  *
  *   a channel     waits for                 then
  *   open          filterd_check             the chain is walked, filterd_verdict sent
- *   shut          its watch                 it is closed: the peer did not read, or broke a rule
+ *                 that it breaks            it is freed; so is one whose peer broke a rule, with a warning
  */
 #include <stdlib.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/log.h"
 #include "cfg/cfg.h"
 #include "cfg/filters.h"
+#include "io/link.h"
 #include "io/svc.h"
 #include "ipc/filterd.h"
 
@@ -27,8 +27,7 @@ enum { TEXT_MAX = 256 * 1024 };
 static const struct jail jail = { .calls = JAIL_STDIO };
 
 struct channel {
-	struct watch w;
-	struct ipc *ch;
+	struct link link;
 	struct channel **at, *next;
 };
 
@@ -97,8 +96,7 @@ chain_read(int fd, struct err *e)
 static void
 channel_close(struct channel *c)
 {
-	loop_watch(svc_loop_of(the.svc), &c->w, 0);
-	ipc_free(c->ch);
+	link_close(&c->link);
 	*c->at = c->next;
 	if (c->next != NULL)
 		c->next->at = c->at;
@@ -122,36 +120,27 @@ answer(struct channel *c, struct ipc_in *in, struct err *e)
 	svc_count("filterd.checked", 1);
 	if (q.file >= 0)
 		close(q.file);
-	return ipc_send(c->ch, filterd_verdict, &v, in->id, e);
-}
-
-static int
-take(struct channel *c, uint32_t events, struct err *e)
-{
-	struct ipc_in in;
-	int got;
-
-	if ((events & EPOLLOUT) != 0 && ipc_flush(c->ch, e) < 0)
-		return -1;
-	while ((got = ipc_get(c->ch, &in, e)) == 1)
-		if (answer(c, &in, e) < 0)
-			return -1;
-	return got == 0 && ipc_eof(c->ch) ? err_set(e, ERR_GONE, "closed") : got;
+	link_send(&c->link, filterd_verdict, &v, in->id);
+	return 0;
 }
 
 static void
-ready(struct watch *w, uint32_t events)
+gone(struct link *l, const struct err *why)
 {
-	struct channel *c = w->arg;
+	if (why->kind != ERR_GONE)
+		log_event(LOG_WARN, "filterd.peer", KV_ERR(why));
+	channel_close(l->owner);
+}
+
+static bool
+got(struct link *l, struct ipc_in *in)
+{
 	struct err e = { 0 };
 
-	if (take(c, events, &e) == 0) {
-		loop_watch(svc_loop_of(the.svc), w, EPOLLIN | (ipc_unsent(c->ch) ? EPOLLOUT : 0));
-		return;
-	}
-	if (e.kind != ERR_GONE)
-		log_event(LOG_WARN, "filterd.peer", KV_ERR(&e));
-	channel_close(c);
+	if (answer(l->owner, in, &e) == 0)
+		return true;
+	gone(l, &e);
+	return false;
 }
 
 static void
@@ -159,15 +148,14 @@ dialled(struct svc *s, int fd, enum ipc_role peer)
 {
 	struct channel *c = mem_zero(1, sizeof *c);
 
-	c->ch = ipc_new(fd, &filterd_def, ROLE_FILTERD, peer);
-	c->w = (struct watch){ .fd = fd, .ready = ready, .arg = c };
+	c->link = (struct link){ .owner = c, .got = got, .gone = gone };
 	c->next = the.channels;
 	c->at = &the.channels;
 	if (c->next != NULL)
 		c->next->at = &c->next;
 	the.channels = c;
 	svc_sessions(s, 1);
-	loop_watch(svc_loop_of(s), &c->w, EPOLLIN);
+	link_open(&c->link, svc_loop_of(s), ipc_new(fd, &filterd_def, ROLE_FILTERD, peer));
 }
 
 static void

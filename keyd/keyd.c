@@ -14,6 +14,7 @@
 
 #include "base/log.h"
 #include "cfg/cfg.h"
+#include "io/link.h"
 #include "io/remotekey.h"
 #include "io/svc.h"
 #include "io/tls.h"
@@ -31,12 +32,6 @@ struct key {
 
 /* The key in use, and the one before it. */
 static struct key keys[2];
-
-struct asker {
-	struct svc *svc;
-	struct ipc *ch;
-	struct watch watch;
-};
 
 static int
 key_take(EVP_PKEY *key, struct err *e)
@@ -105,66 +100,57 @@ sign(const struct keyd_sign *req, struct buf *out, struct err *e)
 	return rc;
 }
 
+/* ---- channels: a link is all there is to who asks */
+
 static void
-asker_gone(struct asker *a, const struct err *e)
+gone(struct link *l, const struct err *why)
 {
-	if (e->kind != ERR_NONE && e->kind != ERR_GONE)
-		log_event(LOG_WARN, "keyd.drop", KV_ERR(e));
-	loop_watch(svc_loop_of(a->svc), &a->watch, 0);
-	ipc_free(a->ch);
-	free(a);
+	if (why->kind != ERR_GONE)
+		log_event(LOG_WARN, "keyd.drop", KV_ERR(why));
+	link_close(l);
+	free(l);
 }
 
-static int
-answer(struct asker *a, struct ipc_in *in, struct err *e)
+static void
+answer(struct link *l, uint32_t id, const struct keyd_sign *req)
 {
-	struct keyd_sign req;
 	struct keyd_signed rep = { { 0 } };
 	struct err why = { 0 };
 	struct buf out;
-	int rc;
 
-	if (ipc_body(in, keyd_sign, &req, e) < 0)
-		return -1;
 	buf_init(&out, 4096);
-	if (sign(&req, &out, &why) < 0) {
+	if (sign(req, &out, &why) < 0) {
 		log_event(LOG_ERROR, "keyd.refused", KV_ERR(&why));
-		rc = ipc_send_refuse(a->ch, in->id, &why, e);
+		link_refuse(l, id, &why);
 	} else {
 		svc_count("keyd.signatures", 1);
 		rep.signature = buf_span(&out);
-		rc = ipc_send(a->ch, keyd_signed, &rep, in->id, e);
+		link_send(l, keyd_signed, &rep, id);
 	}
 	buf_free(&out);
-	return rc;
 }
 
-/* An asker waits for each answer, so what does not fit its socket at once is an asker that does not read. */
-static void
-asker_ready(struct watch *w, uint32_t events)
+static bool
+got(struct link *l, struct ipc_in *in)
 {
-	struct asker *a = w->arg;
+	struct keyd_sign req;
 	struct err e = { 0 };
-	struct ipc_in in;
-	int got;
 
-	(void)events;
-	while ((got = ipc_get(a->ch, &in, &e)) > 0)
-		if (answer(a, &in, &e) < 0)
-			break;
-	if (e.kind != ERR_NONE || (got == 0 && ipc_eof(a->ch)) || ipc_unsent(a->ch))
-		asker_gone(a, &e);
+	if (ipc_body(in, keyd_sign, &req, &e) < 0) {
+		gone(l, &e);
+		return false;
+	}
+	answer(l, in->id, &req);
+	return true;
 }
 
 static void
 dialled(struct svc *s, int fd, enum ipc_role peer)
 {
-	struct asker *a = mem_zero(1, sizeof *a);
+	struct link *l = mem_zero(1, sizeof *l);
 
-	a->svc = s;
-	a->ch = ipc_new(fd, &keyd_def, ROLE_KEYD, peer);
-	a->watch = (struct watch){ .fd = fd, .ready = asker_ready, .arg = a };
-	loop_watch(svc_loop_of(s), &a->watch, EPOLLIN);
+	*l = (struct link){ .got = got, .gone = gone };
+	link_open(l, svc_loop_of(s), ipc_new(fd, &keyd_def, ROLE_KEYD, peer));
 }
 
 /* The key on an open file, which is left open. In a buffer of ours, so that no stdio one keeps a copy. */

@@ -381,7 +381,7 @@ open_scanned(struct timer *t)
 		return;
 	}
 	ad->slice = (struct timer){ .due = on_slice, .arg = ad };
-	link_open(&ad->link, ad->q->loop, ad->fd, &queue_def, ROLE_QUEUE, ROLE_CTL);
+	link_open(&ad->link, ad->q->loop, ipc_new(ad->fd, &queue_def, ROLE_QUEUE, ROLE_CTL));
 }
 
 void

@@ -207,7 +207,7 @@ intake_open(struct queue *q, int fd, enum ipc_role peer)
 	if (i->next != NULL)
 		i->next->at = &i->next;
 	q->intakes = i;
-	link_open(&i->link, q->loop, fd, &queue_def, ROLE_QUEUE, peer);
+	link_open(&i->link, q->loop, ipc_new(fd, &queue_def, ROLE_QUEUE, peer));
 }
 
 bool

@@ -112,7 +112,7 @@ connect_share(struct share *s)
 	if (s->again.at_ms != 0)
 		return false;
 	snprintf(door, sizeof door, "local/%u", s->number);
-	if (link_dial(&s->link, s->q->svc, door, &local_def, ROLE_LOCAL, &e) < 0) {
+	if (link_dial(&s->link, s->q->svc, door, &local_def, &e) < 0) {
 		log_event(LOG_ERROR, "queue.local", KV_U("share", s->number), KV_ERR(&e));
 		loop_timer(s->q->loop, &s->again, loop_now(s->q->loop) + PAUSE_MAX_MS);
 		return false;

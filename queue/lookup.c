@@ -222,7 +222,7 @@ connect_authd(struct lookups *l)
 		return true;
 	if (l->again.at_ms != 0)
 		return false;
-	if (link_dial(&l->link, l->q->svc, "authd", &authd_def, ROLE_AUTHD, &e) < 0) {
+	if (link_dial(&l->link, l->q->svc, "authd", &authd_def, &e) < 0) {
 		log_event(LOG_ERROR, "queue.authd", KV_ERR(&e));
 		loop_timer(l->q->loop, &l->again, loop_now(l->q->loop) + PAUSE_MAX_MS);
 		return false;

@@ -11,7 +11,7 @@
  *   local.c     deliver-local          remote.c   deliver-smtp
  *   report.c    dsn                    retry.h    when again
  *   scan.c      the start              admin.c    `rookery queue`
- *   link.h      a channel in the loop
+ *   io/link.h   a channel in the loop
  *
  * Reading and writing: of the file system it may touch spool/ alone. What is durable when stands with each
  * step in the files above, and as a table in docs/architecture.md.

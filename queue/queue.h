@@ -8,8 +8,8 @@
 #define QUEUE_QUEUE_H
 
 #include "base/base.h"
+#include "io/link.h"
 #include "io/svc.h"
-#include "queue/link.h"
 #include "queue/memory.h"
 #include "queue/retry.h"
 #include "queue/schedule.h"

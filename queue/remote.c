@@ -425,7 +425,7 @@ connect_channel(struct queue *q, struct dest *d, struct work *w, struct job *job
 	c->timer = (struct timer){ .due = on_timer, .arg = c };
 	d->busy++;
 	q->nchannels++;
-	if (link_dial(&c->link, q->svc, "remote", &remote_def, ROLE_REMOTE, &e) < 0) {
+	if (link_dial(&c->link, q->svc, "remote", &remote_def, &e) < 0) {
 		err_prefix(&e, "4.3.5 ");
 		refused(c, &e);
 		return;

@@ -337,7 +337,7 @@ connect_dsn(struct reports *rs)
 		return true;
 	if (rs->timer.at_ms != 0)
 		return false;
-	if (link_dial(&rs->link, rs->q->svc, "dsn", &dsn_def, ROLE_DSN, &e) < 0) {
+	if (link_dial(&rs->link, rs->q->svc, "dsn", &dsn_def, &e) < 0) {
 		log_event(LOG_ERROR, "queue.dsn", KV_ERR(&e));
 		loop_timer(rs->q->loop, &rs->timer, loop_now(rs->q->loop) + PATIENCE_MS);
 		return false;

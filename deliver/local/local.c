@@ -284,8 +284,8 @@ main(int argc, char **argv)
 	d->batch = 1;
 	d->sync = (struct timer){ .due = sync_due, .arg = d };
 	owners_init(&d->owners, cfg.local_stores_max, svc_boot_id(d->svc));
-	tell_init(&d->imapd, d->svc, "imapd", &session_def, ROLE_IMAPD);
-	tell_init(&d->authd, d->svc, "authd", &authd_def, ROLE_AUTHD);
+	tell_init(&d->imapd, d->svc, "imapd", &session_def);
+	tell_init(&d->authd, d->svc, "authd", &authd_def);
 	round_init(&d->round);
 	d->store = enter_store(d->svc);
 	svc_confine(d->svc, &jail);

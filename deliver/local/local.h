@@ -5,6 +5,7 @@
 #define DELIVER_LOCAL_H
 
 #include "base/base.h"
+#include "io/link.h"
 #include "io/svc.h"
 #include "ipc/local.h"
 #include "store/store.h"
@@ -50,13 +51,10 @@ struct teller {
 	struct svc *svc;
 	const char *program;
 	const struct ipc_def *def;
-	enum ipc_role role;
-	struct ipc *ch;				/* NULL: not dialled, or lost */
-	struct watch watch;
+	struct link link;			/* closed: not dialled, or lost */
 };
 
-void	tell_init(struct teller *t, struct svc *s, const char *program, const struct ipc_def *def,
-	    enum ipc_role role);
+void	tell_init(struct teller *t, struct svc *s, const char *program, const struct ipc_def *def);
 #define tell(t, name, m) tell_((t), name##_no, (const struct name *)(m))
 void	tell_(struct teller *t, uint32_t number, const void *m);
 

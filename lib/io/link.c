@@ -1,6 +1,5 @@
-#include "queue/link.h"
+#include "io/link.h"
 
-#include <fcntl.h>
 #include <sys/epoll.h>
 
 #include "io/svc.h"
@@ -64,32 +63,24 @@ on_ready(struct watch *w, uint32_t events)
 }
 
 void
-link_open(struct link *l, struct loop *loop, int fd, const struct ipc_def *def, enum ipc_role self,
-    enum ipc_role peer)
+link_open(struct link *l, struct loop *loop, struct ipc *ch)
 {
-	int mode = fcntl(fd, F_GETFL);
-
-	need(mode >= 0 && fcntl(fd, F_SETFL, mode | O_NONBLOCK) == 0);
 	l->loop = loop;
-	l->ch = ipc_new(fd, def, self, peer);
+	l->ch = ch;
 	l->why = (struct err){ 0 };
-	l->watch = (struct watch){ .fd = fd, .ready = on_ready, .arg = l };
+	l->watch = (struct watch){ .fd = ipc_fd(ch), .ready = on_ready, .arg = l };
 	l->broken = (struct timer){ .due = on_broken, .arg = l };
 	loop_watch(loop, &l->watch, EPOLLIN);
 }
 
 int
-link_dial(struct link *l, struct svc *s, const char *program, const struct ipc_def *def, enum ipc_role peer,
-    struct err *e)
+link_dial(struct link *l, struct svc *s, const char *program, const struct ipc_def *def, struct err *e)
 {
-	int door = svc_door(s, program), fd;
+	struct ipc *ch = svc_dial(s, program, def, e);
 
-	if (door < 0)
-		return err_set(e, ERR_TEMP, "no service %s", program);
-	fd = ipc_dial(door, e);
-	if (fd < 0)
+	if (ch == NULL)
 		return -1;
-	link_open(l, svc_loop_of(s), fd, def, ROLE_QUEUE, peer);
+	link_open(l, svc_loop_of(s), ch);
 	return 0;
 }
 
