@@ -173,8 +173,10 @@ do_op(struct client *c, uint32_t op, uint32_t id)
 		return;
 	case MASTER_REOPEN_LOG:
 		logfile_flush(&m->log);
-		logfile_reopen(&m->log);
-		done(c, id, SPAN("reopened"));
+		if (logfile_reopen(&m->log, &e) < 0)
+			refuse(c, id, &e);
+		else
+			done(c, id, SPAN("reopened"));
 		return;
 	}
 	err_set(&e, ERR_PEER, "operation %u is unknown", op);

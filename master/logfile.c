@@ -149,20 +149,22 @@ rotate(struct logfile *l)
 			snprintf(from, sizeof from, "%s", name);
 		renameat(l->dir, from, l->dir, to);
 	}
-	logfile_reopen(l);
+	logfile_reopen(l, NULL);
 }
 
-void
-logfile_reopen(struct logfile *l)
+int
+logfile_reopen(struct logfile *l, struct err *e)
 {
 	int fd = open_file(l);
 
 	if (fd < 0) {
+		err_set(e, ERR_TEMP, "log/%s: %m; the log before is written on", name);
 		log_event(LOG_ERROR, "master.log_open", KV_STR("err", strerror(errno)));
-		return;
+		return -1;
 	}
 	close(l->fd);
 	l->fd = fd;
+	return 0;
 }
 
 void

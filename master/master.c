@@ -147,7 +147,7 @@ signal_ready(struct watch *w, uint32_t events)
 		else if (info.ssi_signo == SIGHUP)
 			master_reload(m, &e); /* it logs what is wrong */
 		else if (info.ssi_signo == SIGUSR1)
-			logfile_reopen(&m->log);
+			logfile_reopen(&m->log, NULL);
 	}
 }
 

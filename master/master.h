@@ -152,7 +152,7 @@ int logfile_open(struct logfile *l, int dir, struct err *e);
 /* Take every batch that waits in fd, a socket of `service`; pid is used when the kernel does not tell one. */
 void logfile_take(struct logfile *l, int fd, const char *service, pid_t pid);
 void logfile_flush(struct logfile *l);	/* one write */
-void logfile_reopen(struct logfile *l); /* after someone moved the file away */
+int logfile_reopen(struct logfile *l, struct err *e); /* after someone moved the file away */
 
 /* ---- admin.c: run/master.sock */
 
