@@ -70,6 +70,10 @@ look_up_set(struct searching *g, struct imap_search *k, struct err *e)
 	bool uid = k->op == SEARCH_UID;
 	uint32_t last = v->n == 0 ? 1 : uid ? v->rec[v->n - 1].uid : v->n;
 
+	if (!uid && v->n == 0 && k->set.n == 1 && k->set.r[0].last == IMAP_STAR)
+		k->set.n = 0; /* 1:*, as clients begin every search: a criterion that nothing meets */
+	if (k->set.n == 0)
+		return 0;
 	imap_set_resolve(&k->set, last);
 	if (!uid && k->set.r[k->set.n - 1].last > v->n)
 		return err_set(e, ERR_PEER, "There are only %u messages", v->n);
