@@ -42,15 +42,21 @@ struct subject {
 /* ---- before: texts, keywords and sets of all keys */
 
 static int
-look_up_text(struct searching *g, struct imap_search *k, struct looked_up *l, struct cmd *cmd, struct err *e)
+in_charset(struct searching *g, struct span text, struct search_key *key, struct cmd *cmd, struct err *e)
 {
-	l->name = span_str(k->name);
-	l->names = structure_names(&l->name, 1);
-	if (search_key(g->args.charset, k->text, g->s->a, &l->text, e) == 0)
+	if (search_key(g->args.charset, text, g->s->a, key, e) == 0)
 		return 0;
 	cmd->code = "BADCHARSET (US-ASCII UTF-8)"; /* RFC 3501, 7.1 */
 	err_clear(e);
 	return err_set(e, ERR_PERM, "That charset is not known");
+}
+
+static int
+look_up_text(struct searching *g, struct imap_search *k, struct looked_up *l, struct cmd *cmd, struct err *e)
+{
+	l->name = span_str(k->name);
+	l->names = structure_names(&l->name, 1);
+	return in_charset(g, k->text, &l->text, cmd, e);
 }
 
 static void
@@ -444,9 +450,10 @@ int
 do_search(struct session *s, struct cmd *cmd, struct err *e)
 {
 	struct searching g = { .s = s };
+	struct search_key none;
 
 	if (imap_sp(&cmd->args, e) < 0 || imap_search_parse(&cmd->args, s->a, &g.args, e) < 0 ||
-	    look_up(&g, g.args.root, cmd, e) < 0)
+	    in_charset(&g, SPAN(""), &none, cmd, e) < 0 || look_up(&g, g.args.root, cmd, e) < 0)
 		return -1;
 	s->condstore |= g.args.modseq; /* RFC 7162, 3.1: this enables it */
 	if (find(&g, e) < 0)

@@ -19,8 +19,23 @@ def greater(player, a, b):
         raise transcript.Mismatch("%s %s is not greater than %s %s" % (a, player.seen[a], b, player.seen[b]))
 
 
+
+
+def octets(player, *text):
+    """A literal as large as the text says, without being asked for, and the end of its line."""
+    text = " ".join(text)
+    n = int(text[text.rindex("{") + 1 : -2])
+    player.conn("1").send(text.encode() + b"\r\n" + b"x" * n + b"\r\n")
+
+
+def long(player, *text):
+    """A line of a megabyte."""
+    player.conn("1").send(" ".join(text).encode() + b" " + b"y" * (1 << 20) + b"\r\n")
+
+
+NAMES = ("sync", "mailboxes", "fetch", "search", "syntax", "store", "condstore")
 only = sys.argv[1:]
-for n, name in enumerate(("sync", "mailboxes")):
+for n, name in enumerate(NAMES):
     if not only or name in only:
-        imap.play(i, "rfc3501-" + name, "u%d" % (n + 1), greater=greater)
+        imap.play(i, "rfc3501-" + name, "u%d" % (n + 1), greater=greater, octets=octets, long=long)
 rk.done()

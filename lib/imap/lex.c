@@ -99,7 +99,7 @@ imap_tag(struct imap_lex *l, struct span *out, struct err *e)
 {
 	struct span s = run(l, TAG);
 
-	if (s.n == 0)
+	if (s.n == 0 || (l->in.n > 0 && l->in.p[0] != ' '))
 		return err_set(e, ERR_PEER, "A tag is missing");
 	*out = s;
 	return 0;

@@ -48,7 +48,7 @@ int	imap_end(const struct imap_lex *l, struct err *e); /* nothing is left */
 /* Take this word (an atom, any case) if it stands next and as a whole: true if it did. */
 bool	imap_word(struct imap_lex *l, const char *word);
 
-int	imap_tag(struct imap_lex *l, struct span *out, struct err *e);
+int	imap_tag(struct imap_lex *l, struct span *out, struct err *e); /* before a space, or the end */
 int	imap_atom(struct imap_lex *l, struct span *out, struct err *e);
 
 /* A quoted string or literal; an atom too for astring; NIL (out->p == NULL) too for nstring. */
