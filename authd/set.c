@@ -67,9 +67,3 @@ set_has(const struct set *s, struct span text)
 {
 	return s->slot[place(s, text)].p != NULL;
 }
-
-size_t
-set_count(const struct set *s)
-{
-	return s->n;
-}

@@ -1,5 +1,4 @@
 /* The one form of an address or domain is its own one form. */
-#include "base/utf8.h"
 #include "smtp/mailbox.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -24,12 +23,8 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct span in = span_of(data, size);
-	struct buf out;
 
 	twice(in, domain_canon);
 	twice(in, mailbox_canon);
-	buf_init(&out, 4 * size + 1000);
-	need(domain_show(in, &out, NULL) == 0 && utf8_valid(buf_span(&out)));
-	buf_free(&out);
 	return 0;
 }

@@ -3,6 +3,16 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+static uint64_t
+lines(struct span s)
+{
+	uint64_t n = 0;
+
+	for (; span_chr(s, '\n') >= 0; n++)
+		span_cut(&s, '\n');
+	return n;
+}
+
 static void
 check(const struct mime_part *p, size_t size)
 {
@@ -30,7 +40,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (struct mime_part *p = mime_parse(in, a); p != NULL; p = mime_next(p)) {
 		parts++;
 		check(p, size);
-		need(p->lines == mime_lines(span_of(in.p + p->body_at, p->body_size)));
+		need(p->lines == lines(span_of(in.p + p->body_at, p->body_size)));
 	}
 	need(parts <= MIME_PARTS_MAX);
 	arena_free(a);

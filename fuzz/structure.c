@@ -14,6 +14,7 @@ read_all(struct span record)
 {
 	static const char *const sections[] = { "", "1", "1.1", "2", "2.1", "1.1.1.1", "3.2.1" };
 	struct span names[3] = { SPAN("To"), SPAN("Subject"), SPAN("List-Id") };
+	struct structure_names want;
 	struct structure_part part;
 	struct structure s;
 	struct err e = { 0 };
@@ -27,7 +28,8 @@ read_all(struct span record)
 	for (size_t i = 0; i < sizeof sections / sizeof sections[0]; i++)
 		structure_part(&s, span_str(sections[i]), &part, &e);
 	buf_init(&out, record.n);
-	structure_header_fields(&s, names, 3, &out, &complete, &e);
+	want = structure_names(names, 3);
+	structure_fields(&s, &want, &out, &complete, &e);
 	buf_free(&out);
 	return e.kind == ERR_NONE;
 }

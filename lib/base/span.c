@@ -97,20 +97,6 @@ span_find(struct span s, struct span what)
 	return at != NULL ? at - s.p : -1;
 }
 
-ssize_t
-span_ifind(struct span s, struct span what)
-{
-	char first;
-
-	if (what.n == 0)
-		return 0;
-	first = ascii_lower(what.p[0]);
-	for (size_t i = 0; i + what.n <= s.n; i++)
-		if (ascii_lower(s.p[i]) == first && same_nocase(s.p + i, what.p, what.n))
-			return (ssize_t)i;
-	return -1;
-}
-
 static struct span
 trim(struct span s, const char *set, size_t nset)
 {

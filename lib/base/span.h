@@ -101,8 +101,6 @@ ssize_t	span_rchr(struct span s, char c);
 
 /* Where `what` stands first, or -1; the empty span stands at 0. */
 ssize_t	span_find(struct span s, struct span what);
-/* The same, ASCII case ignored. Linear for the texts mail has: time is O(s.n) on average. */
-ssize_t	span_ifind(struct span s, struct span what);
 
 /* Without blanks (SP and HTAB; for trim_ws also CR and LF) at both ends. */
 struct span span_trim(struct span s);

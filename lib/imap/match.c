@@ -34,11 +34,9 @@ next_level(struct span name, size_t i)
  * When a % behind the * was reached and failed, each start in the same level would fail in the same way: it
  * would find the same literals no earlier, and the same '/' behind them. So the * goes on in the next level,
  * and the levels of the name, not its octets, count how often a stretch of the name is tried.
- *
- * With below = true, tells whether the pattern could match the name followed by more levels.
  */
-static bool
-match(struct span pattern, struct span name, bool below)
+bool
+imap_match(struct span pattern, struct span name)
 {
 	const size_t none = (size_t)-1;
 	size_t p = 0, n = 0, star_p = none, star_n = 0, level_p = none, level_n = 0;
@@ -56,14 +54,8 @@ match(struct span pattern, struct span name, bool below)
 			level_n = n;
 			continue;
 		}
-		if (n == name.n && (below || p == pattern.n)) {
-			if (!below)
-				return true;
-			if (p < pattern.n && pattern.p[p] == '/')
-				return true;
-			if (star_p != none)
-				return true;
-		}
+		if (n == name.n && p == pattern.n)
+			return true;
 		if (n < name.n && p < pattern.n && (name_at(name, n, inbox) == name_at(pattern, p, inbox))) {
 			n++;
 			p++;
@@ -83,18 +75,4 @@ match(struct span pattern, struct span name, bool below)
 		p = star_p;
 		level_p = none;
 	}
-}
-
-bool
-imap_match(struct span pattern, struct span name)
-{
-	return match(pattern, name, false);
-}
-
-enum imap_match
-imap_match_below(struct span pattern, struct span name)
-{
-	if (match(pattern, name, false))
-		return IMAP_MATCH_YES;
-	return match(pattern, name, true) ? IMAP_MATCH_PARENT : IMAP_MATCH_NO;
 }

@@ -4,20 +4,11 @@
 
 #include "base/base.h"
 
-enum imap_match {
-	IMAP_MATCH_NO,
-	IMAP_MATCH_PARENT,	/* no, but a name below this one could: for parents that do not exist */
-	IMAP_MATCH_YES,
-};
-
 /*
  * Match a mailbox name, levels separated by '/', against a pattern where * stands for any octets and % for
  * any without a '/'. A first level that is INBOX in any case, in name and in pattern, is the same INBOX.
  * Time is O(pattern * name * levels of the name) at worst, without recursion or allocation.
  */
 bool	imap_match(struct span pattern, struct span name);
-
-/* The same, telling also whether the pattern reaches below `name`. */
-enum imap_match imap_match_below(struct span pattern, struct span name);
 
 #endif

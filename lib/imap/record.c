@@ -116,15 +116,6 @@ structure_fields(const struct structure *s, const struct structure_names *want, 
 	return 0;
 }
 
-int
-structure_header_fields(const struct structure *s, const struct span *names, size_t n, struct buf *out,
-    bool *complete, struct err *e)
-{
-	struct structure_names want = structure_names(names, n);
-
-	return structure_fields(s, &want, out, complete, e);
-}
-
 /* A row of the part table; `end` gets the index behind its last descendant. */
 static int
 row(const struct structure *s, uint32_t index, struct structure_part *p, uint32_t *end, struct err *e)

@@ -70,12 +70,6 @@ imap_put_string(struct span s, struct buf *out, struct err *e)
 }
 
 int
-imap_put_nstring(struct span s, struct buf *out, struct err *e)
-{
-	return s.p == NULL ? buf_str(out, e, "NIL") : imap_put_string(s, out, e);
-}
-
-int
 imap_put_astring(struct span s, struct buf *out, struct err *e)
 {
 	if (imap_is_atom(s) && !span_ieq(s, "NIL") && s.n <= QUOTED_MAX)

@@ -11,8 +11,6 @@
 
 /* Quoted if it is short and holds neither CR, LF nor octets above 127, else a literal. NULs are dropped. */
 int	imap_put_string(struct span s, struct buf *out, struct err *e);
-/* The same, NIL for p == NULL. */
-int	imap_put_nstring(struct span s, struct buf *out, struct err *e);
 /* An atom where it can be one: not for NIL in any case, nor the empty string. */
 int	imap_put_astring(struct span s, struct buf *out, struct err *e);
 /* A mailbox name (UTF-8) as modified UTF-7. */

@@ -98,10 +98,6 @@ struct structure_names structure_names(const struct span *names, size_t n);
 int	structure_fields(const struct structure *s, const struct structure_names *want, struct buf *out,
 	    bool *complete, struct err *e);
 
-/* The same for names that are used once. */
-int	structure_header_fields(const struct structure *s, const struct span *names, size_t n,
-	    struct buf *out, bool *complete, struct err *e);
-
 /* Where a part is. Offsets and sizes in octets from the start of the message. */
 struct structure_part {
 	uint32_t header_at, header_size;	/* its MIME header, empty line included: BODY[n.MIME] */

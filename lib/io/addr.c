@@ -131,12 +131,6 @@ addr_port(const struct addr *a)
 					     : 0;
 }
 
-bool
-addr_loopback(const struct addr *a)
-{
-	return addr_in(a, SPAN("127.0.0.0/8 [::1]/128"));
-}
-
 struct network {
 	unsigned char ip[16];
 	size_t n; /* octets of ip */

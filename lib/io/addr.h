@@ -17,7 +17,6 @@ int addr_parse(struct span text, struct addr *out, struct err *e);
 void addr_ip(const struct addr *a, struct buf *out);
 void addr_text(const struct addr *a, struct buf *out);		/* with the port */
 uint16_t addr_port(const struct addr *a);
-bool addr_loopback(const struct addr *a);
 /* Is it in one of the networks of `list` ("127.0.0.0/8 [::1]/128 10.0.0.1", blanks or commas between)? */
 bool addr_in(const struct addr *a, struct span list);
 /* Check such a list, for the config. */

@@ -353,19 +353,6 @@ svc_door(const struct svc *s, const char *program)
 }
 
 unsigned
-svc_instances(const struct svc *s, const char *program)
-{
-	unsigned n = 0;
-	size_t len = strlen(program);
-
-	for (size_t i = 0; i < s->doors_n; i++)
-		if (strncmp(s->doors[i].program, program, len) == 0 &&
-		    (s->doors[i].program[len] == '/' || s->doors[i].program[len] == '\0'))
-			n++;
-	return n;
-}
-
-unsigned
 svc_instance(const struct svc *s)
 {
 	return s->instance;

@@ -47,8 +47,7 @@ bool svc_local(const struct svc *s);
 
 /* The door to a service's program ("queue", "authd", "local/0"), or -1 if master.cf has no such service. */
 int svc_door(const struct svc *s, const char *program);
-/* How many instances a sharded program has (deliver-local), and which of them we are. */
-unsigned svc_instances(const struct svc *s, const char *program);
+/* Which of the instances of a sharded program (deliver-local) we are. */
 unsigned svc_instance(const struct svc *s);
 const char *svc_name(const struct svc *s);	/* the line of master.cf: "smtp", "submission" ... */
 const char *svc_boot_id(const struct svc *s);	/* changes when the machine (or a test of it) starts anew */

@@ -40,17 +40,6 @@ mime_encoding_of(struct span value)
 	return MIME_OTHER;
 }
 
-uint64_t
-mime_lines(struct span s)
-{
-	uint64_t lines = 0;
-	ssize_t at;
-
-	for (; (at = span_chr(s, '\n')) >= 0; lines++)
-		s = span_from(s, (size_t)at + 1);
-	return lines;
-}
-
 struct span
 mime_param(const struct mime_param *list, const char *name)
 {

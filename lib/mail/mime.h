@@ -84,7 +84,4 @@ struct span mime_param(const struct mime_param *list, const char *name);
 /* The encoding that a Content-Transfer-Encoding value names. */
 enum mime_encoding mime_encoding_of(struct span value);
 
-/* Lines of s: its line feeds, as IMAP servers count. */
-uint64_t mime_lines(struct span s);
-
 #endif

@@ -16,12 +16,4 @@
  */
 int	rfc2047_decode(struct span value, struct buf *out, struct err *e);
 
-/*
- * Append UTF-8 text for a header of ours that holds unstructured text or a phrase: as it is when it is
- * printable ASCII and cannot be taken for encoded words, else as encoded words in UTF-8 of at most 75
- * octets, cut between characters, separated by "\r\n ". `column` is how many octets stand on the line
- * already. Control characters become spaces.
- */
-int	rfc2047_encode(struct span text, size_t column, struct buf *out, struct err *e);
-
 #endif

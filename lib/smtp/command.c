@@ -138,9 +138,3 @@ smtp_command_parse(struct span line, struct smtp_command *out, struct err *e)
 	}
 	return err_set(e, ERR_PEER, "500 5.5.2 Command not recognized");
 }
-
-const char *
-smtp_verb_name(enum smtp_verb verb)
-{
-	return verb < SMTP_UNKNOWN ? rows[verb].verb : "";
-}

@@ -49,6 +49,4 @@ struct smtp_command {
  */
 int	smtp_command_parse(struct span line, struct smtp_command *out, struct err *e);
 
-const char *smtp_verb_name(enum smtp_verb verb);	/* "MAIL"; "" for SMTP_UNKNOWN */
-
 #endif

@@ -163,25 +163,6 @@ domain_canon(struct span domain, struct buf *out, struct err *e)
 }
 
 int
-domain_show(struct span domain, struct buf *out, struct err *e)
-{
-	char *in, *utf8 = NULL;
-	int rc;
-
-	if (!domain_valid(domain) || span_ifind(domain, SPAN("xn--")) < 0)
-		return utf8_repair(domain, out, e);
-	in = strndup(domain.p, domain.n);
-	need(in != NULL);
-	rc = idn2_to_unicode_8z8z(in, &utf8, 0);
-	free(in);
-	if (rc != IDN2_OK)
-		return buf_add(out, e, domain);
-	rc = buf_str(out, e, utf8);
-	idn2_free(utf8);
-	return rc;
-}
-
-int
 mailbox_canon(struct span address, struct buf *out, struct err *e)
 {
 	struct span local = { 0 }, domain = { 0 };

@@ -38,9 +38,6 @@ bool	domain_valid(struct span domain);
  */
 int	domain_canon(struct span domain, struct buf *out, struct err *e);
 
-/* Append the domain for people: A-labels as U-labels where they are valid. ASCII otherwise. */
-int	domain_show(struct span domain, struct buf *out, struct err *e);
-
 /* local@domain in one form: the local part quoted only where it must be, the domain as domain_canon(). */
 int	mailbox_canon(struct span address, struct buf *out, struct err *e);
 

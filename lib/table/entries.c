@@ -88,9 +88,3 @@ entries_get(const struct entries *s, struct span key, struct span *value)
 	}
 	return 0;
 }
-
-size_t
-entries_count(const struct entries *s)
-{
-	return s->n;
-}

@@ -210,4 +210,4 @@ file_close(void *state)
 	entries_free(state);
 }
 
-const struct table_kind table_file = { "file", file_open, file_get, file_close, true };
+const struct table_kind table_file = { "file", file_open, file_get, file_close };

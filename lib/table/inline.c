@@ -82,4 +82,4 @@ inline_close(void *state)
 	entries_free(state);
 }
 
-const struct table_kind table_inline = { "inline", inline_open, inline_get, inline_close, false };
+const struct table_kind table_inline = { "inline", inline_open, inline_get, inline_close };

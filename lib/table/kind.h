@@ -16,7 +16,6 @@ struct table_kind {
 	/* The key is folded. As table_get(). */
 	int (*get)(void *state, struct span key, struct arena *a, struct span *value, struct err *e);
 	void (*close)(void *state);
-	bool reloads;	/* by opening it anew */
 };
 
 extern const struct table_kind table_file, table_inline, table_sqlite;
@@ -33,7 +32,6 @@ void	entries_add(struct entries *s, struct span key, struct span value, uint32_t
 /* Sort, and find keys given twice: 0, or -1 with ERR_PERM "line N: ..."; call before the first get. */
 int	entries_done(struct entries *s, struct err *e);
 int	entries_get(const struct entries *s, struct span key, struct span *value);	/* 1 or 0 */
-size_t	entries_count(const struct entries *s);
 
 /*
  * file.c: add what the text of a file: table holds. Pure; linear in text.n. Returns 0, or -1 with

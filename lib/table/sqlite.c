@@ -217,5 +217,4 @@ const struct table_kind table_sqlite = {
 	table_sqlite_open,
 	table_sqlite_get,
 	table_sqlite_close,
-	true,
 };

@@ -121,31 +121,3 @@ table_get(struct table *t, struct span key, struct arena *a, struct span *value,
 	}
 	return 0;
 }
-
-/* All are opened anew before the first is replaced. */
-int
-table_reload(struct table *t, struct err *e)
-{
-	void *fresh[TABLES_MAX] = { 0 };
-	size_t i;
-
-	for (i = 0; i < t->n; i++) {
-		if (!t->v[i].kind->reloads)
-			continue;
-		fresh[i] = t->v[i].kind->open(t->v[i].where, e);
-		if (fresh[i] == NULL)
-			goto undo;
-	}
-	for (i = 0; i < t->n; i++) {
-		if (fresh[i] == NULL)
-			continue;
-		t->v[i].kind->close(t->v[i].state);
-		t->v[i].state = fresh[i];
-	}
-	return 0;
-undo:
-	while (i-- > 0)
-		if (fresh[i] != NULL)
-			t->v[i].kind->close(fresh[i]);
-	return -1;
-}

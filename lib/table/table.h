@@ -53,15 +53,9 @@ void	table_close(struct table *t);	/* NULL is allowed */
 /*
  * 1 and *value, 0 when no table knows the key, -1 with ERR_TEMP when a table could not be asked (then the
  * tables behind it are not asked either: a lookup must not fall through because a database is busy).
- * The value lives as long as the arena and as the table is neither reloaded nor closed. A key of more
- * than TABLE_KEY_MAX octets is in no table.
+ * The value lives as long as the arena, and until the table is closed. What a file holds is read when it is
+ * opened: to read it again, open it anew. A key of more than TABLE_KEY_MAX octets is in no table.
  */
 int	table_get(struct table *t, struct span key, struct arena *a, struct span *value, struct err *e);
-
-/*
- * Read files again and open databases anew. 0, or -1 with *e as table_open(): then every table is as it
- * was before.
- */
-int	table_reload(struct table *t, struct err *e);
 
 #endif
