@@ -129,7 +129,7 @@ clean:
 BUILD_PKGS = gcc make libc6-dev libssl-dev libsqlite3-dev libsodium-dev libseccomp-dev libunbound-dev \
 	     libidn2-dev libpcre2-dev zlib1g-dev libcrypt-dev
 TEST_PKGS  = perl python3 curl swaks libnet-ssleay-perl libio-socket-ssl-perl isync mutt openssl sqlite3 \
-	     strace procps iproute2 util-linux
+	     strace procps iproute2 util-linux e2fsprogs mount
 
 # Installs what is missing, and says what it would need when it may not.
 deps:
