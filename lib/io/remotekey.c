@@ -129,13 +129,16 @@ remotekey_id(EVP_PKEY *key, unsigned char id[32], struct err *e)
 	return 0;
 }
 
+/* A key object that has *r takes it: it is freed with it. */
 static bool
 wrap_rsa(EVP_PKEY *public, EVP_PKEY *private, struct remote *r)
 {
 	RSA *rsa = EVP_PKEY_get1_RSA(public);
 
-	return rsa != NULL && RSA_set_method(rsa, rsa_method()) && RSA_set_ex_data(rsa, rsa_slot(), r) &&
-	       EVP_PKEY_assign_RSA(private, rsa);
+	if (rsa != NULL && RSA_set_method(rsa, rsa_method()) && EVP_PKEY_assign_RSA(private, rsa))
+		return RSA_set_ex_data(rsa, rsa_slot(), r);
+	RSA_free(rsa);
+	return false;
 }
 
 static bool
@@ -143,8 +146,10 @@ wrap_ec(EVP_PKEY *public, EVP_PKEY *private, struct remote *r)
 {
 	EC_KEY *ec = EVP_PKEY_get1_EC_KEY(public);
 
-	return ec != NULL && EC_KEY_set_method(ec, ec_method()) && EC_KEY_set_ex_data(ec, ec_slot(), r) &&
-	       EVP_PKEY_assign_EC_KEY(private, ec);
+	if (ec != NULL && EC_KEY_set_method(ec, ec_method()) && EVP_PKEY_assign_EC_KEY(private, ec))
+		return EC_KEY_set_ex_data(ec, ec_slot(), r);
+	EC_KEY_free(ec);
+	return false;
 }
 
 EVP_PKEY *
@@ -169,5 +174,6 @@ remotekey_new(X509 *cert, remotekey_sign *sign, void *arg, struct err *e)
 		return private;
 	err_set(e, ERR_PERM, "OpenSSL does not take the key");
 	EVP_PKEY_free(private);
+	free(r);
 	return NULL;
 }
