@@ -209,7 +209,7 @@ def measure(system, rows, scale):
         if row.startswith("smtp"):
             smtp(system, int(row[4:]), int(1000 * scale), result, f"c={row[4:]}")
         elif row.startswith("idle"):
-            for kind in ("tls", "plain"):
+            for kind in os.environ.get("KINDS", "tls,plain").split(","):
                 idle(system, result, int(row[4:]), kind)
         else:
             {"calls": calls, "syncs": syncs, "imap": imap_mix, "login": logins, "big": big, "announce": announce}[row](system, result, scale)

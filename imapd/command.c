@@ -7,13 +7,14 @@
 
 #include "imap/args.h"
 #include "imapd/reply.h"
+#include "imapd/worker.h"
 
 enum { TAG_MAX = 1000 };
 
 static const struct command table[] = {
-	{ "CAPABILITY", false, LOGGED_IN | SELECTED, do_capability, "RFC 3501, 6.1.1" },
-	{ "NOOP", false, LOGGED_IN | SELECTED, do_noop, "RFC 3501, 6.1.2" },
-	{ "LOGOUT", false, LOGGED_IN | SELECTED, do_logout, "RFC 3501, 6.1.3" },
+	{ "CAPABILITY", false, LOGGED_IN | SELECTED | STORELESS, do_capability, "RFC 3501, 6.1.1" },
+	{ "NOOP", false, LOGGED_IN | SELECTED | STORELESS, do_noop, "RFC 3501, 6.1.2" },
+	{ "LOGOUT", false, LOGGED_IN | SELECTED | STORELESS, do_logout, "RFC 3501, 6.1.3" },
 	{ "SELECT", false, LOGGED_IN | SELECTED, do_select, "RFC 3501, 6.3.1; 7162, 3.1.8" },
 	{ "EXAMINE", false, LOGGED_IN | SELECTED, do_examine, "RFC 3501, 6.3.2" },
 	{ "CREATE", false, LOGGED_IN | SELECTED, do_create, "RFC 3501, 6.3.3" },
@@ -34,10 +35,10 @@ static const struct command table[] = {
 	{ "STORE", true, SELECTED, do_store, "RFC 3501, 6.4.6; 7162, 3.1.3" },
 	{ "COPY", true, SELECTED, do_copy, "RFC 3501, 6.4.7; 4315" },
 	{ "MOVE", true, SELECTED, do_move, "RFC 6851" },
-	{ "IDLE", false, LOGGED_IN | SELECTED, do_idle, "RFC 2177" },
-	{ "NAMESPACE", false, LOGGED_IN | SELECTED, do_namespace, "RFC 2342" },
-	{ "ENABLE", false, LOGGED_IN | SELECTED, do_enable, "RFC 5161" },
-	{ "ID", false, LOGGED_IN | SELECTED, do_id, "RFC 2971" },
+	{ "IDLE", false, LOGGED_IN | SELECTED | STORELESS, do_idle, "RFC 2177" },
+	{ "NAMESPACE", false, LOGGED_IN | SELECTED | STORELESS, do_namespace, "RFC 2342" },
+	{ "ENABLE", false, LOGGED_IN | SELECTED | STORELESS, do_enable, "RFC 5161" },
+	{ "ID", false, LOGGED_IN | SELECTED | STORELESS, do_id, "RFC 2971" },
 };
 
 const struct command *
@@ -188,22 +189,46 @@ announce_after(struct session *s, const struct cmd *cmd, struct err *e)
 	return 0;
 }
 
-static int
-run(struct session *s, struct cmd *cmd, struct err *e)
+/* Which command it is, if it can be run now; else NULL. */
+static const struct command *
+find(struct session *s, struct cmd *cmd, struct err *e)
 {
 	const struct command *c;
 
 	cmd->args.in = cmd->message != NULL ? span_head(buf_span(&s->text), cmd->message->text)
 					    : buf_span(&s->text);
 	if (imap_command(&cmd->args, &cmd->tag, &cmd->name, &cmd->uid, e) < 0)
-		return -1;
-	if (cmd->tag.n > TAG_MAX)
-		return err_set(e, ERR_PEER, "A tag of at most %d characters, please", TAG_MAX);
+		return NULL;
 	c = command_find(cmd->name, cmd->uid);
+	if (cmd->tag.n > TAG_MAX)
+		err_set(e, ERR_PEER, "A tag of at most %d characters, please", TAG_MAX);
+	else if (c == NULL)
+		err_set(e, ERR_PEER, "There is no such command");
+	else if ((c->states & (s->view != NULL ? SELECTED : LOGGED_IN)) == 0)
+		err_set(e, ERR_PEER, "No mailbox is selected");
+	else if ((c->states & STORELESS) != 0 || worker_open(s, cmd, e) == 0)
+		return c;
+	return NULL;
+}
+
+/* It is not run; a message that comes without being asked for is read past. */
+static int
+turn_down(struct session *s, const struct cmd *cmd, struct err *e)
+{
+	struct err gone = { 0 };
+
+	if (cmd->message != NULL && skip_rest(s, *cmd->message, &gone) < 0)
+		*e = gone;
+	return -1;
+}
+
+static int
+run(struct session *s, struct cmd *cmd, struct err *e)
+{
+	const struct command *c = find(s, cmd, e);
+
 	if (c == NULL)
-		return err_set(e, ERR_PEER, "There is no such command");
-	if ((c->states & (s->view != NULL ? SELECTED : LOGGED_IN)) == 0)
-		return err_set(e, ERR_PEER, "No mailbox is selected");
+		return turn_down(s, cmd, e);
 	s->commands++;
 	cmd->ok = SPAN("Done");
 	if (c->run(s, cmd, e) < 0)

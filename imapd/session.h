@@ -24,7 +24,7 @@ struct session {
 	struct conn *c;
 	struct ipc *up;			/* to the holder; NULL when it is gone, or in tests */
 	struct ipc *mimed;		/* dialled at the first APPEND */
-	struct store *st;
+	struct store *st;		/* NULL until something needs it: worker_open() */
 	struct store_view *view;	/* of the selected mailbox; NULL: none is */
 
 	struct arena *a;		/* of the present command */
@@ -66,7 +66,7 @@ struct cmd {
 typedef int command_fn(struct session *s, struct cmd *cmd, struct err *e);
 
 /* The table of command.c: which command in which state. */
-enum states { LOGGED_IN = 1, SELECTED = 2 };
+enum states { LOGGED_IN = 1, SELECTED = 2, STORELESS = 4 /* needs no open store */ };
 struct command {
 	const char *name;
 	bool uid;			/* exists with UID in front, too */

@@ -80,14 +80,31 @@ session_done(struct session *s)
 }
 
 static int
-open_store(struct session *s, const struct worker_start *w, struct err *e)
+open_store(struct session *s, struct err *e)
 {
-	struct store_opts o = { .boot_id = svc_boot_id(w->svc), .create = true };
+	struct store_opts o = { .boot_id = svc_boot_id(s->svc), .create = true };
 
-	if (worker_enter(w->store, w->owner, e) < 0)
-		return -1;
 	s->st = store_open(".", &o, e);
 	return s->st == NULL ? -1 : 0;
+}
+
+/* The response code (RFC 5530) for a client whose store cannot be had; what is wrong is for the log. */
+static const char *
+no_store(const struct session *s, const struct err *why)
+{
+	log_event(LOG_ERROR, "imapd.open", KV_S("sid", s->sid), KV_S("owner", s->owner), KV_ERR(why));
+	return why->kind == ERR_TEMP ? "UNAVAILABLE" : "SERVERBUG";
+}
+
+int
+worker_open(struct session *s, struct cmd *cmd, struct err *e)
+{
+	struct err why = { 0 };
+
+	if (s->st != NULL || open_store(s, &why) == 0)
+		return 0;
+	cmd->code = no_store(s, &why);
+	return err_set(e, ERR_PERM, "The mailboxes cannot be opened now");
 }
 
 /* The selected mailbox, as the client knew it when the record was made. */
@@ -104,6 +121,8 @@ restore_view(struct session *s, const struct idle_record *r, struct err *e)
 
 	if (r->mailbox == 0)
 		return 0;
+	if (open_store(s, e) < 0)
+		return -1;
 	need(r->recent.n == sizeof v.recent_uid);
 	memcpy(v.recent_uid, r->recent.p, sizeof v.recent_uid);
 	s->view = store_view_restore(s->st, &v, e);
@@ -146,14 +165,13 @@ static void
 turn_away(struct session *s, const struct worker_start *w, const struct err *why)
 {
 	struct err e = { 0 };
-	const char *code = why->kind == ERR_TEMP ? "UNAVAILABLE" : "SERVERBUG";
+	const char *code = no_store(s, why);
 
 	if (w->record == NULL)
 		out_printf(s, &e, "%.*s NO [%s] The mailboxes cannot be opened now\r\n", SPAN_ARG(w->tag), code);
 	else
 		out_printf(s, &e, "* BYE [%s] The session cannot go on\r\n", code);
 	out_flush(s, &e);
-	log_event(LOG_ERROR, "imapd.open", KV_S("sid", s->sid), KV_S("owner", s->owner), KV_ERR(why));
 }
 
 void
@@ -195,7 +213,7 @@ worker_run(const struct worker_start *w)
 	struct err e = { 0 };
 
 	session_of(&s, w);
-	if (open_store(&s, w, &e) < 0 ||
+	if (worker_enter(w->store, w->owner, &e) < 0 ||
 	    (w->record != NULL ? resume(&s, w->record, &e) : welcome(&s, w, &e)) < 0) {
 		if (e.kind != ERR_GONE)
 			turn_away(&s, w, &e);

@@ -32,4 +32,13 @@ int	worker_run(const struct worker_start *w);
  */
 int	worker_enter(int store, struct span owner, struct err *e);
 
+struct cmd;
+struct session;
+
+/*
+ * Open the store for the first command that needs it: who logs in and out, or waits with a connection at hand,
+ * costs no index. -1: why is in the log, and *e and cmd->code are for the client.
+ */
+int	worker_open(struct session *s, struct cmd *cmd, struct err *e);
+
 #endif

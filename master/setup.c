@@ -47,13 +47,13 @@ setup_lock(struct master *m, struct err *e)
 void
 setup_limits(void)
 {
-	struct rlimit r;
+	struct rlimit r, more = { NOFILE_WANTED, NOFILE_WANTED };
 
 	if (getrlimit(RLIMIT_NOFILE, &r) < 0)
 		return;
-	if (r.rlim_max < NOFILE_WANTED && geteuid() == 0)
-		r.rlim_max = NOFILE_WANTED;
-	r.rlim_cur = r.rlim_max < NOFILE_MAX ? r.rlim_max : NOFILE_MAX;
+	if (r.rlim_max < NOFILE_WANTED && setrlimit(RLIMIT_NOFILE, &more) == 0)
+		return;
+	r.rlim_cur = r.rlim_max < NOFILE_MAX ? r.rlim_max : NOFILE_MAX; /* in a container even root may raise no limit */
 	setrlimit(RLIMIT_NOFILE, &r);
 }
 

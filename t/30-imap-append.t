@@ -9,7 +9,7 @@ import rk
 
 i = rk.Instance()
 i.start()
-i.users(3)
+i.users(4)
 
 
 def peak(pid):
@@ -51,6 +51,18 @@ while True:
 rk.like(got, r"\* STATUS INBOX \(MESSAGES 200 UIDNEXT 201\)", "200 pipelined messages are kept")
 rk.is_(got.count(b"[APPENDUID "), 200, "each with its UID")
 
+# ---- a store that cannot be opened is told of by the first command that needs it
+i.imap("u3").select("INBOX")
+with open(i.path("store", "u3@example.test", "index.db"), "wb") as f:
+    f.write(b"this is no index" * 64)
+s = imap.login(i, "u3")
+s.sendall(b"a NOOP\r\nb SELECT INBOX\r\nc APPEND INBOX {10+}\r\nx LOGOUT\r\n\r\n"
+          + b"t" * 1001 + b" APPEND INBOX {10+}\r\nx LOGOUT\r\n\r\nd NOOP\r\ne LOGOUT\r\n")
+got = b"".join(iter(lambda: s.recv(65536), b""))
+rk.like(got, r"(?s)\Alogin OK .*\r\na OK .*\r\nb NO \[SERVERBUG\] .*\r\nc NO \[SERVERBUG\] ", "a damaged index is a NO for what needs it")
+rk.like(got, r"\r\nt+ BAD A tag .*\r\nd OK .*\r\n", "and a message that comes all the same is read past")
+rk.ok(i.events("imapd.open"), "the log tells why")
+
 # ---- no parser
 with open(i.path("etc", "master.cf")) as f:
     lines = [x for x in f if not x.startswith("mimed")]
@@ -58,7 +70,7 @@ i.stop()
 with open(i.path("etc", "master.cf"), "w") as f:
     f.writelines(lines)
 i.start()
-c = i.imap("u3")
+c = i.imap("u4")
 rk.is_(c.append("INBOX", None, None, b"Subject: opaque\r\n\r\ntext\r\n")[0], "OK", "without mimed a message is taken")
 c.select("INBOX")
 rk.is_(c.fetch("1", "(BODY.PEEK[])")[1][0][1], b"Subject: opaque\r\n\r\ntext\r\n", "and can be read")

@@ -24,6 +24,7 @@
 #include "io/tls.h"
 
 enum {
+	READ_FIRST = 4 * 1024, /* a read that fills what was asked for is followed by a larger one */
 	READ_SIZE = 64 * 1024,
 	OUT_FULL = 32 * 1024, /* output goes out when there is more */
 	OUT_MAX = 16 * 1024 * 1024,
@@ -39,6 +40,7 @@ struct conn {
 
 	struct buf in;
 	size_t used; /* octets of in that were given out */
+	size_t read_size;
 	struct buf out;
 	uint64_t n_in, n_out;
 	char tls[96];
@@ -54,6 +56,7 @@ make(int fd, const struct conn_opts *o)
 
 	c->fd = fd;
 	c->o = *o;
+	c->read_size = READ_FIRST;
 	buf_init(&c->in, o->line_max + 2 * READ_SIZE);
 	buf_init(&c->out, OUT_MAX);
 	buf_init(&c->sent, SIZE_MAX);
@@ -255,7 +258,7 @@ conn_push(struct conn *c, struct span s, struct err *e)
 int
 conn_fill(struct conn *c, struct err *e)
 {
-	size_t room = READ_SIZE;
+	size_t room = c->read_size;
 	ssize_t n;
 	char *to;
 
@@ -274,6 +277,8 @@ conn_fill(struct conn *c, struct err *e)
 	to = buf_room(&c->in, e, room);
 	if ((n = receive(c, to, room, e)) < 0)
 		return -1;
+	if ((size_t)n == c->read_size && n < READ_SIZE)
+		c->read_size *= 4;
 	c->in.n += (size_t)n;
 	c->n_in += (uint64_t)n;
 	c->eof = n == 0;

@@ -41,6 +41,7 @@ struct ipc {
 	const struct ipc_def *def;
 	enum ipc_role self, peer;
 	bool blocking, eof;
+	bool emptied; /* the last read took all that was there: wait before the next */
 	uint64_t timeout_ms;
 	uint32_t last_id;
 
@@ -357,6 +358,7 @@ receive(struct ipc *ch, size_t room, struct err *e)
 		memcpy(&fd, CMSG_DATA(c), sizeof fd);
 	ch->in.n += (size_t)n;
 	ch->received += (uint64_t)n;
+	ch->emptied = !ch->blocking && fd < 0 && n > 0 && (size_t)n < iov.iov_len;
 	if (fd >= 0) {
 		riding_add(&ch->came, fd, ch->received);
 		ch->came_n++;
@@ -445,6 +447,10 @@ ipc_get(struct ipc *ch, struct ipc_in *in, struct err *e)
 		}
 		if (have >= want)
 			return give(ch, length, in, e);
+		if (ch->emptied) {
+			ch->emptied = false;
+			return 0;
+		}
 		if (ch->used > 0) {
 			buf_consume(&ch->in, ch->used);
 			ch->used = 0;
