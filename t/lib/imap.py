@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import ssl
 
 import rk
 import transcript
@@ -46,6 +47,18 @@ def kill_other(i, player):
     player._say(player.conn("1"), "RESYNC NOOP")
     player._hear(player.conn("1"), "S..", "RESYNC OK <any>")
     kill_worker(i, player)
+
+
+def tls(player, which):
+    """TLS on that connection of a transcript."""
+    line = player.conn(which)
+    line.sock = ssl._create_unverified_context().wrap_socket(line.sock)
+    line.file = line.sock.makefile("rb")
+
+
+def long(player, *text):
+    """A line of a megabyte on the first connection."""
+    player.conn("1").send(" ".join(text).encode() + b" " + b"y" * (1 << 20) + b"\r\n")
 
 
 def play(i, name, user, **functions):
