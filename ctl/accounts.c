@@ -63,7 +63,7 @@ authd_change_(struct ctl *c, uint32_t number, const void *m, struct span what, c
 /* One page: how many items it had, -1 with *e; *after is where the next begins. */
 static int
 page(struct ipc *ch, const struct authd_list *m,
-    struct span (*fn)(void *arg, struct span *items, struct err *e), void *arg, struct buf *after,
+    struct span (*item)(struct listing *l, struct span *items, struct err *e), struct listing *l, struct buf *after,
     struct err *e)
 {
 	struct authd_list_answer out;
@@ -73,7 +73,7 @@ page(struct ipc *ch, const struct authd_list *m,
 	if (ipc_call(ch, authd_list, m, authd_list_answer, &out, e) < 0)
 		return -1;
 	for (; out.items.n > 0; n++) {
-		last = fn(arg, &out.items, e);
+		last = item(l, &out.items, e);
 		if (last.p == NULL)
 			return -1;
 	}
@@ -81,9 +81,9 @@ page(struct ipc *ch, const struct authd_list *m,
 	return buf_add(after, e, last) < 0 ? -1 : n;
 }
 
-int
-authd_list_all(struct ctl *c, uint32_t what, const char *match,
-    struct span (*fn)(void *arg, struct span *items, struct err *e), void *arg)
+static int
+list_pages(struct ctl *c, uint32_t what, const char *match,
+    struct span (*item)(struct listing *l, struct span *items, struct err *e), struct listing *l)
 {
 	struct authd_list m = { .what = what, .match = span_str(match != NULL ? match : "") };
 	struct err e = { 0 };
@@ -93,10 +93,33 @@ authd_list_all(struct ctl *c, uint32_t what, const char *match,
 
 	buf_init(&after, 4096);
 	while (n > 0) {
-		n = page(ch, &m, fn, arg, &after, &e);
+		n = page(ch, &m, item, l, &after, &e);
 		m.after = buf_span(&after);
 	}
 	buf_free(&after);
 	ipc_free(ch);
 	return n < 0 ? ctl_fail(&e) : 0;
+}
+
+int
+authd_list_run(struct ctl *c, int argc, char **argv, uint32_t what, const char *columns,
+    struct span (*item)(struct listing *l, struct span *items, struct err *e))
+{
+	struct listing l = { 0 };
+	int rc;
+
+	if (argc > 2)
+		return EX_USAGE;
+	if (c->json) {
+		json_begin(&l.j, stdout);
+		json_array(&l.j, NULL);
+	} else {
+		l.t = columns_new(columns);
+	}
+	rc = list_pages(c, what, argc == 2 ? argv[1] : NULL, item, &l);
+	if (c->json)
+		json_close(&l.j);
+	else
+		columns_print(l.t);
+	return rc;
 }

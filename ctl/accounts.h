@@ -2,6 +2,7 @@
 #ifndef CTL_ACCOUNTS_H
 #define CTL_ACCOUNTS_H
 
+#include "ctl/columns.h"
 #include "ctl/ctl.h"
 #include "ctl/json.h"
 #include "ipc/authd.h"
@@ -26,11 +27,17 @@ const char *option(int argc, char **argv, int *i, const char *name, bool *missin
 	authd_change_((c), name##_no, (const struct name *)(m), (what), (done))
 int authd_change_(struct ctl *c, uint32_t number, const void *m, struct span what, const char *done);
 
+/* A list under way, as a table or as JSON. */
+struct listing {
+	struct json j;
+	struct columns *t; /* NULL: JSON */
+};
+
 /*
- * Every item of a list, page after page: fn unpacks the first of *items and gives its address (which lives as
- * long as the page), or p == NULL with *e. Exit status.
+ * The verb `list [ADDRESS|DOMAIN]`: every item of one of LIST_*, page after page. item unpacks the first of *items, prints
+ * it, and gives its address (which lives as long as the page), or p == NULL with *e. Exit status.
  */
-int	authd_list_all(struct ctl *c, uint32_t what, const char *match,
-	    struct span (*fn)(void *arg, struct span *items, struct err *e), void *arg);
+int	authd_list_run(struct ctl *c, int argc, char **argv, uint32_t what, const char *columns,
+	    struct span (*item)(struct listing *l, struct span *items, struct err *e));
 
 #endif

@@ -50,15 +50,9 @@ del(struct ctl *c, int argc, char **argv)
 	return authd_change(c, authd_alias, &m, m.addr, "deleted");
 }
 
-struct listing {
-	struct json j;
-	struct columns *t; /* NULL: JSON */
-};
-
 static struct span
-list_item(void *arg, struct span *items, struct err *e)
+list_item(struct listing *l, struct span *items, struct err *e)
 {
-	struct listing *l = arg;
 	struct authd_alias m;
 
 	if (ipc_unpack(&authd_def, items, authd_alias, &m, e) != 1)
@@ -78,23 +72,7 @@ list_item(void *arg, struct span *items, struct err *e)
 static int
 list(struct ctl *c, int argc, char **argv)
 {
-	struct listing l = { 0 };
-	int rc;
-
-	if (argc > 2)
-		return EX_USAGE;
-	if (c->json) {
-		json_begin(&l.j, stdout);
-		json_array(&l.j, NULL);
-	} else {
-		l.t = columns_new("ll");
-	}
-	rc = authd_list_all(c, LIST_ALIASES, argc == 2 ? argv[1] : NULL, list_item, &l);
-	if (c->json)
-		json_close(&l.j);
-	else
-		columns_print(l.t);
-	return rc;
+	return authd_list_run(c, argc, argv, LIST_ALIASES, "ll", list_item);
 }
 
 /* ---- show: what mail to the address would do, as smtpd is told */

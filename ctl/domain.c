@@ -26,15 +26,9 @@ del(struct ctl *c, int argc, char **argv)
 	return change(c, argc, argv, OP_DELETE, "deleted");
 }
 
-struct listing {
-	struct json j;
-	struct columns *t; /* NULL: JSON */
-};
-
 static struct span
-list_item(void *arg, struct span *items, struct err *e)
+list_item(struct listing *l, struct span *items, struct err *e)
 {
-	struct listing *l = arg;
 	struct authd_domain m;
 
 	if (ipc_unpack(&authd_def, items, authd_domain, &m, e) != 1)
@@ -54,24 +48,9 @@ list_item(void *arg, struct span *items, struct err *e)
 static int
 list(struct ctl *c, int argc, char **argv)
 {
-	struct listing l = { 0 };
-	int rc;
-
-	(void)argv;
 	if (argc != 1)
 		return EX_USAGE;
-	if (c->json) {
-		json_begin(&l.j, stdout);
-		json_array(&l.j, NULL);
-	} else {
-		l.t = columns_new("ll");
-	}
-	rc = authd_list_all(c, LIST_DOMAINS, NULL, list_item, &l);
-	if (c->json)
-		json_close(&l.j);
-	else
-		columns_print(l.t);
-	return rc;
+	return authd_list_run(c, argc, argv, LIST_DOMAINS, "ll", list_item);
 }
 
 int

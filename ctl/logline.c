@@ -17,15 +17,6 @@ logline_parse(struct span line, struct logline *out)
 	return out->time.n == TIME_LEN && out->service.n > 0 && out->pid.n > 0 && out->event.n > 0;
 }
 
-static int
-hex(char c)
-{
-	if (ascii_isdigit(c))
-		return c - '0';
-	c = ascii_lower(c);
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* What stands between quotes, to the closing one. Gives the octets used. */
 static size_t
 quoted(struct span s, struct span *value, struct arena *a)
@@ -34,8 +25,8 @@ quoted(struct span s, struct span *value, struct arena *a)
 	size_t n = 0, i = 0;
 
 	while (i < s.n && s.p[i] != '"') {
-		if (s.p[i] == '\\' && i + 3 < s.n && s.p[i + 1] == 'x' && hex(s.p[i + 2]) >= 0 && hex(s.p[i + 3]) >= 0) {
-			out[n++] = (char)(hex(s.p[i + 2]) * 16 + hex(s.p[i + 3]));
+		if (s.p[i] == '\\' && i + 3 < s.n && s.p[i + 1] == 'x' && ascii_hex(s.p[i + 2]) >= 0 && ascii_hex(s.p[i + 3]) >= 0) {
+			out[n++] = (char)(ascii_hex(s.p[i + 2]) * 16 + ascii_hex(s.p[i + 3]));
 			i += 4;
 			continue;
 		}

@@ -248,15 +248,9 @@ show(struct ctl *c, int argc, char **argv)
 	return 0;
 }
 
-struct listing {
-	struct json j;
-	struct columns *t; /* NULL: JSON */
-};
-
 static struct span
-list_item(void *arg, struct span *items, struct err *e)
+list_item(struct listing *l, struct span *items, struct err *e)
 {
-	struct listing *l = arg;
 	struct authd_user m;
 
 	if (ipc_unpack(&authd_def, items, authd_user, &m, e) != 1)
@@ -279,23 +273,7 @@ list_item(void *arg, struct span *items, struct err *e)
 static int
 list(struct ctl *c, int argc, char **argv)
 {
-	struct listing l = { 0 };
-	int rc;
-
-	if (argc > 2)
-		return EX_USAGE;
-	if (c->json) {
-		json_begin(&l.j, stdout);
-		json_array(&l.j, NULL);
-	} else {
-		l.t = columns_new("lrrll");
-	}
-	rc = authd_list_all(c, LIST_USERS, argc == 2 ? argv[1] : NULL, list_item, &l);
-	if (c->json)
-		json_close(&l.j);
-	else
-		columns_print(l.t);
-	return rc;
+	return authd_list_run(c, argc, argv, LIST_USERS, "lrrll", list_item);
 }
 
 /* ---- import */

@@ -52,3 +52,13 @@ dialogue_skip(struct dialogue *d, struct span in, size_t *used)
 	d->skipping = lf < 0;
 	return lf >= 0;
 }
+
+enum ask
+dialogue_sasl(struct dialogue *d, enum sasl_next next, struct buf *out)
+{
+	if (next == SASL_DONE)
+		return ASK_LOGIN;
+	if (next == SASL_CHALLENGE)
+		buf_printf(out, NULL, "+ %s\r\n", sasl_challenge(&d->sasl));
+	return ASK_NEXT;
+}

@@ -65,6 +65,9 @@ extern const struct protocol imap_protocol, pop3_protocol;
 /* The next line of `in` without its end, *used octets with it. 1, 0 it is not whole, -1 it is too long. */
 int dialogue_line(struct span in, struct span *line, size_t *used);
 
+/* What came of a response: the challenge is appended and the exchange goes on, it is over, or it was none. */
+enum ask dialogue_sasl(struct dialogue *d, enum sasl_next next, struct buf *out);
+
 /* Drop octets up to the end of a line: true when it was found. */
 bool dialogue_skip(struct dialogue *d, struct span in, size_t *used);
 

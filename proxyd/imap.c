@@ -135,17 +135,6 @@ login(struct command *c, struct err *e)
 	return ASK_LOGIN;
 }
 
-/* What came of a response: the exchange goes on, is over, or was none. */
-static enum ask
-sasl_went(struct dialogue *d, enum sasl_next next, struct buf *out)
-{
-	if (next == SASL_DONE)
-		return ASK_LOGIN;
-	if (next == SASL_CHALLENGE)
-		buf_printf(out, NULL, "+ %s\r\n", sasl_challenge(&d->sasl));
-	return ASK_NEXT;
-}
-
 static enum ask
 authenticate(struct command *c, struct err *e)
 {
@@ -168,8 +157,8 @@ authenticate(struct command *c, struct err *e)
 		return answer(c->out, c->tag, "NO There is no such mechanism");
 	keep_tag(c);
 	if (!has_initial)
-		return sasl_went(c->d, SASL_CHALLENGE, c->out);
-	return sasl_went(c->d, sasl_response(&c->d->sasl, initial, &c->d->login, e), c->out);
+		return dialogue_sasl(c->d, SASL_CHALLENGE, c->out);
+	return dialogue_sasl(c->d, sasl_response(&c->d->sasl, initial, &c->d->login, e), c->out);
 }
 
 static const struct {
@@ -339,7 +328,7 @@ continuation(struct dialogue *d, struct span in, size_t *used, struct buf *out)
 	if (rc == 0)
 		return ASK_MORE;
 	if (rc > 0 && !span_eq(line, "*")) {
-		ask = sasl_went(d, sasl_response(&d->sasl, line, &d->login, &e), out);
+		ask = dialogue_sasl(d, sasl_response(&d->sasl, line, &d->login, &e), out);
 		return e.kind != ERR_NONE ? refused(d, buf_span(&d->tag), &e, out) : ask;
 	}
 	if (rc < 0)

@@ -69,16 +69,6 @@ pass(struct dialogue *d, struct span password, struct err *e, struct buf *out)
 }
 
 static enum ask
-sasl_went(struct dialogue *d, enum sasl_next next, struct buf *out)
-{
-	if (next == SASL_DONE)
-		return ASK_LOGIN;
-	if (next == SASL_CHALLENGE)
-		buf_printf(out, NULL, "+ %s\r\n", sasl_challenge(&d->sasl));
-	return ASK_NEXT;
-}
-
-static enum ask
 auth(struct dialogue *d, const struct pop3_cmd *c, struct err *e, struct buf *out)
 {
 	struct span initial = c->word[1];
@@ -90,10 +80,10 @@ auth(struct dialogue *d, const struct pop3_cmd *c, struct err *e, struct buf *ou
 	if (!sasl_begin(&d->sasl, c->word[0]))
 		return answer(out, "-ERR there is no such mechanism");
 	if (c->words == 1)
-		return sasl_went(d, SASL_CHALLENGE, out);
+		return dialogue_sasl(d, SASL_CHALLENGE, out);
 	if (span_eq(initial, "=")) /* an empty one (RFC 5034, 4) */
 		initial.n = 0;
-	return sasl_went(d, sasl_response(&d->sasl, initial, &d->login, e), out);
+	return dialogue_sasl(d, sasl_response(&d->sasl, initial, &d->login, e), out);
 }
 
 static enum ask
@@ -133,7 +123,7 @@ static enum ask
 continuation(struct dialogue *d, struct span line, struct err *e, struct buf *out)
 {
 	if (!span_eq(line, "*"))
-		return sasl_went(d, sasl_response(&d->sasl, line, &d->login, e), out);
+		return dialogue_sasl(d, sasl_response(&d->sasl, line, &d->login, e), out);
 	d->sasl = (struct sasl){ 0 };
 	login_clear(&d->login);
 	err_set(e, ERR_PEER, "AUTH was cancelled");

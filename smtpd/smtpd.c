@@ -18,7 +18,7 @@
 #include "smtpd/smtpd.h"
 
 /* RFC 4954, 4: the longest line of AUTH; the limit of the others is smtpd_line_max. */
-enum { AUTH_LINE_MAX = 12288 + 2, HOSTNAME_SIZE = 256 };
+enum { AUTH_LINE_MAX = 12288 + 2 };
 
 static const struct jail jail = {
 	.calls = JAIL_ACCEPT     /* clients */
@@ -38,20 +38,9 @@ static struct smtpd smtpd;
 static struct peers *peers;
 
 static void
-find_hostname(void)
-{
-	static char name[HOSTNAME_SIZE];
-
-	if (cfg.hostname[0] == '\0' && name[0] == '\0' && gethostname(name, sizeof name - 1) < 0)
-		snprintf(name, sizeof name, "localhost");
-	smtpd.hostname = cfg.hostname[0] != '\0' ? cfg.hostname : name;
-}
-
-static void
 reloaded(struct svc *svc)
 {
-	(void)svc;
-	find_hostname();
+	smtpd.hostname = svc_hostname(svc);
 }
 
 static unsigned
@@ -117,7 +106,7 @@ main(int argc, char **argv)
 	struct err e = { 0 };
 
 	smtpd = (struct smtpd){ .svc = svc, .service = svc_name(svc), .tls = svc_tls_now };
-	find_hostname();
+	smtpd.hostname = svc_hostname(svc);
 	smtpd.passwd = svc_local(svc) ? svc_open(svc, "/etc/passwd") : -1;
 	svc_tls(svc);
 	charset_preload();

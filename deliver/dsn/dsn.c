@@ -26,7 +26,7 @@ static const struct jail jail = {
 
 enum { TRAILER_MAX = 8 << 20, STRUCTURE_BUF = 9 << 20, ARENA_MAX = 64 << 20 };
 
-static char own_name[256];
+static const char *own_name;
 
 /* The recipients of the report: its sender's targets, each a line of the trailer. */
 static int
@@ -146,11 +146,7 @@ channel(struct svc *s, int fd, enum ipc_role role)
 static void
 find_name(struct svc *s)
 {
-	(void)s;
-	if (cfg.hostname[0] != '\0')
-		snprintf(own_name, sizeof own_name, "%s", cfg.hostname);
-	else if (gethostname(own_name, sizeof own_name - 1) < 0)
-		snprintf(own_name, sizeof own_name, "localhost");
+	own_name = svc_hostname(s);
 }
 
 int

@@ -31,7 +31,6 @@ enum { RESULTS_MAX = 4 << 20, TRANSACTION_MAX = 64 << 20 };
 
 /* From the start of the process; children have their copies. */
 static struct sender me;
-static char own_name[256];
 
 static int
 answer(
@@ -199,12 +198,7 @@ channel(struct svc *s, int fd, enum ipc_role role)
 static void
 find_name(struct svc *s)
 {
-	(void)s;
-	if (cfg.hostname[0] != '\0')
-		snprintf(own_name, sizeof own_name, "%s", cfg.hostname);
-	else if (gethostname(own_name, sizeof own_name - 1) < 0)
-		own_name[0] = '\0';
-	me.name = own_name;
+	me.name = svc_hostname(s);
 }
 
 int

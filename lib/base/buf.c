@@ -112,17 +112,15 @@ buf_u64(struct buf *b, struct err *e, uint64_t v)
 }
 
 int
-buf_printf(struct buf *b, struct err *e, const char *fmt, ...)
+buf_vprintf(struct buf *b, struct err *e, const char *fmt, va_list ap)
 {
 	char small[512];
-	va_list ap, again;
+	va_list again;
 	char *to;
 	int n;
 
-	va_start(ap, fmt);
 	va_copy(again, ap);
 	n = vsnprintf(small, sizeof small, fmt, ap);
-	va_end(ap);
 	need(n >= 0);
 	if ((size_t)n < sizeof small) {
 		va_end(again);
@@ -135,6 +133,18 @@ buf_printf(struct buf *b, struct err *e, const char *fmt, ...)
 	}
 	va_end(again);
 	return to != NULL ? 0 : -1;
+}
+
+int
+buf_printf(struct buf *b, struct err *e, const char *fmt, ...)
+{
+	va_list ap;
+	int rc;
+
+	va_start(ap, fmt);
+	rc = buf_vprintf(b, e, fmt, ap);
+	va_end(ap);
+	return rc;
 }
 
 void

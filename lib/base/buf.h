@@ -10,6 +10,8 @@
 #ifndef BASE_BUF_H
 #define BASE_BUF_H
 
+#include <stdarg.h>
+
 #include "base/span.h"
 
 struct buf {
@@ -27,6 +29,7 @@ int	buf_str(struct buf *b, struct err *e, const char *s);
 int	buf_byte(struct buf *b, struct err *e, char c);
 int	buf_u64(struct buf *b, struct err *e, uint64_t v);	/* decimal */
 int	buf_printf(struct buf *b, struct err *e, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+int	buf_vprintf(struct buf *b, struct err *e, const char *fmt, va_list ap) __attribute__((format(printf, 3, 0)));
 
 /*
  * Room for `extra` more octets: the pointer to write to, or NULL with *e set. After writing, add what was

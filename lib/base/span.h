@@ -80,6 +80,15 @@ ascii_isalpha(char c)
 	return c >= 'a' && c <= 'z';
 }
 
+/* The value of a hexadecimal digit in any case, or -1. */
+static inline int
+ascii_hex(char c)
+{
+	if (ascii_isdigit(c))
+		return c - '0';
+	c = ascii_lower(c);
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
 static inline bool
 ascii_isalnum(char c)
 {

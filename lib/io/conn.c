@@ -457,27 +457,13 @@ conn_write(struct conn *c, struct span s, struct err *e)
 int
 conn_printf(struct conn *c, struct err *e, const char *fmt, ...)
 {
-	char small[1024];
-	va_list ap, again;
-	char *to;
-	int n;
+	va_list ap;
+	int rc;
 
 	va_start(ap, fmt);
-	va_copy(again, ap);
-	n = vsnprintf(small, sizeof small, fmt, ap);
+	rc = buf_vprintf(&c->out, e, fmt, ap);
 	va_end(ap);
-	need(n >= 0);
-	if ((size_t)n < sizeof small) {
-		n = conn_write(c, span_of(small, (size_t)n), e);
-	} else if ((to = buf_room(&c->out, e, (size_t)n + 1)) == NULL) {
-		n = -1;
-	} else {
-		vsnprintf(to, (size_t)n + 1, fmt, again);
-		c->out.n += (size_t)n;
-		n = c->out.n > OUT_FULL ? conn_flush(c, e) : 0;
-	}
-	va_end(again);
-	return n;
+	return rc == 0 && c->out.n > OUT_FULL ? conn_flush(c, e) : rc;
 }
 
 /* Exactly n octets of a file into the output. */

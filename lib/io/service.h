@@ -44,6 +44,7 @@ struct svc {
 	enum ipc_role self;
 	const char *name, *dir_name, *program;
 	const char *user, *group, *boot;
+	char host[256]; /* the system's name */
 	uint32_t limit, instance;
 	int dir, config;
 	const char **overrides;

@@ -287,6 +287,8 @@ svc_start(int argc, char **argv, enum ipc_role self)
 	s->dir = s->config = s->reload_config = s->reload_cert = s->reload_key = s->reload_filters = -1;
 	s->limit = UINT32_MAX;
 	s->boot = "";
+	if (gethostname(s->host, sizeof s->host - 1) < 0)
+		snprintf(s->host, sizeof s->host, "localhost");
 	if (fds == NULL || env == NULL)
 		usage(s->program);
 	options(s, argc, argv);
@@ -362,6 +364,12 @@ const char *
 svc_name(const struct svc *s)
 {
 	return s->name;
+}
+
+const char *
+svc_hostname(const struct svc *s)
+{
+	return cfg.hostname[0] != '\0' ? cfg.hostname : s->host;
 }
 
 const char *

@@ -50,6 +50,8 @@ int svc_door(const struct svc *s, const char *program);
 /* Which of the instances of a sharded program (deliver-local) we are. */
 unsigned svc_instance(const struct svc *s);
 const char *svc_name(const struct svc *s);	/* the line of master.cf: "smtp", "submission" ... */
+/* `hostname`, or the system's name; stays until the configuration is read anew. */
+const char *svc_hostname(const struct svc *s);
 const char *svc_boot_id(const struct svc *s);	/* changes when the machine (or a test of it) starts anew */
 int svc_file(const struct svc *s, const char *key); /* while `reloaded` runs: the file of that config key ("filters": etc/filters.cf), or -1 */
 struct tls_ctx *svc_tls_now(const struct svc *s);	/* the context to use for the next handshake; may be NULL */

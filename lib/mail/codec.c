@@ -196,15 +196,6 @@ base64_decode_mime(struct base64_state *st, struct span in, bool last, struct bu
 	return 0;
 }
 
-static int
-hex(char c)
-{
-	if (ascii_isdigit(c))
-		return c - '0';
-	c = ascii_lower(c);
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 static bool
 blank(char c)
 {
@@ -231,16 +222,16 @@ behind_equals(struct qp_state *st, char c, char **to)
 {
 	char last = st->held[st->n - 1];
 
-	if (st->n == 2 && hex(last) >= 0) {
-		if (hex(c) >= 0) {
-			*(*to)++ = (char)(hex(last) << 4 | hex(c));
+	if (st->n == 2 && ascii_hex(last) >= 0) {
+		if (ascii_hex(c) >= 0) {
+			*(*to)++ = (char)(ascii_hex(last) << 4 | ascii_hex(c));
 			st->n = 0;
 			return true;
 		}
 	} else if (c == '\n') { /* a soft line break, blanks behind the = allowed */
 		st->n = 0;
 		return true;
-	} else if (last != '\r' && (blank(c) || c == '\r' || (st->n == 1 && hex(c) >= 0))) {
+	} else if (last != '\r' && (blank(c) || c == '\r' || (st->n == 1 && ascii_hex(c) >= 0))) {
 		st->held[st->n++] = c;
 		return true;
 	}

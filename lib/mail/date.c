@@ -4,6 +4,8 @@
  */
 #include "mail/date.h"
 
+#include "mail/header.h"
+
 enum { DAY = 86400, ZONE_MAX = 99 * 60 + 59 };
 
 static const char *const months[12] = { "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
@@ -71,26 +73,6 @@ struct lexer {
 	int number;       /* of T_NUMBER; 100000 when it is more */
 };
 
-static void
-skip_comment(struct span *s)
-{
-	size_t depth = 0, i = 0;
-
-	for (; i < s->n; i++) {
-		char c = s->p[i];
-
-		if (c == '\\')
-			i++;
-		else if (c == '(')
-			depth++;
-		else if (c == ')' && --depth == 0) {
-			i++;
-			break;
-		}
-	}
-	*s = span_from(*s, i);
-}
-
 static enum token
 lex(struct lexer *l)
 {
@@ -102,7 +84,7 @@ lex(struct lexer *l)
 		s = span_trim_ws(s);
 		if (s.n == 0 || s.p[0] != '(')
 			break;
-		skip_comment(&s);
+		header_comment(&s);
 	}
 	l->rest = s;
 	if (s.n == 0)

@@ -163,3 +163,23 @@ header_select(
 	}
 	return buf_add(out, e, span_head(rest, rest.n > 0 ? line_size(rest) : 0));
 }
+
+void
+header_comment(struct span *s)
+{
+	size_t depth = 0, i = 0;
+
+	for (; i < s->n; i++) {
+		char c = s->p[i];
+
+		if (c == '\\')
+			i++;
+		else if (c == '(')
+			depth++;
+		else if (c == ')' && --depth == 0) {
+			i++;
+			break;
+		}
+	}
+	*s = span_from(*s, i);
+}

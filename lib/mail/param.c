@@ -1,27 +1,7 @@
 #include "mail/param.h"
 
+#include "mail/header.h"
 #include "mail/mime.h"
-
-/* Walk over a comment, which may nest; s->p[0] is its parenthesis. */
-static void
-skip_comment(struct span *s)
-{
-	size_t depth = 0, i = 0;
-
-	for (; i < s->n; i++) {
-		char c = s->p[i];
-
-		if (c == '\\')
-			i++;
-		else if (c == '(')
-			depth++;
-		else if (c == ')' && --depth == 0) {
-			i++;
-			break;
-		}
-	}
-	*s = span_from(*s, i);
-}
 
 static bool
 is_space(char c)
@@ -34,7 +14,7 @@ skip_cfws(struct span *s)
 {
 	while (s->n > 0 && (is_space(s->p[0]) || s->p[0] == '(')) {
 		if (s->p[0] == '(')
-			skip_comment(s);
+			header_comment(s);
 		else
 			*s = span_from(*s, 1);
 	}
@@ -284,15 +264,6 @@ param_list(struct span s, size_t max, size_t *count, struct arena *a)
 	return first;
 }
 
-static int
-hex(char c)
-{
-	if (ascii_isdigit(c))
-		return c - '0';
-	c = ascii_lower(c);
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* charset'language'text, the text percent-encoded; what is not of this form is text. */
 static struct span
 decode_extended(struct span value, struct arena *a)
@@ -309,8 +280,8 @@ decode_extended(struct span value, struct arena *a)
 	for (size_t i = 0; i < text.n; i++) {
 		int high, low;
 
-		if (text.p[i] == '%' && text.n - i > 2 && (high = hex(text.p[i + 1])) >= 0 &&
-		    (low = hex(text.p[i + 2])) >= 0) {
+		if (text.p[i] == '%' && text.n - i > 2 && (high = ascii_hex(text.p[i + 1])) >= 0 &&
+		    (low = ascii_hex(text.p[i + 2])) >= 0) {
 			to[n++] = (char)(high << 4 | low);
 			i += 2;
 		} else
