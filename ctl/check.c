@@ -83,20 +83,29 @@ check_service(struct check *k, const struct service *s, struct span config)
 }
 
 static void
+complaint(const char *text, void *arg)
+{
+	finding(arg, true, "%s", text);
+}
+
+static void
 check_config(struct check *k)
 {
 	struct buf config, master;
+	struct span good;
 	struct err e = { 0 };
 
 	if (ctl_read(k->c, "etc/rookery.cf", CONFIG_MAX, &config, &e) < 0 ||
-	    cfg_load(buf_span(&config), "etc/rookery.cf", NULL, 0, &e) < 0)
+	    (cfg_load(buf_span(&config), "etc/rookery.cf", NULL, 0, &e) < 0 &&
+	     cfg_complaints(buf_span(&config), "etc/rookery.cf", complaint, k) == 0))
 		finding(k, true, "%s", e.text);
+	good = e.kind == ERR_NONE ? buf_span(&config) : SPAN(""); /* its errors are not told for each service again */
 	err_clear(&e);
 	if (ctl_read(k->c, "etc/master.cf", CONFIG_MAX, &master, &e) < 0 ||
 	    services_parse(buf_span(&master), "etc/master.cf", k->a, &k->services, &e) < 0)
 		finding(k, true, "%s", e.text);
-	for (size_t i = 0; i < k->services.n && k->errors == 0; i++)
-		check_service(k, &k->services.v[i], buf_span(&config));
+	for (size_t i = 0; i < k->services.n; i++)
+		check_service(k, &k->services.v[i], good);
 	buf_free(&config);
 	buf_free(&master);
 }

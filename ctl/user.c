@@ -214,10 +214,12 @@ show_text(const struct authd_user *m)
 		columns_u64(t, m->quota_messages);
 	else
 		columns_str(t, "none");
-	columns_str(t, "used");
-	columns_size(t, m->used_bytes);
-	columns_str(t, "messages");
-	columns_u64(t, m->used_messages);
+	if (m->quota_bytes > 0 || m->quota_messages > 0) { /* deliveries are not counted for others */
+		columns_str(t, "used");
+		columns_size(t, m->used_bytes);
+		columns_str(t, "messages");
+		columns_u64(t, m->used_messages);
+	}
 	columns_str(t, "created");
 	columns_time(t, m->created * 1000);
 	columns_print(t);
@@ -260,7 +262,10 @@ list_item(struct listing *l, struct span *items, struct err *e)
 		return m.addr;
 	}
 	columns_cell(l->t, m.addr);
-	columns_size(l->t, m.used_bytes);
+	if (m.quota_bytes > 0 || m.quota_messages > 0)
+		columns_size(l->t, m.used_bytes);
+	else
+		columns_str(l->t, "-");
 	if (m.quota_bytes > 0)
 		columns_size(l->t, m.quota_bytes);
 	else

@@ -355,10 +355,13 @@ expire(struct queue *q, struct work *w)
 static struct span
 first_reason(struct work *w)
 {
-	for (size_t i = 0; i < w->s.nrcpts; i++)
-		if (w->out[i].fate == FATE_DEFERRED)
-			return arena_printf(
-			    w->a, "%.*s %.*s", SPAN_ARG(w->out[i].status), SPAN_ARG(w->out[i].text));
+	for (size_t i = 0; i < w->s.nrcpts; i++) {
+		const struct outcome *o = &w->out[i];
+
+		if (o->fate == FATE_DEFERRED)
+			return arena_printf(w->a, "%.*s %.*s%s%.*s", SPAN_ARG(o->status), SPAN_ARG(o->host),
+			    o->host.n > 0 ? ": " : "", SPAN_ARG(o->text));
+	}
 	return (struct span){ 0 };
 }
 

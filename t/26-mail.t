@@ -58,6 +58,7 @@ stuck = lambda: [e["mid"] for e in i.events("queue.deferred") if e["rcpt"].start
 rk.wait_for("what waits is in the log", stuck)
 mid = stuck()[0]
 rk.wait_for("rookery queue list shows it, and why", lambda: mid in i.must("queue", "list") and "4.2.0" in i.must("queue", "list"))
+rk.like(i.must("queue", "list"), r"4\.2\.0 mx\.peer\.example\[\S*: 450 ", "and which server said so")
 rk.like(i.must("queue", "show", mid), r"tempfail-x@peer\.example", "queue show tells its recipients")
 i.must("queue", "hold", mid)
 rk.wait_for("it can be held", lambda: [x["state"] for x in i.json("queue", "list")] == ["held"])

@@ -101,6 +101,14 @@ rk.ok(r.returncode == 0 and re.search("warning: tls/cert.pem: ends in [23] days"
 open(i.path("tls", "key.pem"), "w").write(key)
 open(i.path("tls", "cert.pem"), "w").write(cert)
 rk.ok(isinstance(i.json("check"), list), "as JSON too")
+good = i.read("etc", "rookery.cf")
+with open(i.path("etc", "rookery.cf"), "a") as f:
+    f.write("hostnam = x\nmessage_size_max = 70Q\n")
+r = i.run("check")
+rk.ok(r.returncode == 78 and re.search(r"rookery\.cf:\d+: unknown key `hostnam`.*\n.*rookery\.cf:\d+: message_size_max: `70Q`", r.stdout),
+      "check tells each line that is wrong", r.stdout)
+with open(i.path("etc", "rookery.cf"), "w") as f:
+    f.write(good)
 
 # ---- queue: nothing is delivered without deliver-local
 text = re.sub(r"(?m)^deliver-local .*\n", "", i.read("etc", "master.cf"))

@@ -298,6 +298,26 @@ cfg_check(struct span text, const char *name, const char *const *overrides, size
 	return rc;
 }
 
+size_t
+cfg_complaints(struct span text, const char *name, void (*tell)(const char *complaint, void *arg), void *arg)
+{
+	struct reading r = { .a = arena_new(ARENA_LIMIT) };
+	struct err e = { 0 };
+	unsigned number = 0;
+	size_t n = 0;
+
+	read_all(&r, (struct span){ 0 }, name, NULL, 0, &e); /* the defaults */
+	while (text.n > 0) {
+		if (read_line(&r, span_cut(&text, '\n'), name, ++number, &e) < 0) {
+			tell(e.text, arg);
+			n++;
+		}
+		err_clear(&e);
+	}
+	arena_free(r.a);
+	return n;
+}
+
 int
 cfg_option_check(struct span option, struct err *e)
 {
