@@ -54,6 +54,7 @@ acceptable(struct session *s, struct cmd *cmd, struct span name, struct store_ma
 static int
 receive(struct session *s, uint64_t n, struct store_file *f, struct err *why, struct err *e)
 {
+	struct imap_literal more;
 	struct span have, line;
 	int rc;
 
@@ -76,6 +77,8 @@ receive(struct session *s, uint64_t n, struct store_file *f, struct err *why, st
 		return err_set(e, ERR_GONE, "closed within a command");
 	if (rc > 0 && line.n > 0)
 		err_set(why, ERR_PEER, "Something follows the message");
+	if (rc > 0 && imap_line_literal(line, &more, NULL) > 0) /* a message too many (MULTIAPPEND) */
+		return command_skip_rest(s, more, e);
 	return 0;
 }
 
@@ -179,21 +182,10 @@ keep(struct session *s, struct cmd *cmd, const struct imap_append *args, const s
 static int
 decline(struct session *s, const struct imap_literal *lit, struct err *e)
 {
-	struct err gone = { 0 }, bad = { 0 };
-	struct span line;
+	struct err gone = { 0 };
 
-	if (!lit->nonsync)
-		return -1;
-	if (lit->size > 2 * cfg.message_size_max) {
-		out_bye(s, "[TOOBIG] That message is too large to be read to its end");
-		err_clear(e);
-		return err_set(e, ERR_GONE, "message of %llu octets", (unsigned long long)lit->size);
-	}
-	if (command_skip(s, lit->size, &gone) < 0 || conn_line(s->c, &line, &bad) == 0 ||
-	    bad.kind == ERR_GONE) {
-		err_clear(e);
-		return err_set(e, ERR_GONE, "closed within a message");
-	}
+	if (command_skip_rest(s, *lit, &gone) < 0)
+		*e = gone;
 	return -1;
 }
 

@@ -50,8 +50,8 @@ command_find(struct span name, bool uid)
 	return NULL;
 }
 
-int
-command_skip(struct session *s, uint64_t n, struct err *e)
+static int
+skip_octets(struct session *s, uint64_t n, struct err *e)
 {
 	while (n > 0) {
 		struct span have = conn_peek(s->c);
@@ -77,9 +77,8 @@ command_continue(struct session *s, const struct imap_literal *lit, struct err *
 	return out_str(s, "+ Go on\r\n", e) < 0 ? -1 : out_flush(s, e);
 }
 
-/* A command that will be refused: take what is on its way without being asked for, to the end of its line. */
-static int
-skip_rest(struct session *s, struct imap_literal lit, struct err *e)
+int
+command_skip_rest(struct session *s, struct imap_literal lit, struct err *e)
 {
 	struct err bad = { 0 };
 	struct span line;
@@ -90,7 +89,7 @@ skip_rest(struct session *s, struct imap_literal lit, struct err *e)
 			out_bye(s, "[TOOBIG] That literal is too large to be read to its end");
 			return err_set(e, ERR_GONE, "literal of %llu octets", (unsigned long long)lit.size);
 		}
-		if (command_skip(s, lit.size, e) < 0)
+		if (skip_octets(s, lit.size, e) < 0)
 			return -1;
 		rc = conn_line(s->c, &line, &bad);
 		if (rc == 0 || (rc < 0 && bad.kind == ERR_GONE))
@@ -123,7 +122,7 @@ collect_literal(struct session *s, const struct imap_literal *lit, struct err *e
 	int rc;
 
 	if (lit->size >= cfg.imap_command_max || s->text.n + lit->size >= cfg.imap_command_max) {
-		if (skip_rest(s, *lit, e) < 0)
+		if (command_skip_rest(s, *lit, e) < 0)
 			return -1;
 		return err_set(e, ERR_PEER, "[TOOBIG] The command is too long");
 	}
@@ -217,7 +216,7 @@ turn_down(struct session *s, const struct cmd *cmd, struct err *e)
 {
 	struct err gone = { 0 };
 
-	if (cmd->message != NULL && skip_rest(s, *cmd->message, &gone) < 0)
+	if (cmd->message != NULL && command_skip_rest(s, *cmd->message, &gone) < 0)
 		*e = gone;
 	return -1;
 }

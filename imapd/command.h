@@ -10,8 +10,11 @@
  */
 int	command_serve(struct session *s, struct err *e);
 
-/* Read and drop n octets: a literal that is not wanted but comes without being asked for (RFC 7888). */
-int	command_skip(struct session *s, uint64_t n, struct err *e);
+/*
+ * Behind a line that ends in this literal and will be refused: read and drop what is on its way without being asked
+ * for (RFC 7888), to the end of the command, so that it is not taken for commands. -1: ERR_GONE.
+ */
+int	command_skip_rest(struct session *s, struct imap_literal lit, struct err *e);
 
 /* Ask for a literal, unless it comes by itself. */
 int	command_continue(struct session *s, const struct imap_literal *lit, struct err *e);

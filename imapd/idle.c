@@ -8,6 +8,7 @@
 #include "imapd/idle.h"
 
 #include "base/clock.h"
+#include "imapd/command.h"
 #include "imapd/reply.h"
 #include "imapd/wait.h"
 
@@ -27,6 +28,7 @@ tell_news(struct session *s, struct err *e)
 static int
 done(struct session *s, struct err *e)
 {
+	struct imap_literal lit;
 	struct span line;
 	int rc;
 
@@ -37,7 +39,11 @@ done(struct session *s, struct err *e)
 		return err_set(e, ERR_GONE, "closed by the client");
 	if (rc < 0)
 		return -1;
-	return span_ieq(line, "DONE") ? 0 : err_set(e, ERR_PEER, "IDLE is ended by DONE");
+	if (span_ieq(line, "DONE"))
+		return 0;
+	if (imap_line_literal(line, &lit, NULL) > 0 && command_skip_rest(s, lit, e) < 0)
+		return -1;
+	return err_set(e, ERR_PEER, "IDLE is ended by DONE");
 }
 
 static int

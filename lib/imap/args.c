@@ -17,11 +17,12 @@ imap_command(struct imap_lex *l, struct span *tag, struct span *name, bool *uid,
 static int
 decode_name(struct span wire, struct arena *a, struct span *out, struct err *e)
 {
+	struct err bad = { 0 };
 	struct buf name;
 	int rc;
 
 	buf_init(&name, NAME_MAX_OCTETS);
-	rc = utf7_decode(wire, &name, NULL);
+	rc = utf7_decode(wire, &name, &bad); /* past the maximum is an error, too */
 	if (rc < 0)
 		err_set(e, ERR_PEER, "A mailbox name must be modified UTF-7 (RFC 3501, 5.1.3)");
 	else
