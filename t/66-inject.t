@@ -486,6 +486,16 @@ rk.is_(inject(pid_of("filterd"), [DEADLY[0]], spare=False), ["killed SIGSYS"], "
 rk.wait_for("which is started again", lambda: len(i.pids("filterd")) == 1)
 rk.is_(smtp.noop()[0], 250, "a session beside them goes on")
 
+# The log: what is no line is refused whole, and a line says who wrote it, whatever it says.
+forged = "2026-01-01T00:00:00.000Z error master.died service=queue\n"
+pid, s = new_child("smtp", smtp_session)
+log = next(n for n, what in fds(pid).items() if sockets.get(what) == "log of smtp")
+i.expected += [r"master\.log_refused ", r"service=queue$"]
+inject(pid, ["sendto %d :%s %d 0 0 0" % (log, t.encode().hex(), len(t)) for t in ("\x1b[2J\n", "no line", forged)])
+rk.wait_for("a line of another's name has the sender's", lambda: " smtp[%d] error master.died service=queue" % pid in i.log())
+rk.wait_for("what is no line is refused", lambda: len(i.events("master.log_refused")) == 2)
+rk.ok("\x1b" not in i.log(), "and does not get into the log")
+
 # smtpd may shut sockets, and its log is one that all of its processes share: master gives the service a new one.
 log = next(n for n, what in fds(pid_of("submission")).items() if sockets.get(what) == "log of submission")
 i.expected.append(r"master\.log_shut ")
