@@ -2,6 +2,7 @@
 """31-rfc3501 - IMAP against the letter of its RFCs; the name of each check starts with RFC and section.
 Arguments: transcripts to play, instead of all."""
 import os
+import re
 import socket
 import sys
 
@@ -63,6 +64,61 @@ if not sys.argv[1:] or "login" in sys.argv[1:]:
     transcript.Player(connect, tls=imap.tls).play(os.path.join(imap.TRANSCRIPTS, "rfc3501-login.txt"))
 
 # ---- the same where each session leaves its worker whenever it waits: what a client knows goes through the record
+
+# ---- much of everything that a command may have much of: an answer, and the session goes on
+
+MUCH = (
+    ("NOOP", "t" * 1001 + " NOOP", "BAD"),
+    ("LIST, patterns", "a LIST \"\" (%s)" % " ".join(["*"] * 101), "a BAD"),
+    ("LIST, a pattern of stars", "a LIST \"\" %s" % ("*%" * 2000), "a OK"),
+    ("LIST, a long pattern", "a LIST \"\" %s" % ("x" * 9000), "a (OK|BAD)"),
+    ("LSUB, a long reference", "a LSUB %s %%" % ("x" * 9000), "a (OK|BAD)"),
+    ("STORE, keywords", "a STORE 1 +FLAGS.SILENT (%s)" % " ".join("K%d" % n for n in range(65)), "a (NO|BAD)"),
+    ("STORE, a long keyword", "a STORE 1 +FLAGS.SILENT (%s)" % ("k" * 256), "a (NO|BAD)"),
+    ("FETCH, sections", "a FETCH 1 (%s)" % " ".join(["BODY.PEEK[]<0.1>"] * 1001), "a BAD"),
+    ("FETCH, field names", "a FETCH 1 BODY.PEEK[HEADER.FIELDS (%s)]" % " ".join(["X"] * 1001), "a BAD"),
+    ("FETCH, long field names", "a FETCH 1 BODY.PEEK[HEADER.FIELDS (%s)]" % " ".join(["X" * 900] * 100), "a (OK|BAD)"),
+    ("FETCH, parts within parts", "a FETCH 1 BODY.PEEK[%s1]" % ("1." * 101), "a BAD"),
+    ("FETCH, ranges", "a FETCH %s UID" % ",".join(["1"] * 100000), "a OK"),
+    ("UID FETCH, ranges", "a UID FETCH %s UID" % ",".join("%d" % (2 * n + 1) for n in range(40000)), "a OK"),
+    ("SEARCH, NOT", "a SEARCH %s ALL" % " ".join(["NOT"] * 51), "a BAD"),
+    ("SEARCH, parentheses", "a SEARCH " + "(" * 5000 + "ALL" + ")" * 5000, "a BAD"),
+    ("SEARCH, keys", "a SEARCH %s" % " ".join(["ALL"] * 10001), "a BAD"),
+    ("SEARCH, a long text", "a SEARCH TEXT %s" % ("x" * 200000), "a OK"),
+    ("SEARCH, a long field name", "a SEARCH HEADER %s x" % ("x" * 200000), "a OK"),
+    ("SEARCH, many texts", "a SEARCH %s" % " ".join(["TEXT xyz"] * 500), "a OK"),
+    ("SEARCH, a long charset", "a SEARCH CHARSET %s ALL" % ("x" * 5000), "a NO \\[BADCHARSET"),
+    ("ID, pairs", "a ID (%s)" % " ".join(['"a" "b"'] * 31), "a BAD"),
+    ("ENABLE", "a ENABLE %s" % " ".join(["X"] * 9000), "a OK"),
+    ("STATUS, items", "a STATUS INBOX (%s)" % " ".join(["UNSEEN"] * 9000), "a OK"),
+    ("SUBSCRIBE, a long name", "a SUBSCRIBE %s" % ("x" * 2000), "a NO \\[LIMIT"),
+    ("RENAME, long names", "a RENAME %s %s" % ("x" * 4000, "y" * 4000), "a NO"),
+    ("CREATE, a long encoded name", "a CREATE &%s-" % ("ZeVnLIqe" * 700), "a (NO|BAD)"),
+    ("APPEND, a long name", "a APPEND %s {3+}\r\nabc" % ("x" * 9000), "a (NO|BAD)"),
+    ("APPEND, a long date", "a APPEND INBOX \"%s\" {3+}\r\nabc" % ("1" * 9000), "a BAD"),
+    ("COPY, a long name", "a COPY 1 %s" % ("x" * 9000), "a (NO|BAD)"),
+    ("literals", "a SEARCH" + "".join([" TEXT {1+}\r\nz"] * 1000), "a OK"),
+)
+
+
+def much(i):
+    line = transcript.Line(imap.login(i, "u8"))
+    line.line()
+    line.send(b"b APPEND INBOX {3+}\r\nabc\r\nb SELECT INBOX\r\n")
+    for name, text, want in MUCH:
+        line.send(text.encode() + b"\r\nb NOOP\r\n")
+        got = [line.line()]
+        while not got[-1].startswith("b OK Done") and got[-1] != "<closed>":
+            got.append(line.line())
+        rk.ok(any(re.match("(t+ |)" + want, x) for x in got) and got[-1] != "<closed>", "3501, 9: " + name,
+              "want %s" % want, *(x[:200] for x in got[-3:]))
+        if got[-1] == "<closed>":
+            line = transcript.Line(imap.login(i, "u8"))
+            line.send(b"b SELECT INBOX\r\n")
+
+
+if not sys.argv[1:] or "much" in sys.argv[1:]:
+    much(i)
 
 # ---- a message that SMTP brought, with the fields that delivery puts in front of it
 

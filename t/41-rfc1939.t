@@ -70,6 +70,18 @@ for n in (1, 2, 3):
     rk.is_(len(p.octets("RETR %d" % n)), size, "1939, 11: message %d has as many octets as LIST said" % n)
 rk.is_(p.octets("RETR 4"), b"Subject: no line end\r\n\r\nlast\r\n", "1939, 3: a last line without end gets one")
 
+# ---- the same with the fields that delivery puts in front of a message
+
+i.send("u1@example.test", subject="by SMTP", body=".dot\r\n..\r\n")
+p.close()
+rk.wait_for("a message is delivered", lambda: i.events("local.done"))
+p = Pop()
+rk.is_(len(p.octets("RETR 5")), int(p.ask("LIST 5").split()[2]), "1939, 11: a delivered message has as many octets as LIST said")
+whole, top = p.octets("RETR 5"), p.octets("TOP 5 1")
+rk.is_(top, whole[: whole.index(b".dot\r\n") + 6], "1939, 7: TOP of it")
+uidl = p.ask("UIDL 5").split()[2]
+rk.ok(1 <= len(uidl) <= 70, "1939, 7: a unique id has 1 to 70 characters", uidl)
+
 # ---- 1939, 3: autologout without UPDATE
 
 rk.is_(p.ask("DELE 1")[:3], "+OK", "1939, 5: DELE")
@@ -82,6 +94,6 @@ p.ask("DELE 1")
 rk.is_(p.file.read(), b"", "1939, 3: autologout closes without a word")
 rk.wait(lambda: len(i.events("pop3d.begin")) == len(i.events("pop3d.end")))
 p = Pop()
-rk.like(p.ask("STAT"), r"^\+OK 4 ", "1939, 3: and without UPDATE")
+rk.like(p.ask("STAT"), r"^\+OK 5 ", "1939, 3: and without UPDATE")
 p.close()
 rk.done()

@@ -56,9 +56,9 @@ def tls(player, which):
     line.file = line.sock.makefile("rb")
 
 
-def long(player, *text):
-    """A line of a megabyte on the first connection."""
-    player.conn("1").send(" ".join(text).encode() + b" " + b"y" * (1 << 20) + b"\r\n")
+def long(player, which, *text):
+    """A line of a megabyte on that connection."""
+    player.conn(which).send(" ".join(text).encode() + b" " + b"y" * (1 << 20) + b"\r\n")
 
 
 def play(i, name, user, **functions):
