@@ -690,7 +690,8 @@ too_late(struct timer *t)
 	case S_AUTH:
 		authd_silent(s);
 		return;
-	case S_BACKEND: /* it may have the client already, and be about to answer */
+	case S_BACKEND: /* it has the client's descriptor, or will: the connection ends for both of us */
+		shutdown(s->client.fd, SHUT_RDWR);
 		session_end(s, "no answer");
 		return;
 	case S_PUMP:

@@ -131,6 +131,15 @@ class Asking(threading.Thread):
         rk.note("%s: %s after %.0f s" % (self.name, answers[self.name], time.monotonic() - begin))
 
 
+def stuck():
+    """The back end has the client's descriptor, but does nothing with it."""
+    c = imaplib.IMAP4("127.0.0.1", filtered.port["imap"], timeout=60)
+    try:
+        return c.login("u1@example.test", "pw-1")[0]
+    except (imaplib.IMAP4.error, OSError) as e:
+        return "ended" if "EOF" in str(e) else repr(e)
+
+
 before = silent.imap("u2")
 before.select("INBOX")
 signal_all(silent, "authd", signal.SIGSTOP)
@@ -138,6 +147,9 @@ signal_all(filtered, "filterd", signal.SIGSTOP)
 signal_all(filtered, "mimed", signal.SIGSTOP)
 asking = [Asking("smtp", smtp, silent), Asking("submission", submission), Asking("imap", imap), Asking("pop3", pop3),
           Asking("filter", smtp, filtered), Asking("append", append)]
+rk.wait(lambda: filtered.events("imapd.begin"))
+signal_all(filtered, "imapd", signal.SIGSTOP)   # its holder; the worker of the APPEND goes on
+asking.append(Asking("stuck", stuck))
 rk.like(before.fetch("1", "(BODY.PEEK[])")[1][0][1], "Subject: test", "authd stopped: who is logged in reads on")
 
 # ---- certificates
@@ -294,7 +306,8 @@ rk.like(answers["imap"], r"\[UNAVAILABLE\]", "LOGIN NO [UNAVAILABLE]")
 rk.like(answers["pop3"], r"\[SYS/TEMP\]", "PASS -ERR [SYS/TEMP]")
 rk.is_(answers["filter"], 451, "filterd stopped: SMTP answers 451")
 rk.is_(answers["append"], "OK", "mimed stopped: APPEND keeps the message all the same")
-for one, service in ((silent, "authd"), (filtered, "filterd"), (filtered, "mimed")):
+rk.is_(answers["stuck"], "ended", "imapd stopped: the connection is ended")
+for one, service in ((silent, "authd"), (filtered, "filterd"), (filtered, "mimed"), (filtered, "imapd")):
     signal_all(one, service, signal.SIGCONT)
 rk.is_((smtp(silent), smtp(filtered), submission(), imap()), (250, 250, 235, "OK"), "when they go on all is well again")
 rk.wait_for("nothing is there twice", lambda: (count(silent, "u1"), count(filtered, "u1")) == (1, 2))
