@@ -5,7 +5,7 @@
  * talks to is a stranger, but what they ask about is strangers' text.
  *
  * Read resolve.h (addresses), login.c (passwords to tickets), admin.c (changes), then db.h, hash.h (slow
- * hashes in processes of their own), limit.h, serve.c (channels).
+ * hashes in processes of their own), limit.h, set.h, serve.c (channels).
  */
 #include "authd/authd.h"
 
