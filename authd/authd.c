@@ -4,7 +4,8 @@
  * The only program that sees passwords and the only one that opens accounts.db. An event loop; nobody it
  * talks to is a stranger, but what they ask about is strangers' text.
  *
- * Read resolve.h (addresses), login.c (passwords to tickets), admin.c (changes), then db.h, hash.h (slow
+ * Read resolve.h (addresses), login.c (passwords to tickets), admin.c,
+ * change.c and list.c (what `rookery` asks), then db.h, hash.h (slow
  * hashes in processes of their own), limit.h, set.h, serve.c (channels).
  */
 #include "authd/authd.h"

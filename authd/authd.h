@@ -43,7 +43,7 @@ struct peer {
 	enum ipc_role role;
 	struct authd *a;
 	struct pending *pending;
-	struct change *batches;		/* of an import that is not complete; admin.c's */
+	struct change *batches;		/* of an import that is not complete; change.c's */
 	struct peer *prev, *next;
 };
 
@@ -65,12 +65,16 @@ int	authd_configure(struct authd *a, struct err *e);
 void	login_request(struct peer *p, uint32_t id, const struct authd_login *m);
 void	sender_request(struct peer *p, uint32_t id, const struct authd_sender *m);
 
-/* admin.c */
+/* change.c */
 void	user_request(struct peer *p, uint32_t id, const struct authd_user *m);
 void	import_request(struct peer *p, uint32_t id, const struct authd_import *m);
-void	import_forget(struct peer *p);
+void	import_forget(struct peer *p);	/* the peer is gone: drop what it sent of an import */
+
+/* list.c */
+void	list_request(struct peer *p, uint32_t id, const struct authd_list *m);
+
+/* admin.c */
 void	alias_request(struct peer *p, uint32_t id, const struct authd_alias *m);
 void	domain_request(struct peer *p, uint32_t id, const struct authd_domain *m);
-void	list_request(struct peer *p, uint32_t id, const struct authd_list *m);
 
 #endif

@@ -211,8 +211,8 @@ deliver(struct channel *c)
 		.prefix = s->prefix,
 		.sender = s->from,
 		.flags = s->flags,
-		.ret = report ? (struct span){ 0 } : s->ret,
-		.envid = report ? (struct span){ 0 } : s->envid };
+		.ret = !report ? s->ret : (struct span){ 0 },
+		.envid = !report ? s->envid : (struct span){ 0 } };
 	struct buf list;
 
 	c->state = DELIVERING;

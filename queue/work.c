@@ -203,7 +203,7 @@ log_result(struct queue *q, const struct work *w, uint32_t rcpt, const struct jo
 	log_event(LOG_INFO, names[which], KV_S("mid", msg_mid(w->m)), KV_STR("did", did),
 	    KV_S("rcpt", w->s.rcpts[rcpt].addr), KV_OPT("owner", j != NULL ? j->owner : (struct span){ 0 }),
 	    KV_OPT("host", r->host), KV_S("status", r->status), KV_U("delay_ms", wall_now() - w->m->arrived),
-	    KV_OPT("text", which == 0 && r->host.n == 0 ? (struct span){ 0 } : r->text));
+	    KV_OPT("text", which != 0 || r->host.n > 0 ? r->text : (struct span){ 0 }));
 }
 
 void

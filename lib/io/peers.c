@@ -104,7 +104,8 @@ peers_drop(struct peers *p, const unsigned char key[16])
 {
 	struct peer **at = place(p, key), *peer = *at;
 
-	need(peer != NULL && peer->count > 0);
+	need(peer != NULL);
+	need(peer->count > 0);
 	if (--peer->count > 0)
 		return;
 	*at = peer->next;

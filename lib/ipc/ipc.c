@@ -1,5 +1,5 @@
 /*
- * ipc.c - channels: frames over a Unix stream socket, and doors.
+ * ipc.c - channels: frames over a Unix stream socket. Doors are in door.c.
  *
  * One sendmsg writes a frame; one recvmsg reads as many as are there. Which descriptor belongs to which
  * frame: the sender gives a descriptor to the kernel with the first octet of its frame, and the kernel never
@@ -26,7 +26,6 @@ enum {
 	UNSENT_MAX = 8 * 1024 * 1024,
 	FDS_MAX = 64, /* descriptors that came and whose frame has not been asked for */
 	TIMEOUT_MS = 30 * 1000,
-	STRANGE_MAX = 16,	   /* what is no dial, passed over in one ipc_answer */
 };
 
 /* A descriptor that waits, and a place in a stream of octets counted from the channel's start. */
@@ -173,29 +172,6 @@ forget(struct buf *b)
 
 /* ---- output */
 
-static ssize_t
-send_octets(int fd, struct span s, int rider, int flags)
-{
-	union {
-		char octets[CMSG_SPACE(sizeof(int))];
-		struct cmsghdr align;
-	} control = { 0 };
-	struct iovec iov = { (void *)(uintptr_t)s.p, s.n };
-	struct msghdr mh = { .msg_iov = &iov, .msg_iovlen = 1 };
-
-	if (rider >= 0) {
-		struct cmsghdr *c = &control.align;
-
-		c->cmsg_level = SOL_SOCKET;
-		c->cmsg_type = SCM_RIGHTS;
-		c->cmsg_len = CMSG_LEN(sizeof rider);
-		memcpy(CMSG_DATA(c), &rider, sizeof rider);
-		mh.msg_control = &control;
-		mh.msg_controllen = CMSG_LEN(sizeof rider);
-	}
-	return sendmsg(fd, &mh, flags | MSG_NOSIGNAL);
-}
-
 /* Drop n octets from the output's front: they are the kernel's. */
 static void
 out_gone(struct ipc *ch, size_t n)
@@ -242,7 +218,7 @@ ipc_flush(struct ipc *ch, struct err *e)
 	while (ipc_unsent(ch)) {
 		int rider;
 		struct span s = out_next(ch, &rider);
-		ssize_t n = send_octets(ch->fd, s, rider, MSG_DONTWAIT);
+		ssize_t n = wire_send(ch->fd, s, rider, MSG_DONTWAIT);
 
 		if (n > 0) {
 			if (rider >= 0)
@@ -268,7 +244,7 @@ send_frame(struct ipc *ch, size_t start, int fd, struct err *e)
 	int copy;
 
 	if (start == ch->sent) {
-		ssize_t n = send_octets(ch->fd, span_from(buf_span(&ch->out), start), fd, MSG_DONTWAIT);
+		ssize_t n = wire_send(ch->fd, span_from(buf_span(&ch->out), start), fd, MSG_DONTWAIT);
 
 		if (n > 0) {
 			out_gone(ch, (size_t)n);
@@ -518,78 +494,4 @@ ipc_call_(struct ipc *ch, uint32_t number, const void *req, uint32_t rnumber, vo
 	if (in.number == ipc_refuse_no)
 		return refused(&in, e);
 	return ipc_body_(&in, rnumber, reply, e);
-}
-
-/* ---- doors */
-
-int
-ipc_dial(int door, struct err *e)
-{
-	int pair[2], rc = -1;
-
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
-		return err_set(e, ERR_TEMP, "socketpair: %m");
-	if (send_octets(door, SPAN("c"), pair[1], MSG_DONTWAIT) == 1)
-		rc = pair[0];
-	else
-		err_set(e, ERR_TEMP, "door: %m");
-	close(pair[1]);
-	if (rc < 0)
-		close(pair[0]);
-	return rc;
-}
-
-bool
-ipc_is_stream(int fd)
-{
-	int type = 0;
-	socklen_t n = sizeof type;
-
-	return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &n) == 0 && type == SOCK_STREAM;
-}
-
-/* Only what ipc_dial makes. */
-static bool
-is_channel(int fd)
-{
-	int domain = 0;
-	socklen_t n = sizeof domain;
-
-	return ipc_is_stream(fd) && getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &n) == 0 && domain == AF_UNIX;
-}
-
-int
-ipc_answer(int door, struct err *e)
-{
-	union {
-		char octets[CMSG_SPACE(sizeof(int))];
-		struct cmsghdr align;
-	} control;
-
-	for (int strange = 0; strange < STRANGE_MAX; strange++) {
-		char c;
-		struct iovec iov = { &c, 1 };
-		struct msghdr mh = { .msg_iov = &iov,
-			.msg_iovlen = 1,
-			.msg_control = &control,
-			.msg_controllen = CMSG_LEN(sizeof(int)) };
-		ssize_t n = recvmsg(door, &mh, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-		struct cmsghdr *h;
-		int fd;
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0 && errno == EAGAIN)
-			return -1;
-		if (n <= 0)
-			return err_set(e, ERR_GONE, "door: %s", n == 0 ? "closed" : strerror(errno));
-		h = CMSG_FIRSTHDR(&mh);
-		if (h == NULL || h->cmsg_type != SCM_RIGHTS || h->cmsg_len != CMSG_LEN(sizeof fd))
-			continue; /* not a dial: nothing to answer */
-		memcpy(&fd, CMSG_DATA(h), sizeof fd);
-		if (is_channel(fd))
-			return fd;
-		close(fd);
-	}
-	return -1;
 }

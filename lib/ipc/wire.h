@@ -27,6 +27,9 @@ int wire_read(const struct ipc_msg *msg, struct span body, void *m, bool *wants_
 /* Put fd in the place of m's fd field. */
 void wire_set_fd(const struct ipc_msg *msg, void *m, int fd);
 
+/* door.c: as sendmsg of these octets, with descriptor `rider` (-1: none) on them; never SIGPIPE. */
+ssize_t wire_send(int fd, struct span s, int rider, int flags);
+
 /* Little-endian numbers. */
 void wire_put16(char *to, uint32_t v);
 void wire_put32(char *to, uint32_t v);
