@@ -210,6 +210,31 @@ not_blocking(void)
 	close(file);
 }
 
+/* A channel that was emptied is not looked at again for the same event; at the next it is. */
+static void
+emptied(void)
+{
+	struct queue_file q = { .mid = SPAN("m"), .file = -1 };
+	struct ipc *a, *b;
+	struct ipc_in in;
+	struct err e = { 0 };
+	int fds[2];
+
+	pair(fds, SOCK_NONBLOCK);
+	a = ipc_new(fds[0], &queue_def, ROLE_QUEUE, ROLE_SMTPD);
+	b = ipc_new(fds[1], &queue_def, ROLE_SMTPD, ROLE_QUEUE);
+	need(ipc_send(a, queue_file, &q, 1, &e) == 0);
+	tap_ok(ipc_get(b, &in, &e) == 1 && in.id == 1, "a frame");
+	need(ipc_send(a, queue_file, &q, 2, &e) == 0);
+	ipc_free(a);
+	tap_ok(ipc_get(b, &in, &e) == 0 && !ipc_eof(b), "all that was there is taken: wait");
+	tap_ok(ipc_get(b, &in, &e) == 1 && in.id == 2, "what came since comes with the next event");
+	while (ipc_get(b, &in, &e) == 0 && !ipc_eof(b))
+		;
+	tap_ok(ipc_eof(b) && e.kind == ERR_NONE, "and so does the end");
+	ipc_free(b);
+}
+
 /* What a peer may not do: raw octets, and the error they give. */
 static void
 hostile(void)
@@ -424,6 +449,7 @@ main(void)
 		}
 	descriptors();
 	not_blocking();
+	emptied();
 	hostile();
 	stray_descriptors();
 	calls();

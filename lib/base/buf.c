@@ -76,7 +76,7 @@ buf_room(struct buf *b, struct err *e, size_t extra)
 int
 buf_add(struct buf *b, struct err *e, struct span s)
 {
-	char *to = buf_room(b, e, s.n);
+	char *to = b->p != NULL && s.n <= b->cap - b->n ? b->p + b->n : buf_room(b, e, s.n);
 
 	if (to == NULL)
 		return -1;
@@ -84,12 +84,6 @@ buf_add(struct buf *b, struct err *e, struct span s)
 		memcpy(to, s.p, s.n);
 	b->n += s.n;
 	return 0;
-}
-
-int
-buf_str(struct buf *b, struct err *e, const char *s)
-{
-	return buf_add(b, e, span_str(s));
 }
 
 int

@@ -25,7 +25,6 @@ void	buf_wipe(struct buf *b);		/* the same, after overwriting what it held: for 
 void	buf_clear(struct buf *b);		/* n = 0, memory kept */
 
 int	buf_add(struct buf *b, struct err *e, struct span s);
-int	buf_str(struct buf *b, struct err *e, const char *s);
 int	buf_byte(struct buf *b, struct err *e, char c);
 int	buf_u64(struct buf *b, struct err *e, uint64_t v);	/* decimal */
 int	buf_printf(struct buf *b, struct err *e, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
@@ -39,6 +38,13 @@ char	*buf_room(struct buf *b, struct err *e, size_t extra);
 
 /* Drop the first n octets (n <= b->n). */
 void	buf_consume(struct buf *b, size_t n);
+
+/* A C string. Here, so that the length of a literal is known when this is compiled. */
+static inline int
+buf_str(struct buf *b, struct err *e, const char *s)
+{
+	return buf_add(b, e, span_str(s));
+}
 
 /* What it holds: borrowed until the next change. */
 static inline struct span
