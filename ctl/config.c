@@ -4,7 +4,6 @@
  * The table of keys is in the program (lib/cfg/keys.def), so that this, the errors and the manual page, which
  * is printed by --man, never disagree.
  */
-#include <fcntl.h>
 #include <stdio.h>
 #include <unistd.h>
 

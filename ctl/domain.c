@@ -1,5 +1,4 @@
 /* domain.c - `rookery domain`: domains that mail is received for, beside those of rookery.cf. */
-#include <stdio.h>
 
 #include "ctl/accounts.h"
 #include "ctl/columns.h"

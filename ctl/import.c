@@ -1,7 +1,5 @@
 #include "ctl/import.h"
 
-#include <stdlib.h>
-
 #include "base/utf8.h"
 #include "cfg/value.h"
 #include "ctl/csv.h"

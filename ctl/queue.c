@@ -1,6 +1,5 @@
 /* queue.c - `rookery queue`: messages on their way, asked from the queue manager. */
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "base/id.h"
 #include "ctl/columns.h"

@@ -7,12 +7,10 @@
  *
  * The instance is -d DIR, or $ROOKERY_DIR, or /etc/rookery.
  */
-#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/log.h"

@@ -1,6 +1,5 @@
 #include "ctl/secret.h"
 
-#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <termios.h>

@@ -2,7 +2,6 @@
 
 #include <time.h>
 
-#include "base/clock.h"
 #include "base/id.h"
 #include "mail/address.h"
 #include "mail/date.h"

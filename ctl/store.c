@@ -6,7 +6,6 @@
  * strangers.
  */
 #include <dirent.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
 #include <stdio.h>

@@ -15,7 +15,6 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "cfg/cfg.h"
 #include "cfg/filters.h"
 #include "io/link.h"
 #include "io/svc.h"

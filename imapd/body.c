@@ -1,10 +1,8 @@
 #include "imapd/body.h"
 
-#include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "imap/reply.h"
 #include "imapd/reply.h"
 #include "mail/header.h"
 

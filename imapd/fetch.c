@@ -5,7 +5,6 @@
  * into the index. ENVELOPE, BODY, BODYSTRUCTURE and the usual header fields are copied from the structure
  * record as they are.
  */
-#include "imap/args.h"
 #include "imap/fetch.h"
 #include "imapd/body.h"
 #include "imapd/messages.h"

@@ -5,7 +5,6 @@
  * that does not decide, the message's structure record is read, and its file only for BODY, TEXT and unusual
  * header fields.
  */
-#include "imap/flags.h"
 #include "imap/search.h"
 #include "imapd/body.h"
 #include "imapd/flags.h"

@@ -7,7 +7,6 @@
  */
 #include "master/master.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/stat.h>

@@ -1,6 +1,5 @@
 #include "master/master.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>

@@ -6,7 +6,6 @@
  * message it was given a descriptor of. If it dies or cannot parse, imapd stores the message as opaque text,
  * and nobody ever parses it again.
  */
-#include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>

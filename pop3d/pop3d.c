@@ -7,7 +7,6 @@
  * Reading order: session.c (the commands), maildrop.c (the mailbox), send.c (a message on its way), present.c
  * (who is here). The grammar is in lib/pop3/.
  */
-#include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
 

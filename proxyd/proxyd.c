@@ -12,8 +12,6 @@
  */
 #include "proxyd/proxyd.h"
 
-#include <stdlib.h>
-
 #include "base/log.h"
 #include "cfg/cfg.h"
 #include "ipc/session.h"

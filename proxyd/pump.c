@@ -8,7 +8,6 @@
  * or not.
  */
 #include <errno.h>
-#include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 

@@ -5,7 +5,6 @@
  * 11,000 does not keep others from being asked for. If authd goes away, what was out is asked again when it
  * is back; if it does not answer for ASK_MS, that is an answer: later.
  */
-#include <stdlib.h>
 
 #include "base/log.h"
 #include "ipc/authd.h"

@@ -11,7 +11,6 @@
  * If a report can't be written now (no space, no dsn, authd away), the failed recipients are deferred
  * instead: they are tried again, fail again, and are reported then.
  */
-#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>

@@ -2,7 +2,6 @@
  * proxied.c - who the client is when it comes through a load balancer, which says so in a header before all
  * else (io/proxy.h). Not an octet is read past the header: TLS may begin behind it.
  */
-#include <errno.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 

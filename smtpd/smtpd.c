@@ -8,8 +8,6 @@
  * mail.c, rcpt.c, data.c (a transaction), finish.c (from text to 250), received.c; peers.c asks the other
  * services; transaction.c holds what was said; reply.c answers; proxied.c and user.c say who the client is.
  */
-#include <stdio.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #include "base/log.h"

@@ -1,5 +1,4 @@
 /* user.c - the name of a local user, whose number the kernel told. A confined process can't call getpwuid. */
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "smtpd/smtpd.h"

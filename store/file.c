@@ -6,7 +6,6 @@
 #include <linux/openat2.h>
 #include <sodium.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 

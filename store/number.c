@@ -6,7 +6,6 @@
  * a durable one (invariants 1 and 2 of schema.c); after a start of the machine schema_ready() goes on behind
  * that end.
  */
-#include <time.h>
 
 #include "base/clock.h"
 #include "store/inside.h"

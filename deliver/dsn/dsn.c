@@ -5,8 +5,6 @@
  * reaches no network. The report is durable when the answer goes out; what that is good for stands in
  * queue/report.c.
  */
-#include <stdio.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #include "base/clock.h"

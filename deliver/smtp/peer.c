@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <stdio.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -12,7 +11,6 @@
 #include "deliver/smtp/route.h"
 #include "io/addr.h"
 #include "io/conn.h"
-#include "io/tls.h"
 #include "smtp/mailbox.h"
 
 enum {

@@ -8,7 +8,6 @@
  * It faces what servers answer. It opens no file: messages come as descriptors. TLS is opportunistic here.
  */
 #include <poll.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>

@@ -1,7 +1,6 @@
 #include "base/log.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>

@@ -162,7 +162,7 @@ span_u64(struct span s, uint64_t *out, struct err *e)
 int
 span_u32(struct span s, uint32_t *out, struct err *e)
 {
-	uint64_t v;
+	uint64_t v = 0;
 
 	if (span_u64(s, &v, e) < 0)
 		return -1;

@@ -215,12 +215,12 @@ dns_addresses(
 {
 	static const int types[] = { TYPE_AAAA, TYPE_A };
 	struct err why[2] = { { 0 }, { 0 } };
-	struct ub_result *r;
+	struct ub_result *r = NULL;
 	int n = 0;
 
 	*out = arena_array(a, DNS_ADDR_MAX, sizeof **out);
 	for (size_t i = 0; i < 2; i++)
-		if (ask(d, host, types[i], &r, &why[i]) > 0) {
+		if (ask(d, host, types[i], &r, &why[i]) > 0 && r != NULL) {
 			add_addresses(r, port, *out, &n);
 			ub_resolve_free(r);
 		}

@@ -2,7 +2,6 @@
  * The base subject of RFC 5256, 2.1, and message ids. The steps of the RFC are done on a span that shrinks
  * from both ends; blobs ("[list] ") are walked over once, so the time is linear.
  */
-#include "base/utf8.h"
 #include "imap/format.h"
 #include "mail/rfc2047.h"
 

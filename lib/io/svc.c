@@ -14,7 +14,6 @@
  */
 #include "io/svc.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>

@@ -1,6 +1,5 @@
 #include "jail/landlock.h"
 
-#include <errno.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
