@@ -268,7 +268,7 @@ command_serve(struct session *s, struct err *e)
 		return -1;
 	if (s->text.cap > (64 << 10))
 		buf_free(&s->text);
-	if (s->bad > cfg.imap_bad_max)
+	if (s->bad_row > cfg.imap_bad_max)
 		return out_bye(s, "Too many bad commands");
 	/* Answers to pipelined commands leave together: conn flushes before it waits. */
 	if (conn_write(s->c, buf_span(&s->out), e) < 0)

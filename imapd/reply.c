@@ -165,12 +165,14 @@ out_result(struct session *s, const struct cmd *cmd, struct err *e)
 
 	switch (e->kind) {
 	case ERR_NONE:
+		s->bad_row = 0;
 		return out_printf(s, e, "%.*s OK %.*s\r\n", SPAN_ARG(cmd->tag), SPAN_ARG(cmd->ok));
 	case ERR_TEMP:
 	case ERR_PERM:
 		return out_no(s, cmd, e);
 	case ERR_PEER:
 		s->bad++;
+		s->bad_row++;
 		rc = cmd->tag.n > 0 ? out_printf(s, &own, "%.*s BAD %s\r\n", SPAN_ARG(cmd->tag), e->text)
 				    : out_printf(s, &own, "* BAD %s\r\n", e->text);
 		err_clear(e);

@@ -43,7 +43,7 @@ struct session {
 	bool leave;			/* the holder takes over: end without a word */
 	bool over;			/* LOGOUT, BYE */
 
-	uint32_t bad;
+	uint32_t bad, bad_row;		/* commands answered BAD; since the last that was not */
 	uint64_t commands, before_in, before_out; /* octets: of the workers before this one */
 };
 

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -55,6 +56,7 @@ enter(int report)
 {
 	struct err e = { 0 };
 
+	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); /* as the holder has: Landlock wants it of who is not root */
 	if (jail_prepare(WORKER_CALLS, &e) < 0 ||
 	    worker_enter(open(dir, O_PATH | O_DIRECTORY), SPAN("alice"), &e) < 0) {
 		dprintf(report, "worker_enter: %s", e.text);
