@@ -15,6 +15,8 @@ import rk  # noqa: E402
 
 if os.geteuid() != 0:
     rk.skip_all("only root can mount a file system")
+if not rk.shutil.which("mkfs.ext4"):
+    rk.skip_all("there is no mkfs.ext4")
 tmp = tempfile.mkdtemp(prefix="rk-full-", dir="/tmp")
 mount = os.path.join(tmp, "mnt")
 os.mkdir(mount)
