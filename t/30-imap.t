@@ -9,6 +9,7 @@ import imap
 import rk
 
 i = rk.Instance()
+i.set("imap_bad_max", "100")  # a transcript has more wrong commands than a client may
 i.start()
 i.users(6, quota="20000")
 imap.play(i, "imap-basic", "u1")
