@@ -13,16 +13,16 @@
 enum { ADDRESS_MAX = 1024 };
 
 struct address {
-	struct span canon;		/* local@domain, the domain in lower case as A-labels */
-	struct span key;		/* the same in lower case */
-	struct span local, domain;	/* of the key; the domain is empty when there was none */
+	struct span canon;         /* local@domain, the domain in lower case as A-labels */
+	struct span key;           /* the same in lower case */
+	struct span local, domain; /* of the key; the domain is empty when there was none */
 };
 
 /*
  * Take an address without brackets apart. One without @ gets `home` as its domain (none if that is empty).
  * The result is in `a`. 0, or -1 with ERR_PEER.
  */
-int	address_of(struct span in, struct span home, struct arena *a, struct address *out, struct err *e);
+int address_of(struct span in, struct span home, struct arena *a, struct address *out, struct err *e);
 
 /* user+detail: 1 with the key of user@domain and the detail as it was written, 0 if it has none. */
 int address_detail(
@@ -33,6 +33,6 @@ int address_detail(
  * what is no address: programs, files and :include: (they are not addresses, and nothing here runs or opens
  * them).
  */
-int	address_next(struct span *list, struct span *out, struct err *e);
+int address_next(struct span *list, struct span *out, struct err *e);
 
 #endif

@@ -19,8 +19,8 @@ admin_done(struct peer *p, uint32_t id, uint64_t count)
 }
 
 int
-admin_transact(struct peer *p, uint32_t id, int (*fn)(struct authd *a, const void *m, struct err *e),
-    const void *m)
+admin_transact(
+    struct peer *p, uint32_t id, int (*fn)(struct authd *a, const void *m, struct err *e), const void *m)
 {
 	struct authd *a = p->a;
 	struct err e = { 0 };

@@ -10,8 +10,8 @@
 void admin_done(struct peer *p, uint32_t id, uint64_t count);
 
 /* As a transaction: fn's result is the count, or -1 with *e. Answers, and returns the same. */
-int admin_transact(struct peer *p, uint32_t id, int (*fn)(struct authd *a, const void *m, struct err *e),
-    const void *m);
+int admin_transact(
+    struct peer *p, uint32_t id, int (*fn)(struct authd *a, const void *m, struct err *e), const void *m);
 
 /* The name of an enum account_op for the log. */
 const char *admin_op(uint32_t op);
@@ -20,7 +20,8 @@ const char *admin_op(uint32_t op);
 int admin_refused(struct err *e, struct span addr, const char *why);
 
 /* An address at a domain of ours in its one form, in `mem`; `bare` allows @domain. 0, or -1 with *e. */
-int admin_address(struct authd *a, struct span in, bool bare, struct arena *mem, struct span *key, struct err *e);
+int admin_address(
+    struct authd *a, struct span in, bool bare, struct arena *mem, struct span *key, struct err *e);
 
 /* Answer with the account of that address. */
 void admin_show_user(struct peer *p, uint32_t id, struct span in);

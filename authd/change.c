@@ -16,8 +16,8 @@
 enum { CHANGE_MAX = 512 * 1024 * 1024, USERS_MAX = 1000000, NAME_MAX_OCTETS = 255 };
 
 struct user {
-	struct authd_user m;		/* spans in the change's arena; the password is wiped once hashed */
-	struct span hash;		/* given, or made */
+	struct authd_user m; /* spans in the change's arena; the password is wiped once hashed */
+	struct span hash;    /* given, or made */
 	struct hash_job job;
 	struct change *change;
 	struct user *next;
@@ -29,7 +29,7 @@ struct change {
 	struct arena *mem;
 	struct user *first, **last;
 	size_t n;
-	size_t hashing;			/* passwords with the workers */
+	size_t hashing; /* passwords with the workers */
 	struct err e;
 };
 

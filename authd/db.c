@@ -32,9 +32,9 @@ static const char session_sql[] =
     " WITHOUT ROWID;"
     "INSERT INTO used SELECT owner, bytes, messages, 0 FROM usage;";
 
-#define ACCOUNT_COLUMNS                                                                              \
-	"account.addr, account.owner, account.hash, account.name, account.quota_bytes,"              \
-	" account.quota_messages, account.enabled, account.created, coalesce(used.bytes, 0),"        \
+#define ACCOUNT_COLUMNS                                                                                      \
+	"account.addr, account.owner, account.hash, account.name, account.quota_bytes,"                      \
+	" account.quota_messages, account.enabled, account.created, coalesce(used.bytes, 0),"                \
 	" coalesce(used.messages, 0) FROM account LEFT JOIN used ON used.owner = account.owner "
 
 enum statement {
@@ -198,8 +198,10 @@ open_it(struct db *d, const char *path, struct err *e)
 	sqlite3_busy_timeout(d->h, 1000);
 	sqlite3_db_config(d->h, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
 	sqlite3_db_config(d->h, SQLITE_DBCONFIG_DQS_DML, 0, NULL);
-	if (exec(d, "PRAGMA temp_store = MEMORY; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
-	    "PRAGMA trusted_schema = OFF; PRAGMA cache_size = -16384", e) < 0)
+	if (exec(d,
+		"PRAGMA temp_store = MEMORY; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
+		"PRAGMA trusted_schema = OFF; PRAGMA cache_size = -16384",
+		e) < 0)
 		return -1;
 	if (upgrade(d, e) < 0 || exec(d, session_sql, e) < 0)
 		return -1;
@@ -395,8 +397,8 @@ at_domain(struct arena *a, struct span domain)
 }
 
 int
-db_next_account(struct db *d, struct span after, struct span domain, struct arena *a, struct account *out,
-    struct err *e)
+db_next_account(
+    struct db *d, struct span after, struct span domain, struct arena *a, struct account *out, struct err *e)
 {
 	sqlite3_stmt *st = start(d, NEXT_ACCOUNT, after);
 
@@ -499,8 +501,9 @@ db_account_add(struct db *d, struct arena *a, struct account *acct, struct err *
 	sqlite3_bind_int64(st, 8, fits(acct->created));
 	if (run(d, st, e) < 0)
 		return -1;
-	return sqlite3_changes(d->h) == 1 ? 0 :
-	    err_set(e, ERR_PERM, "the account %.*s exists already", SPAN_ARG(acct->addr));
+	return sqlite3_changes(d->h) == 1
+		   ? 0
+		   : err_set(e, ERR_PERM, "the account %.*s exists already", SPAN_ARG(acct->addr));
 }
 
 int

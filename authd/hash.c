@@ -22,10 +22,10 @@ struct head {
 
 struct hash_worker {
 	struct hash_pool *pool;
-	struct watch watch;	/* fd is -1 while it is not running */
+	struct watch watch; /* fd is -1 while it is not running */
 	struct timer restart;
 	struct hash_job *job;
-	bool busy;		/* a result is due; with no job when that was cancelled */
+	bool busy; /* a result is due; with no job when that was cancelled */
 };
 
 struct queue {

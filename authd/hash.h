@@ -12,12 +12,12 @@
 #include "io/loop.h"
 #include "pw/pw.h"
 
-enum { HASH_WAITING_MAX = 512 };	/* logins that may wait for a worker */
+enum { HASH_WAITING_MAX = 512 }; /* logins that may wait for a worker */
 
 enum hash_op {
 	HASH_VERIFY = 1,
-	HASH_DUMMY,	/* as long as a verification, and then wrong */
-	HASH_NEW,	/* the hash of a new password */
+	HASH_DUMMY, /* as long as a verification, and then wrong */
+	HASH_NEW,   /* the hash of a new password */
 };
 
 /* Part of the object that waits. */
@@ -25,7 +25,7 @@ struct hash_job {
 	/* The result of pw_verify() or pw_hash(); text is the new hash, or why it failed. */
 	void (*done)(struct hash_job *j, int result, struct span text);
 	void *arg;
-	struct hash_job *next;	/* the pool's, as is all below */
+	struct hash_job *next; /* the pool's, as is all below */
 	struct hash_worker *worker;
 	char *request;
 	size_t request_size;
@@ -43,10 +43,10 @@ struct hash_start {
 };
 
 struct hash_pool *hash_pool_new(struct loop *l, unsigned workers, const struct hash_start *how);
-void	hash_pool_free(struct hash_pool *p);
+void hash_pool_free(struct hash_pool *p);
 
 /* What new hashes and dummies cost from now on. */
-void	hash_pool_cost(struct hash_pool *p, const struct pw_cost *cost);
+void hash_pool_cost(struct hash_pool *p, const struct pw_cost *cost);
 
 /*
  * Give a job to the pool; password and hash are copied, and wiped after use. `bulk` ones (imports) wait
@@ -57,6 +57,6 @@ int hash_submit(struct hash_pool *p, struct hash_job *j, enum hash_op op, struct
     struct span password, bool bulk, struct err *e);
 
 /* Take a job back: done() is not called. */
-void	hash_cancel(struct hash_pool *p, struct hash_job *j);
+void hash_cancel(struct hash_pool *p, struct hash_job *j);
 
 #endif

@@ -6,9 +6,9 @@
 enum { SETS = 8192, WAYS = 8, UNIT = 1000 };
 
 struct bucket {
-	uint64_t tag;		/* 0: free; else the key's hash */
-	uint32_t level;		/* failures times UNIT, at the time of `at` */
-	uint32_t at;		/* tenths of a second on the caller's clock */
+	uint64_t tag;   /* 0: free; else the key's hash */
+	uint32_t level; /* failures times UNIT, at the time of `at` */
+	uint32_t at;    /* tenths of a second on the caller's clock */
 };
 
 struct limits {

@@ -13,11 +13,11 @@
 struct limits;
 
 struct limits *limits_new(void);
-void	limits_free(struct limits *l);
+void limits_free(struct limits *l);
 
 /* Is the key at its limit: `max` failures, which leak within window_ms? */
-bool	limit_reached(struct limits *l, struct span key, uint64_t now_ms, uint64_t max, uint64_t window_ms);
-void	limit_count(struct limits *l, struct span key, uint64_t now_ms, uint64_t max, uint64_t window_ms);
-void	limit_forget(struct limits *l, struct span key);
+bool limit_reached(struct limits *l, struct span key, uint64_t now_ms, uint64_t max, uint64_t window_ms);
+void limit_count(struct limits *l, struct span key, uint64_t now_ms, uint64_t max, uint64_t window_ms);
+void limit_forget(struct limits *l, struct span key);
 
 #endif

@@ -51,7 +51,7 @@ admin_show_user(struct peer *p, uint32_t id, struct span in)
 
 struct page {
 	struct authd *a;
-	struct span after, domain, only;	/* only: one address */
+	struct span after, domain, only; /* only: one address */
 	struct buf items;
 	size_t n;
 };

@@ -34,13 +34,13 @@ struct login {
 	struct arena *mem;
 	struct hash_job job;
 	struct timer late;
-	uint64_t asked_ms;			/* on the loop's clock */
+	uint64_t asked_ms;                      /* on the loop's clock */
 	struct span name, service, client, sid; /* as asked */
-	struct span key;			/* the address in its one form; empty if it is none */
-	struct account acct;			/* when found */
+	struct span key;                        /* the address in its one form; empty if it is none */
+	struct account acct;                    /* when found */
 	bool found, trusted;
 	unsigned char client_key[16];
-	struct span pair;			/* account and client, for `known` */
+	struct span pair; /* account and client, for `known` */
 	uint32_t result;
 };
 
@@ -86,8 +86,12 @@ send_answer(struct login *l, struct span text)
 
 	buf_init(&ticket, TICKET_MAX);
 	if (l->result == LOGIN_OK) {
-		struct ticket t = { .owner = l->acct.owner, .login = l->acct.addr, .service = l->service,
-			.node = span_str(cfg.node), .client = l->client, .sid = l->sid,
+		struct ticket t = { .owner = l->acct.owner,
+			.login = l->acct.addr,
+			.service = l->service,
+			.node = span_str(cfg.node),
+			.client = l->client,
+			.sid = l->sid,
 			.expiry_ms = clock_wall_ms() + cfg.ticket_lifetime };
 
 		if (ticket_sign(&t, &l->a->key, &ticket, &e) < 0)
@@ -262,11 +266,12 @@ at_limit(struct login *l)
 	uint64_t now = loop_now(a->loop);
 
 	if (!l->trusted && limit_reached(a->by_client, client_span(l), now, cfg.login_failures_client,
-	    cfg.login_failure_window))
+			       cfg.login_failure_window))
 		return true;
 	return l->key.n > 0 &&
-	    limit_reached(a->by_account, l->key, now, cfg.login_failures_account, cfg.login_failure_window) &&
-	    !limit_reached(a->known, l->pair, now, 1, KNOWN_MS);
+	       limit_reached(
+		   a->by_account, l->key, now, cfg.login_failures_account, cfg.login_failure_window) &&
+	       !limit_reached(a->known, l->pair, now, 1, KNOWN_MS);
 }
 
 static struct login *

@@ -21,12 +21,12 @@ struct walk {
 	struct arena *a;
 	struct whois *out;
 	struct target **tail;
-	struct set *expanded;		/* aliases, by their key */
-	struct open *open;		/* those among them that are being expanded, the innermost first */
-	struct set *given;		/* targets: owners, and addresses of other hosts */
+	struct set *expanded; /* aliases, by their key */
+	struct open *open;    /* those among them that are being expanded, the innermost first */
+	struct set *given;    /* targets: owners, and addresses of other hosts */
 	uint64_t size;
-	unsigned steps;			/* addresses looked at */
-	struct span ours;		/* the domain that was last found to be one of ours */
+	unsigned steps;   /* addresses looked at */
+	struct span ours; /* the domain that was last found to be one of ours */
 	bool disabled, looped;
 	struct err e;
 };
@@ -69,8 +69,8 @@ add_account(struct walk *w, const struct account *acct, struct span folder)
 	t->quota_bytes = acct->quota_bytes;
 	t->quota_messages = acct->quota_messages;
 	t->full = (acct->quota_bytes > 0 && (acct->used_bytes >= acct->quota_bytes ||
-		      w->size > acct->quota_bytes - acct->used_bytes)) ||
-	    (acct->quota_messages > 0 && acct->used_messages >= acct->quota_messages);
+						w->size > acct->quota_bytes - acct->used_bytes)) ||
+		  (acct->quota_messages > 0 && acct->used_messages >= acct->quota_messages);
 }
 
 /* Every address of a list; what leads nowhere is left out, with a line in the log. */

@@ -26,25 +26,25 @@ enum { RESOLVE_STEPS_MAX = 100000, RESOLVE_MEMORY_MAX = 64 * 1024 * 1024 };
 
 struct resolver {
 	struct db *db;
-	struct table *maps;		/* alias_maps; NULL: they could not be opened yet */
-	struct span postmaster;		/* empty: none configured */
-	char delimiter;			/* '\0': none */
+	struct table *maps;     /* alias_maps; NULL: they could not be opened yet */
+	struct span postmaster; /* empty: none configured */
+	char delimiter;         /* '\0': none */
 };
 
 struct target {
 	struct target *next;
-	uint32_t kind;			/* enum target_kind */
+	uint32_t kind; /* enum target_kind */
 	struct span addr, owner, folder;
 	uint64_t quota_bytes, quota_messages;
-	bool full;			/* over quota, or would be with the message */
+	bool full; /* over quota, or would be with the message */
 };
 
 struct whois {
-	uint32_t kind;			/* enum whois_kind */
-	bool full;			/* every target is local and full */
+	uint32_t kind; /* enum whois_kind */
+	bool full;     /* every target is local and full */
 	struct target *targets;
 	size_t n;
-	const char *text;		/* for the peer, where it is not found */
+	const char *text; /* for the peer, where it is not found */
 };
 
 /* Never fails: what cannot be told is WHOIS_TEMP. `size` is the message's, 0 if unknown. Results are in `a`.

@@ -147,7 +147,7 @@ ROW(authd_domain, domain_request(p, in->id, &m))
 
 static const struct {
 	uint32_t number;
-	bool secret;	/* there is a password in it: the frame is wiped */
+	bool secret; /* there is a password in it: the frame is wiped */
 	int (*run)(struct peer *p, struct ipc_in *in, struct err *e);
 } rows[] = {
 	{ authd_whois_no, false, do_authd_whois },

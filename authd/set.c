@@ -4,8 +4,8 @@
 
 struct set {
 	struct arena *a;
-	struct span *slot;	/* open addressing; p == NULL is free */
-	size_t n, size;		/* size is a power of two */
+	struct span *slot; /* open addressing; p == NULL is free */
+	size_t n, size;    /* size is a power of two */
 	unsigned char key[crypto_shorthash_KEYBYTES];
 };
 

@@ -8,7 +8,7 @@ struct set;
 
 struct set *set_new(struct arena *a);
 /* True if it was not there before; the octets are borrowed and must live as long as the set. */
-bool	set_add(struct set *s, struct span text);
-bool	set_has(const struct set *s, struct span text);
+bool set_add(struct set *s, struct span text);
+bool set_has(const struct set *s, struct span text);
 
 #endif

@@ -38,8 +38,7 @@ struct peer {
 	size_t start, end;
 };
 
-static void __attribute__((format(printf, 1, 2), noreturn))
-die(const char *fmt, ...)
+static void __attribute__((format(printf, 1, 2), noreturn)) die(const char *fmt, ...)
 {
 	va_list ap;
 
@@ -185,8 +184,7 @@ imap_done(struct peer *p)
 	}
 }
 
-static void __attribute__((format(printf, 2, 3)))
-imap(struct peer *p, const char *fmt, ...)
+static void __attribute__((format(printf, 2, 3))) imap(struct peer *p, const char *fmt, ...)
 {
 	char cmd[4096];
 	va_list ap;
@@ -233,9 +231,10 @@ static char *
 message(size_t size, size_t *n)
 {
 	char *m = malloc(size + 1024);
-	int at = sprintf(m, "From: Bench <bench@example.test>\r\nTo: Reader <u1@example.test>\r\nSubject: a message of "
-			    "the benchmark\r\nDate: Mon, 2 Nov 2026 10:00:00 +0000\r\nMessage-ID: <%ld.%d@bench>\r\n"
-			    "MIME-Version: 1.0\r\nContent-Type: text/plain; charset=us-ascii\r\n\r\n",
+	int at = sprintf(m,
+	    "From: Bench <bench@example.test>\r\nTo: Reader <u1@example.test>\r\nSubject: a message of "
+	    "the benchmark\r\nDate: Mon, 2 Nov 2026 10:00:00 +0000\r\nMessage-ID: <%ld.%d@bench>\r\n"
+	    "MIME-Version: 1.0\r\nContent-Type: text/plain; charset=us-ascii\r\n\r\n",
 	    (long)now_us(), getpid());
 	size_t used = (size_t)at;
 
@@ -250,8 +249,8 @@ message(size_t size, size_t *n)
 }
 
 static void
-smtp_child(const struct sockaddr_in *a, size_t first, size_t count, size_t size, size_t per_session, char **rcpt,
-    size_t nrcpt, uint64_t *times)
+smtp_child(const struct sockaddr_in *a, size_t first, size_t count, size_t size, size_t per_session,
+    char **rcpt, size_t nrcpt, uint64_t *times)
 {
 	bool all = rcpt[0][0] == '+';
 	size_t msize;
@@ -331,7 +330,8 @@ load_smtp(int argc, char **argv)
 }
 
 static void
-imap_child(const struct sockaddr_in *a, size_t first, size_t count, size_t users, const char *pass, uint64_t *times)
+imap_child(
+    const struct sockaddr_in *a, size_t first, size_t count, size_t users, const char *pass, uint64_t *times)
 {
 	size_t user = first % users + 1;
 	struct peer p;

@@ -10,9 +10,9 @@
 
 #include "t/mailstore.h"
 
-#define HEADER                                                                                                \
-	"Received: from a.example.org by b.example.org; Fri, 21 Nov 1997 09:55:06 -0600\r\n"                  \
-	"From: Somebody <somebody@example.org>\r\nTo: Someone Else <else@example.net>\r\n"                     \
+#define HEADER                                                                                               \
+	"Received: from a.example.org by b.example.org; Fri, 21 Nov 1997 09:55:06 -0600\r\n"                 \
+	"From: Somebody <somebody@example.org>\r\nTo: Someone Else <else@example.net>\r\n"                   \
 	"Subject: a subject of the usual length\r\nMessage-ID: <1234567890@example.org>\r\n\r\n"
 
 enum { STRUCTURE = 1300 };
@@ -105,7 +105,8 @@ delivery(struct bench *b, struct store *st, uint32_t batch, uint32_t n, const ch
 		struct store_delivery d = {
 			.spool = b->l.spool,
 			.size = sizeof b->message,
-			.prefix = SPAN("Return-Path: <somebody@example.org>\r\nDelivered-To: else@example.net\r\n"),
+			.prefix = SPAN(
+			    "Return-Path: <somebody@example.org>\r\nDelivered-To: else@example.net\r\n"),
 			.structure = span_of(b->structure, sizeof b->structure),
 			.digest = span_of(b->message, STORE_DIGEST),
 			.date_ms = 1700000000000,

@@ -63,8 +63,8 @@ authd_change_(struct ctl *c, uint32_t number, const void *m, struct span what, c
 /* One page: how many items it had, -1 with *e; *after is where the next begins. */
 static int
 page(struct ipc *ch, const struct authd_list *m,
-    struct span (*item)(struct listing *l, struct span *items, struct err *e), struct listing *l, struct buf *after,
-    struct err *e)
+    struct span (*item)(struct listing *l, struct span *items, struct err *e), struct listing *l,
+    struct buf *after, struct err *e)
 {
 	struct authd_list_answer out;
 	struct span last = { 0 };

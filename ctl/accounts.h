@@ -14,7 +14,7 @@ struct verb {
 };
 
 /* Find and run argv[1] of the table (which ends with a name of NULL); EX_USAGE if it is not there. */
-int	verb_run(const struct verb *verbs, struct ctl *c, int argc, char **argv);
+int verb_run(const struct verb *verbs, struct ctl *c, int argc, char **argv);
 
 /*
  * The value of option argv[*i], as `--name VALUE` or `--name=VALUE`: moves *i to the last word that was used.
@@ -23,7 +23,7 @@ int	verb_run(const struct verb *verbs, struct ctl *c, int argc, char **argv);
 const char *option(int argc, char **argv, int *i, const char *name, bool *missing);
 
 /* Send one request that authd_done answers, and print "WHAT DONE\n", or {"changed":N}; exit status. */
-#define authd_change(c, name, m, what, done)                                                                  \
+#define authd_change(c, name, m, what, done)                                                                 \
 	authd_change_((c), name##_no, (const struct name *)(m), (what), (done))
 int authd_change_(struct ctl *c, uint32_t number, const void *m, struct span what, const char *done);
 
@@ -37,7 +37,7 @@ struct listing {
  * The verb `list [ADDRESS|DOMAIN]`: every item of one of LIST_*, page after page. item unpacks the first of *items, prints
  * it, and gives its address (which lives as long as the page), or p == NULL with *e. Exit status.
  */
-int	authd_list_run(struct ctl *c, int argc, char **argv, uint32_t what, const char *columns,
-	    struct span (*item)(struct listing *l, struct span *items, struct err *e));
+int authd_list_run(struct ctl *c, int argc, char **argv, uint32_t what, const char *columns,
+    struct span (*item)(struct listing *l, struct span *items, struct err *e));
 
 #endif

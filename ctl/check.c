@@ -97,9 +97,10 @@ check_config(struct check *k)
 
 	if (ctl_read(k->c, "etc/rookery.cf", CONFIG_MAX, &config, &e) < 0 ||
 	    (cfg_load(buf_span(&config), "etc/rookery.cf", NULL, 0, &e) < 0 &&
-	     cfg_complaints(buf_span(&config), "etc/rookery.cf", complaint, k) == 0))
+		cfg_complaints(buf_span(&config), "etc/rookery.cf", complaint, k) == 0))
 		finding(k, true, "%s", e.text);
-	good = e.kind == ERR_NONE ? buf_span(&config) : SPAN(""); /* its errors are not told for each service again */
+	good = e.kind == ERR_NONE ? buf_span(&config)
+				  : SPAN(""); /* its errors are not told for each service again */
 	err_clear(&e);
 	if (ctl_read(k->c, "etc/master.cf", CONFIG_MAX, &master, &e) < 0 ||
 	    services_parse(buf_span(&master), "etc/master.cf", k->a, &k->services, &e) < 0)
@@ -141,8 +142,8 @@ check_certificate(struct check *k)
 
 static const struct {
 	const char *path;
-	const char *user;  /* as root: whose it must be */
-	mode_t forbidden;  /* bits that must not be set */
+	const char *user; /* as root: whose it must be */
+	mode_t forbidden; /* bits that must not be set */
 } paths[] = {
 	{ ".", NULL, 022 },
 	{ "etc", "root", 022 },
@@ -234,7 +235,8 @@ check_space(struct check *k, const char *path)
 		else if (bytes / 4 < cfg.spool_free_min)
 			finding(k, false, "%s: only %llu MB free", path, (unsigned long long)bytes >> 20);
 		if (v.f_files > 0 && v.f_favail < INODES_FEW)
-			finding(k, v.f_favail < INODES_NONE, "%s: %llu inodes free", path, (unsigned long long)v.f_favail);
+			finding(k, v.f_favail < INODES_NONE, "%s: %llu inodes free", path,
+			    (unsigned long long)v.f_favail);
 	}
 	close(fd);
 }

@@ -12,8 +12,8 @@ struct columns *columns_new(const char *right);
 void columns_cell(struct columns *t, struct span text);
 void columns_str(struct columns *t, const char *text);
 void columns_u64(struct columns *t, uint64_t n);
-void columns_size(struct columns *t, uint64_t octets);		/* "4.2K" */
-void columns_time(struct columns *t, uint64_t wall_ms);		/* local time; "-" for 0 */
+void columns_size(struct columns *t, uint64_t octets);  /* "4.2K" */
+void columns_time(struct columns *t, uint64_t wall_ms); /* local time; "-" for 0 */
 /* Print all rows, and free. */
 void columns_print(struct columns *t);
 void columns_free(struct columns *t);

@@ -53,7 +53,8 @@ type_text(const struct cfg_row *r)
 static void
 man_key(const struct cfg_row *r)
 {
-	bool range = strcmp(r->type, "DURATION") == 0 || strcmp(r->type, "BYTES") == 0 || strcmp(r->type, "NUMBER") == 0;
+	bool range = strcmp(r->type, "DURATION") == 0 || strcmp(r->type, "BYTES") == 0 ||
+		     strcmp(r->type, "NUMBER") == 0;
 
 	printf(".TP\n.BR %s \" = \\fI", r->name);
 	roff(type_text(r));
@@ -69,22 +70,23 @@ man_key(const struct cfg_row *r)
 static void
 man(void)
 {
-	fputs(".\\\" Made by `rookery config --man` from lib/cfg/keys.def: do not edit.\n"
-	      ".TH ROOKERY.CF 5\n"
-	      ".SH NAME\nrookery.cf \\- settings of a Rookery instance\n"
-	      ".SH DESCRIPTION\n"
-	      "One setting a line, \\fIkey\\fR = \\fIvalue\\fR. Text behind a # at the start of a line or behind a blank is a\n"
-	      "comment; a value in double quotes keeps its blanks and #.\n"
-	      "What is not set has its default. A line of \\fBmaster.cf\\fR(5) sets a key for one service by\n"
-	      "\\fB\\-o\\fR \\fIkey\\fR=\\fIvalue\\fR.\n"
-	      "An unknown key, or a value out of its range, is an error that names file and line; nothing is then changed.\n"
-	      ".PP\n"
-	      "Durations have a unit: ms, s, m, h, d. Sizes are octets, or have one: K, M, G, T (1K is 1024).\n"
-	      "Networks are written 192.0.2.0/24 and [2001:db8::]/32, separated by blanks or commas.\n"
-	      ".PP\n"
-	      "\\fBrookery config\\fR shows each key with its value and where it was set; \\fBrookery check\\fR checks the\n"
-	      "files, \\fBrookery reload\\fR takes them over.\n"
-	      ".SH KEYS\n",
+	fputs(
+	    ".\\\" Made by `rookery config --man` from lib/cfg/keys.def: do not edit.\n"
+	    ".TH ROOKERY.CF 5\n"
+	    ".SH NAME\nrookery.cf \\- settings of a Rookery instance\n"
+	    ".SH DESCRIPTION\n"
+	    "One setting a line, \\fIkey\\fR = \\fIvalue\\fR. Text behind a # at the start of a line or behind a blank is a\n"
+	    "comment; a value in double quotes keeps its blanks and #.\n"
+	    "What is not set has its default. A line of \\fBmaster.cf\\fR(5) sets a key for one service by\n"
+	    "\\fB\\-o\\fR \\fIkey\\fR=\\fIvalue\\fR.\n"
+	    "An unknown key, or a value out of its range, is an error that names file and line; nothing is then changed.\n"
+	    ".PP\n"
+	    "Durations have a unit: ms, s, m, h, d. Sizes are octets, or have one: K, M, G, T (1K is 1024).\n"
+	    "Networks are written 192.0.2.0/24 and [2001:db8::]/32, separated by blanks or commas.\n"
+	    ".PP\n"
+	    "\\fBrookery config\\fR shows each key with its value and where it was set; \\fBrookery check\\fR checks the\n"
+	    "files, \\fBrookery reload\\fR takes them over.\n"
+	    ".SH KEYS\n",
 	    stdout);
 	for (size_t i = 0; i < cfg_rows(); i++) {
 		struct cfg_row r = cfg_row(i);
@@ -119,7 +121,8 @@ show_key(const struct cfg_row *r)
 	printf("%s = %s\n  %s\n  %s", r->name, r->value, r->help, type_text(r));
 	if (strcmp(r->type, "CHOICE") != 0 && *r->max != '\0')
 		printf(", %s to %s", r->min, r->max);
-	printf("; default %s; %s\n", *r->def != '\0' ? r->def : "empty", *r->origin != '\0' ? r->origin : "not set");
+	printf("; default %s; %s\n", *r->def != '\0' ? r->def : "empty",
+	    *r->origin != '\0' ? r->origin : "not set");
 }
 
 static int

@@ -13,15 +13,15 @@
 enum { CSV_FIELDS_MAX = 1000 };
 
 struct csv {
-	struct span *field;	/* in the arena, or borrowed from the input */
-	size_t n;		/* at least 1 */
-	uint32_t lines;		/* that the record spans */
+	struct span *field; /* in the arena, or borrowed from the input */
+	size_t n;           /* at least 1 */
+	uint32_t lines;     /* that the record spans */
 };
 
 /*
  * The record at the start of *rest, which is moved behind it. 1, 0 at the end, -1 with ERR_PERM: a quote that
  * is not closed, something behind one that is, too many fields; *rest then stands behind the line.
  */
-int	csv_next(struct span *rest, struct arena *a, struct csv *out, struct err *e);
+int csv_next(struct span *rest, struct arena *a, struct csv *out, struct err *e);
 
 #endif

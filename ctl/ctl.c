@@ -46,8 +46,8 @@ connect_to(struct ctl *c, const char *path, struct err *e)
 	int fd;
 
 	if (c->dir < 0)
-		return err_set(e, ERR_PERM, "%s: no instance is there; `rookery -d DIR init --domain DOMAIN` makes one",
-		    c->dir_name);
+		return err_set(e, ERR_PERM,
+		    "%s: no instance is there; `rookery -d DIR init --domain DOMAIN` makes one", c->dir_name);
 	snprintf(un.sun_path, sizeof un.sun_path, "/proc/self/fd/%d/%s", c->dir, path);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd >= 0 && connect(fd, (const struct sockaddr *)&un, sizeof un) == 0)

@@ -14,8 +14,8 @@
 
 struct ctl {
 	const char *dir_name; /* the instance's directory, as given */
-	int dir;	      /* the same, opened (O_PATH); -1 if it can't be */
-	bool json;	      /* --json */
+	int dir;              /* the same, opened (O_PATH); -1 if it can't be */
+	bool json;            /* --json */
 	const char *self;     /* directory of our own executable: the other programs are there */
 };
 

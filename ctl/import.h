@@ -21,11 +21,11 @@
 
 struct import_user {
 	uint32_t line;
-	struct authd_user m;	/* borrows; op is not set; `set`: which columns there were */
+	struct authd_user m; /* borrows; op is not set; `set`: which columns there were */
 };
 
 struct import {
-	struct import_user *user;	/* free() it */
+	struct import_user *user; /* free() it */
 	size_t n;
 };
 
@@ -33,8 +33,8 @@ struct import {
  * Parse it all. `complain` is called for each wrong line. 0 if there was none, else -1 with ERR_PERM: how many.
  * Hashes are looked at for their form alone; pw_init() must have been called.
  */
-int	import_parse(struct span text, struct arena *a,
-	    void (*complain)(void *arg, uint32_t line, const char *why), void *arg, struct import *out,
-	    struct err *e);
+int import_parse(struct span text, struct arena *a,
+    void (*complain)(void *arg, uint32_t line, const char *why), void *arg, struct import *out,
+    struct err *e);
 
 #endif

@@ -65,7 +65,8 @@ add_listen(struct init *in, const char *arg)
 	struct span address = span_str(arg), service = span_cut(&address, '=');
 
 	if (service.n == 0 || address.n == 0)
-		return ctl_misuse("--listen %s: expected SERVICE=ADDRESS:PORT, as in smtp=127.0.0.1:2525", arg);
+		return ctl_misuse(
+		    "--listen %s: expected SERVICE=ADDRESS:PORT, as in smtp=127.0.0.1:2525", arg);
 	if (in->n_listens == LISTENS_MAX)
 		return ctl_misuse("more than %d --listen", LISTENS_MAX);
 	in->listens[in->n_listens].service = service;
@@ -81,8 +82,11 @@ argument(struct init *in, const char *name, const char *value)
 	if (strcmp(name, "--listen") == 0)
 		return add_listen(in, value);
 	if (strcmp(name, "--port-base") == 0)
-		return span_u32(span_str(value), &in->port_base, NULL) == 0 && in->port_base < 65536 ? 0 :
-		    ctl_misuse("--port-base %s: expected a number that is added to each standard port", value);
+		return span_u32(span_str(value), &in->port_base, NULL) == 0 && in->port_base < 65536
+			   ? 0
+			   : ctl_misuse(
+				 "--port-base %s: expected a number that is added to each standard port",
+				 value);
 	if (strcmp(name, "--domain") == 0)
 		in->domain = value;
 	else if (strcmp(name, "--hostname") == 0)
@@ -90,7 +94,8 @@ argument(struct init *in, const char *name, const char *value)
 	else
 		return ctl_misuse("`%s` is no argument of init", name);
 	if (!domain_valid(span_str(value)))
-		return ctl_misuse("%s %s: not a domain name, as example.org is (others in their xn-- form)", name, value);
+		return ctl_misuse(
+		    "%s %s: not a domain name, as example.org is (others in their xn-- form)", name, value);
 	return 0;
 }
 
@@ -103,7 +108,8 @@ arguments(struct init *in, int argc, char **argv)
 		if ((rc = argument(in, argv[i], argv[i + 1])) != 0)
 			return rc;
 	}
-	return in->domain != NULL ? 0 : ctl_misuse("--domain is missing: the domain that mail is received for");
+	return in->domain != NULL ? 0
+				  : ctl_misuse("--domain is missing: the domain that mail is received for");
 }
 
 /* The system's name if it is a full one, else mail.DOMAIN. */
@@ -112,7 +118,8 @@ default_hostname(struct arena *a, const char *domain)
 {
 	char name[256] = "";
 
-	if (gethostname(name, sizeof name - 1) == 0 && strchr(name, '.') != NULL && domain_valid(span_str(name)))
+	if (gethostname(name, sizeof name - 1) == 0 && strchr(name, '.') != NULL &&
+	    domain_valid(span_str(name)))
 		return arena_cstr(a, span_str(name));
 	return arena_printf(a, "mail.%s", domain).p;
 }
@@ -126,7 +133,8 @@ owner_of(const char *user, const char *group, uid_t *uid, gid_t *gid, struct err
 	struct group *gr = group != NULL ? getgrnam(group) : NULL;
 
 	if ((user != NULL && pw == NULL) || (group != NULL && gr == NULL))
-		return err_set(e, ERR_PERM, "there is no user %s or no group %s", user, group != NULL ? group : "of it");
+		return err_set(
+		    e, ERR_PERM, "there is no user %s or no group %s", user, group != NULL ? group : "of it");
 	*uid = pw != NULL ? pw->pw_uid : 0;
 	*gid = gr != NULL ? gr->gr_gid : pw != NULL ? pw->pw_gid : 0;
 	return 0;
@@ -145,7 +153,7 @@ make_directories(const struct init *in, struct err *e)
 		if (mkdirat(in->dir, name, 0700) < 0 && errno != EEXIST)
 			return err_set(e, ERR_PERM, "%s: %m", name);
 		if (root && (owner_of(directories[i].user, directories[i].group, &uid, &gid, e) < 0 ||
-		    fchownat(in->dir, name, uid, gid, AT_SYMLINK_NOFOLLOW) < 0))
+				fchownat(in->dir, name, uid, gid, AT_SYMLINK_NOFOLLOW) < 0))
 			return err_set(e, ERR_PERM, "%s: %m", name);
 		if (fchmodat(in->dir, name, root ? directories[i].mode : directories[i].user_mode, 0) < 0)
 			return err_set(e, ERR_PERM, "%s: %m", name);
@@ -255,8 +263,8 @@ open_dir(struct ctl *c, struct init *in, struct err *e)
 static int
 make(struct ctl *c, struct init *in, struct err *e)
 {
-	if (rehearse(in, e) < 0 || open_dir(c, in, e) < 0 || init_users(e) < 0 || make_directories(in, e) < 0 ||
-	    write_certificate(in, e) < 0 || write_ticket_keys(in, e) < 0 ||
+	if (rehearse(in, e) < 0 || open_dir(c, in, e) < 0 || init_users(e) < 0 ||
+	    make_directories(in, e) < 0 || write_certificate(in, e) < 0 || write_ticket_keys(in, e) < 0 ||
 	    write_config(in, "etc/rookery.cf", template_rookery_cf(), init_rookery_cf, e) < 0 ||
 	    write_file(in, "etc/filters.cf", 0644, template_filters_cf(), e) < 0)
 		return -1;
@@ -274,7 +282,8 @@ needs_root(const struct services *s)
 
 			uint32_t port;
 
-			if (colon != NULL && span_u32(span_str(colon + 1), &port, NULL) == 0 && port < PRIVILEGED)
+			if (colon != NULL && span_u32(span_str(colon + 1), &port, NULL) == 0 &&
+			    port < PRIVILEGED)
 				return geteuid() != 0;
 		}
 	}
@@ -311,7 +320,8 @@ report(const struct ctl *c, const struct init *in, const struct services *s)
 	printf("Its certificate is signed by itself: put your own into %s/tls.\n", c->dir_name);
 	if (needs_root(s))
 		printf("Ports below %d need root, or --port-base.\n", PRIVILEGED);
-	printf("Next:  rookery -d %s start\n       rookery -d %s user add you@%s\n", c->dir_name, c->dir_name, in->domain);
+	printf("Next:  rookery -d %s start\n       rookery -d %s user add you@%s\n", c->dir_name, c->dir_name,
+	    in->domain);
 }
 
 int

@@ -47,18 +47,21 @@ fill(X509 *x, EVP_PKEY *key, const struct init *in)
 	X509_NAME *name = X509_get_subject_name(x);
 	char names[2048];
 
-	snprintf(names, sizeof names, "DNS:%s,DNS:%s,DNS:mail.%s,DNS:imap.%s,DNS:smtp.%s,DNS:localhost,IP:127.0.0.1,IP:::1",
+	snprintf(names, sizeof names,
+	    "DNS:%s,DNS:%s,DNS:mail.%s,DNS:imap.%s,DNS:smtp.%s,DNS:localhost,IP:127.0.0.1,IP:::1",
 	    in->hostname, in->domain, in->domain, in->domain, in->domain);
 	/* A common name has at most 64 characters (RFC 5280, A.1); clients look at the alternative names anyway. */
-	return X509_set_version(x, X509_VERSION_3) && set_serial(x) && X509_gmtime_adj(X509_getm_notBefore(x), -3600) &&
-	    X509_time_adj_ex(X509_getm_notAfter(x), DAYS, 0, NULL) && X509_set_pubkey(x, key) &&
-	    X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8,
-		(const unsigned char *)(strlen(in->hostname) <= 64 ? in->hostname : "mail server"), -1, -1, 0) &&
-	    X509_set_issuer_name(x, name) && add_extension(x, NID_subject_alt_name, names) &&
-	    add_extension(x, NID_basic_constraints, "critical,CA:FALSE") &&
-	    add_extension(x, NID_key_usage, "critical,digitalSignature") &&
-	    add_extension(x, NID_ext_key_usage, "serverAuth") && add_extension(x, NID_subject_key_identifier, "hash") &&
-	    X509_sign(x, key, EVP_sha256()) > 0;
+	return X509_set_version(x, X509_VERSION_3) && set_serial(x) &&
+	       X509_gmtime_adj(X509_getm_notBefore(x), -3600) &&
+	       X509_time_adj_ex(X509_getm_notAfter(x), DAYS, 0, NULL) && X509_set_pubkey(x, key) &&
+	       X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8,
+		   (const unsigned char *)(strlen(in->hostname) <= 64 ? in->hostname : "mail server"), -1, -1,
+		   0) &&
+	       X509_set_issuer_name(x, name) && add_extension(x, NID_subject_alt_name, names) &&
+	       add_extension(x, NID_basic_constraints, "critical,CA:FALSE") &&
+	       add_extension(x, NID_key_usage, "critical,digitalSignature") &&
+	       add_extension(x, NID_ext_key_usage, "serverAuth") &&
+	       add_extension(x, NID_subject_key_identifier, "hash") && X509_sign(x, key, EVP_sha256()) > 0;
 }
 
 static int
@@ -80,8 +83,9 @@ init_certificate(const struct init *in, struct buf *cert, struct buf *key, struc
 	int rc = 0;
 
 	if (pair == NULL || x == NULL || cert_pem == NULL || key_pem == NULL || !fill(x, pair, in) ||
-	    !PEM_write_bio_X509(cert_pem, x) || !PEM_write_bio_PrivateKey(key_pem, pair, NULL, NULL, 0, NULL, NULL) ||
-	    !take(cert_pem, cert) || !take(key_pem, key))
+	    !PEM_write_bio_X509(cert_pem, x) ||
+	    !PEM_write_bio_PrivateKey(key_pem, pair, NULL, NULL, 0, NULL, NULL) || !take(cert_pem, cert) ||
+	    !take(key_pem, key))
 		rc = tls_err(e, ERR_PERM, "certificate");
 	BIO_free(cert_pem);
 	BIO_free(key_pem);

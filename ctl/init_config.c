@@ -32,8 +32,8 @@ shifted(const struct init *in, struct span list, struct buf *out, struct err *e)
 		if (colon < 0 || span_u32(span_from(one, (size_t)colon + 1), &port, e) < 0)
 			return err_set(e, ERR_PERM, "the template of master.cf is broken");
 		if (port + in->port_base > PORT_MAX)
-			return err_set(e, ERR_PERM, "--port-base %u: port %u would become %u", in->port_base, port,
-			    port + in->port_base);
+			return err_set(e, ERR_PERM, "--port-base %u: port %u would become %u", in->port_base,
+			    port, port + in->port_base);
 		buf_printf(out, e, "%s%.*s:%u", first ? "" : ",", SPAN_ARG(span_head(one, (size_t)colon)),
 		    port + in->port_base);
 	}
@@ -77,7 +77,8 @@ static bool
 known(struct span template, struct span service)
 {
 	while (template.n > 0) {
-		struct span line = span_cut(&template, '\n'), name = span_word(&line), listen = span_word(&line);
+		struct span line = span_cut(&template, '\n'), name = span_word(&line),
+			    listen = span_word(&line);
 
 		if (span_starts(name, "#"))
 			name = span_from(name, 1);
@@ -95,12 +96,16 @@ check_listens(const struct init *in, struct span template, struct err *e)
 		struct addr a;
 
 		if (span_eq(service, "sieve"))
-			return err_set(e, ERR_PERM, "--listen sieve=: this version has no ManageSieve server");
+			return err_set(
+			    e, ERR_PERM, "--listen sieve=: this version has no ManageSieve server");
 		if (!known(template, service))
-			return err_set(e, ERR_PERM, "--listen %.*s=: the services are smtp, submission, submissions, lmtp, imap, "
-			    "imaps, pop3 and pop3s", SPAN_ARG(service));
+			return err_set(e, ERR_PERM,
+			    "--listen %.*s=: the services are smtp, submission, submissions, lmtp, imap, "
+			    "imaps, pop3 and pop3s",
+			    SPAN_ARG(service));
 		if (!span_eq(address, "off") && addr_parse(address, &a, NULL) < 0)
-			return err_set(e, ERR_PERM, "--listen %.*s=%.*s: expected ADDRESS:PORT, as in 127.0.0.1:2525, or off",
+			return err_set(e, ERR_PERM,
+			    "--listen %.*s=%.*s: expected ADDRESS:PORT, as in 127.0.0.1:2525, or off",
 			    SPAN_ARG(service), SPAN_ARG(address));
 	}
 	return 0;
@@ -127,7 +132,7 @@ init_rookery_cf(const struct init *in, struct span template, struct buf *out, st
 		ssize_t at = span_chr(template, '@');
 
 		if (at < 0)
-			at = (ssize_t)template.n;
+			at = (ssize_t) template.n;
 		buf_add(out, e, span_head(template, (size_t)at));
 		template = span_from(template, (size_t)at);
 		if (span_starts(template, hostname.p)) {

@@ -25,7 +25,8 @@ quoted(struct span s, struct span *value, struct arena *a)
 	size_t n = 0, i = 0;
 
 	while (i < s.n && s.p[i] != '"') {
-		if (s.p[i] == '\\' && i + 3 < s.n && s.p[i + 1] == 'x' && ascii_hex(s.p[i + 2]) >= 0 && ascii_hex(s.p[i + 3]) >= 0) {
+		if (s.p[i] == '\\' && i + 3 < s.n && s.p[i + 1] == 'x' && ascii_hex(s.p[i + 2]) >= 0 &&
+		    ascii_hex(s.p[i + 3]) >= 0) {
 			out[n++] = (char)(ascii_hex(s.p[i + 2]) * 16 + ascii_hex(s.p[i + 3]));
 			i += 4;
 			continue;

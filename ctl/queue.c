@@ -19,7 +19,9 @@ walk(struct ipc *ch, const char *match, bool recipients, each_item *fn, void *ar
 	int got;
 
 	do {
-		struct queue_list request = { .after = id_span(&last), .match = span_str(match), .recipients = recipients };
+		struct queue_list request = {
+			.after = id_span(&last), .match = span_str(match), .recipients = recipients
+		};
 		struct queue_list_answer answer;
 		struct queue_item item;
 		ssize_t before = n;
@@ -141,8 +143,10 @@ item_whole(const struct queue_item *item, void *arg)
 	while (lines.n > 0) {
 		struct span line = span_cut(&lines, '\n'), state = span_word(&line);
 
-		printf("%-10s ", span_eq(state, ".") ? "to" : span_eq(state, "d") ? "done" : span_eq(state, "b") ? "failed" :
-		    "deleted");
+		printf("%-10s ", span_eq(state, ".")   ? "to"
+				 : span_eq(state, "d") ? "done"
+				 : span_eq(state, "b") ? "failed"
+						       : "deleted");
 		ctl_put(line);
 		putchar('\n');
 	}
@@ -167,9 +171,9 @@ list(struct ctl *c, struct ipc *ch, const char *match, struct err *e)
 		return n < 0 ? -1 : 0;
 	}
 	t = columns_new("llrllrll");
-	for (const char *const *h = (const char *const[]){ "MESSAGE", "STATE", "SIZE", "ARRIVED", "NEXT TRY", "TRIES",
-		     "SENDER", "REASON", NULL };
-	    *h != NULL; h++)
+	for (const char *const *h = (const char *const[]){ "MESSAGE", "STATE", "SIZE", "ARRIVED", "NEXT TRY",
+		 "TRIES", "SENDER", "REASON", NULL };
+	     *h != NULL; h++)
 		columns_str(t, *h);
 	n = walk(ch, match, false, item_row, t, e);
 	if (n > 0)
@@ -204,7 +208,8 @@ change(struct ctl *c, struct ipc *ch, uint32_t op, const char *mid, struct err *
 	if (ipc_call(ch, queue_change, &request, queue_changed, &answer, e) < 0)
 		return -1;
 	if (*mid != '\0' && answer.count == 0)
-		return err_set(e, ERR_PERM, "no message %s in the queue for which that changes anything", mid);
+		return err_set(
+		    e, ERR_PERM, "no message %s in the queue for which that changes anything", mid);
 	if (!c->json) {
 		printf("%llu message%s\n", (unsigned long long)answer.count, answer.count == 1 ? "" : "s");
 		return 0;

@@ -17,7 +17,8 @@
 #include "ctl/ctl.h"
 
 static const struct command commands[] = {
-	{ "init", ctl_init, "--domain DOMAIN [--listen SERVICE=ADDRESS:PORT ...] [--port-base N] [--hostname NAME]",
+	{ "init", ctl_init,
+	    "--domain DOMAIN [--listen SERVICE=ADDRESS:PORT ...] [--port-base N] [--hostname NAME]",
 	    "make an instance in DIR: configuration, certificate, directories" },
 	{ "start", ctl_start, "[--foreground]", "start it; returns when every service accepts connections" },
 	{ "stop", ctl_stop, "[--now]", "stop it, after sessions have ended; --now: cut them" },
@@ -25,19 +26,24 @@ static const struct command commands[] = {
 	{ "reload", ctl_reload, "", "take over a changed configuration and certificate; no session ends" },
 	{ "reopen", ctl_reopen, "", "write to a new log file, after logrotate has moved the old one" },
 	{ "status", ctl_status, "[--counters]", "services, processes, connections, the queue" },
-	{ "check", ctl_check, "", "configuration, permissions, certificate, kernel: all that could be wrong" },
-	{ "config", ctl_config, "[KEY ...] [--set] [--man]", "settings with value, default, origin and meaning" },
+	{ "check", ctl_check, "",
+	    "configuration, permissions, certificate, kernel: all that could be wrong" },
+	{ "config", ctl_config, "[KEY ...] [--set] [--man]",
+	    "settings with value, default, origin and meaning" },
 	{ "user", ctl_user,
 	    "add|change|passwd ADDRESS [--name NAME] [--quota SIZE] [--messages N] [--alias ADDRESS] [--enable|--disable]\n"
 	    "                   [--password] [--hashed] | del|show ADDRESS | list [DOMAIN] | import [--update] FILE|-",
 	    "accounts; passwords come from a prompt or standard input" },
 	{ "alias", ctl_alias, "add|change ADDRESS TARGET ... | del|show ADDRESS | list [DOMAIN]",
 	    "addresses that lead to others; show: where mail to an address goes" },
-	{ "domain", ctl_domain, "add|del NAME | list", "domains that mail is received for, beside those of rookery.cf" },
-	{ "queue", ctl_queue, "list [MID]|show MID|flush [MID]|hold|release|delete MID|--all", "messages on their way" },
+	{ "domain", ctl_domain, "add|del NAME | list",
+	    "domains that mail is received for, beside those of rookery.cf" },
+	{ "queue", ctl_queue, "list [MID]|show MID|flush [MID]|hold|release|delete MID|--all",
+	    "messages on their way" },
 	{ "store", ctl_store, "check [--digest] [--repair] [OWNER ...]",
 	    "prove the indexes of mailboxes and their files against each other" },
-	{ "trace", ctl_trace, "WHAT [--since TIME]", "what happened to a message or session: by id, Message-ID, address" },
+	{ "trace", ctl_trace, "WHAT [--since TIME]",
+	    "what happened to a message or session: by id, Message-ID, address" },
 	{ "who", ctl_who, "", "who reads mail now" },
 	{ "pids", ctl_pids, "[SERVICE]", "process ids, one a line" },
 };
@@ -97,7 +103,8 @@ options(struct ctl *c, int *argc, char **argv)
 			c->dir_name = argv[++i];
 		else if (before && strncmp(argv[i], "-d", 2) == 0 && argv[i][2] != '\0')
 			c->dir_name = argv[i] + 2;
-		else if (before && argv[i][0] == '-' && strcmp(argv[i], "--help") != 0 && strcmp(argv[i], "-h") != 0)
+		else if (before && argv[i][0] == '-' && strcmp(argv[i], "--help") != 0 &&
+			 strcmp(argv[i], "-h") != 0)
 			return ctl_misuse("`%s` is no option; `rookery --help` shows what there is", argv[i]);
 		else {
 			argv[n++] = argv[i];
@@ -133,7 +140,7 @@ called_sendmail(const char *name)
 	const char *base = slash != NULL ? slash + 1 : name;
 
 	return base != NULL && (strcmp(base, "sendmail") == 0 || strcmp(base, "mailq") == 0 ||
-	    strcmp(base, "newaliases") == 0);
+				   strcmp(base, "newaliases") == 0);
 }
 
 static int

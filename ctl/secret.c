@@ -44,7 +44,7 @@ read_quietly(const char *prompt, struct buf *out, struct err *e)
 	sigaddset(&stop, SIGTSTP);
 	sigprocmask(SIG_BLOCK, &stop, &before);
 	quiet = old;
-	quiet.c_lflag &= (tcflag_t)~(ECHO | ECHONL);
+	quiet.c_lflag &= (tcflag_t) ~(ECHO | ECHONL);
 	tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet);
 	fprintf(stderr, "%s: ", prompt);
 	fflush(stderr);

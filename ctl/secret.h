@@ -10,6 +10,6 @@
 #include "base/base.h"
 
 /* Into *out (initialised here; the caller wipes it). 0, or -1: ERR_PERM, e.g. the two differ. */
-int	secret_read(const char *prompt, bool twice, struct buf *out, struct err *e);
+int secret_read(const char *prompt, bool twice, struct buf *out, struct err *e);
 
 #endif

@@ -53,7 +53,8 @@ body_mode(struct face *f, const char *what)
 		f->mode = MODE_NOTHING;
 		return 0;
 	}
-	fprintf(stderr, "sendmail: -b%s is not for this sendmail: `rookery start` starts the services\n", what);
+	fprintf(
+	    stderr, "sendmail: -b%s is not for this sendmail: `rookery start` starts the services\n", what);
 	return EX_USAGE;
 }
 
@@ -347,7 +348,9 @@ mode_of_name(const char *name)
 	const char *slash = strrchr(name, '/');
 
 	name = slash != NULL ? slash + 1 : name;
-	return strcmp(name, "mailq") == 0 ? MODE_QUEUE : strcmp(name, "newaliases") == 0 ? MODE_NOTHING : MODE_MAIL;
+	return strcmp(name, "mailq") == 0        ? MODE_QUEUE
+	       : strcmp(name, "newaliases") == 0 ? MODE_NOTHING
+						 : MODE_MAIL;
 }
 
 int

@@ -17,7 +17,7 @@ struct submission {
 	const char *notify;    /* -N: of every recipient; NULL: not said */
 	const char *ret, *envid;
 	bool from_header; /* -t: recipients are those of To, Cc and Bcc too */
-	bool dot_ends;	  /* without -i: a line that is one dot ends the message */
+	bool dot_ends;    /* without -i: a line that is one dot ends the message */
 };
 
 /* ---- sendmail_text.c: pure, but for the clock and a random id */

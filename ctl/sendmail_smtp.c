@@ -20,7 +20,8 @@ struct talk {
 static int
 complain(const struct talk *t, const char *about)
 {
-	fprintf(stderr, "sendmail: %s%s%u %s\n", about, *about != '\0' ? ": " : "", t->reply.code, t->reply.text);
+	fprintf(
+	    stderr, "sendmail: %s%s%u %s\n", about, *about != '\0' ? ": " : "", t->reply.code, t->reply.text);
 	if (t->reply.code / 100 == 4)
 		return EX_TEMPFAIL;
 	return t->reply.code == 550 || t->reply.code == 553 ? EX_NOUSER : EX_UNAVAILABLE;

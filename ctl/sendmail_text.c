@@ -15,7 +15,8 @@ dot_string(struct span s)
 
 	for (size_t i = 0; i < s.n; i++) {
 		char c = s.p[i];
-		bool atext = ascii_isalnum(c) || (unsigned char)c >= 0x80 || (c != '\0' && strchr("!#$%&'*+-/=?^_`{|}~", c) != NULL);
+		bool atext = ascii_isalnum(c) || (unsigned char)c >= 0x80 ||
+			     (c != '\0' && strchr("!#$%&'*+-/=?^_`{|}~", c) != NULL);
 
 		if (!atext && (c != '.' || dot))
 			return false;
@@ -183,7 +184,8 @@ rewrite_header(struct submission *s, struct span text, struct buf *out, struct e
 		if (s->from_header && is_recipient_field(f.name) &&
 		    sendmail_add(s, header_unfold(f.value, s->a), e) < 0)
 			return -1;
-		if (!span_ieq(f.name, "Bcc") && !span_ieq(f.name, "Return-Path") && buf_add(out, e, f.raw) < 0)
+		if (!span_ieq(f.name, "Bcc") && !span_ieq(f.name, "Return-Path") &&
+		    buf_add(out, e, f.raw) < 0)
 			return -1;
 	}
 	if (it.cut)

@@ -85,8 +85,8 @@ counters_json(struct json *j, struct span text)
 }
 
 static int
-print_json(struct ctl *c, const struct master_status_answer *m, const struct queue_stats_answer *q,
-    struct err *e)
+print_json(
+    struct ctl *c, const struct master_status_answer *m, const struct queue_stats_answer *q, struct err *e)
 {
 	struct span items = m->items;
 	struct master_item item;
@@ -169,8 +169,9 @@ print_uptime(const struct ctl *c, const struct master_status_answer *m)
 	uint64_t s = (clock_wall_ms() - m->started) / 1000;
 
 	printf("%s: %s, master %u, up %llud %02llu:%02llu:%02llu\n\n", c->dir_name,
-	    m->ready != 0 ? "running" : "running, not every service is ready", m->pid, (unsigned long long)s / 86400,
-	    (unsigned long long)s / 3600 % 24, (unsigned long long)s / 60 % 60, (unsigned long long)s % 60);
+	    m->ready != 0 ? "running" : "running, not every service is ready", m->pid,
+	    (unsigned long long)s / 86400, (unsigned long long)s / 3600 % 24, (unsigned long long)s / 60 % 60,
+	    (unsigned long long)s % 60);
 }
 
 static int
@@ -186,8 +187,8 @@ print(struct ctl *c, const struct master_status_answer *m, bool counters, struct
 	if (print_services(m, counters, e) < 0)
 		return -1;
 	if (queue)
-		printf("\nqueue: %llu being delivered, %llu waiting, %llu on hold%s\n", (unsigned long long)q.active,
-		    (unsigned long long)q.deferred, (unsigned long long)q.held,
+		printf("\nqueue: %llu being delivered, %llu waiting, %llu on hold%s\n",
+		    (unsigned long long)q.active, (unsigned long long)q.deferred, (unsigned long long)q.held,
 		    q.full != 0 ? "; no space: mail is refused for now (452)" : "");
 	else
 		printf("\nqueue: does not answer\n");

@@ -36,7 +36,7 @@ struct set {
 struct trace {
 	struct ctl *c;
 	struct span what;
-	char since[32]; /* the first time that counts, as in the log; empty: all */
+	char since[32];       /* the first time that counts, as in the log; empty: all */
 	int files[FILES_MAX]; /* numbers of rotated logs, oldest first; 0 is rookery.log */
 	size_t n_files;
 	struct set mids, sids, dids;
@@ -123,7 +123,8 @@ number_of(const char *name)
 		return 0;
 	if (span_ends(s, ".gz"))
 		s = span_head(s, s.n - 3);
-	return s.n > 1 && s.p[0] == '.' && span_u32(span_from(s, 1), &n, NULL) == 0 && n < 1000000 ? (int)n : -1;
+	return s.n > 1 && s.p[0] == '.' && span_u32(span_from(s, 1), &n, NULL) == 0 && n < 1000000 ? (int)n
+												   : -1;
 }
 
 static int
@@ -231,7 +232,7 @@ shown(const struct trace *t, const struct ids *ids)
 	if (ids->mid.n > 0)
 		return has(&t->mids, ids->mid) || has(&t->mids, ids->about);
 	return has(&t->dids, ids->did) || has(&t->sids, ids->sid) || has(&t->session, ids->sid) ||
-	    has(&t->mids, ids->about);
+	       has(&t->mids, ids->about);
 }
 
 /* Each line since t->since, to fn; the number of those for which it was true. */
@@ -341,7 +342,8 @@ search(struct trace *t, struct err *e)
 	for (size_t i = 0; i < t->n_found && !t->c->json; i++)
 		puts(t->found[i]);
 	if (t->n_found == 0)
-		return err_set(e, ERR_PERM, "nothing about %.*s in the logs that are kept", SPAN_ARG(t->what));
+		return err_set(
+		    e, ERR_PERM, "nothing about %.*s in the logs that are kept", SPAN_ARG(t->what));
 	return 0;
 }
 
@@ -373,7 +375,9 @@ ctl_trace(struct ctl *c, int argc, char **argv)
 	t->c = c;
 	for (int i = 1; i < argc && rc == 0; i++) {
 		if (strcmp(argv[i], "--since") == 0 && i + 1 < argc)
-			rc = read_since(t, argv[++i]) ? 0 : ctl_misuse("--since %s: a time as in the log, or as 2h", argv[i]);
+			rc = read_since(t, argv[++i])
+				 ? 0
+				 : ctl_misuse("--since %s: a time as in the log, or as 2h", argv[i]);
 		else if (t->what.n > 0)
 			rc = ctl_misuse("`%s`: one thing is traced at a time", argv[i]);
 		else

@@ -70,8 +70,9 @@ ctl_who(struct ctl *c, int argc, char **argv)
 	if (argc > 1)
 		return ctl_misuse("`%s` is no argument of who", argv[1]);
 	v.t = columns_new("llllrl");
-	for (const char *const *h = (const char *const[]){ "OWNER", "SERVICE", "CLIENT", "SINCE", "PID", "SESSION", NULL };
-	    *h != NULL; h++)
+	for (const char *const *h =
+		 (const char *const[]){ "OWNER", "SERVICE", "CLIENT", "SINCE", "PID", "SESSION", NULL };
+	     *h != NULL; h++)
 		columns_str(v.t, *h);
 	json_begin(&v.j, stdout);
 	if (c->json)

@@ -143,7 +143,8 @@ structure_of(struct session *s, const struct store_file *f, struct buf *out)
 	struct err e = { 0 }, again = { 0 };
 	struct span structure = { 0 };
 
-	if (ask_mimed(s, f, &structure, &e) == 0 || (e.kind == ERR_GONE && ask_mimed(s, f, &structure, &again) == 0))
+	if (ask_mimed(s, f, &structure, &e) == 0 ||
+	    (e.kind == ERR_GONE && ask_mimed(s, f, &structure, &again) == 0))
 		return structure;
 	log_event(LOG_WARN, "imapd.unparsed", KV_S("sid", s->sid), KV_S("owner", s->owner),
 	    KV_U("size", f->size), KV_ERR(&e));

@@ -15,33 +15,33 @@ struct body {
 	struct session *s;
 	const struct store_msg *msg;
 	struct structure st;
-	int fd;				/* -1: not opened yet */
-	struct span region;		/* mapped; p == NULL: not yet */
+	int fd;             /* -1: not opened yet */
+	struct span region; /* mapped; p == NULL: not yet */
 	void *map;
 	size_t map_size;
 };
 
 /* A message for which the structure was wanted. -1 when its record is damaged (ERR_TEMP). */
-int	body_open(struct body *b, struct session *s, const struct store_msg *msg, struct err *e);
-void	body_close(struct body *b);
+int body_open(struct body *b, struct session *s, const struct store_msg *msg, struct err *e);
+void body_close(struct body *b);
 
 /* The region of the file, mapped; an empty one has p != NULL. */
-int	body_map(struct body *b, struct span *region, struct err *e);
+int body_map(struct body *b, struct span *region, struct err *e);
 
 /*
  * Header fields with these names (or, except = true, all others), raw, prefix first, then the empty line
  * that ends a header. Appended.
  */
-int	body_fields(struct body *b, const struct structure_names *names, bool except, struct buf *out,
-	    struct err *e);
+int body_fields(
+    struct body *b, const struct structure_names *names, bool except, struct buf *out, struct err *e);
 
 /* Once a command, before body_section(): look up the names that its sections ask for. */
-void	body_prepare(struct imap_section *sections, struct arena *a);
+void body_prepare(struct imap_section *sections, struct arena *a);
 
 /*
  * "BODY[1]<0> {123}" CR LF octets, or NIL where the message has no such section: to the client. After a
  * failure that is not ERR_GONE NIL has been said as well, so that the response can go on.
  */
-int	body_section(struct body *b, const struct imap_section *section, struct err *e);
+int body_section(struct body *b, const struct imap_section *section, struct err *e);
 
 #endif

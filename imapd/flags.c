@@ -7,8 +7,12 @@ static const struct {
 	unsigned imap;
 	uint32_t store;
 } rows[] = {
-	{ IMAP_SEEN, STORE_SEEN },	 { IMAP_ANSWERED, STORE_ANSWERED }, { IMAP_FLAGGED, STORE_FLAGGED },
-	{ IMAP_DELETED, STORE_DELETED }, { IMAP_DRAFT, STORE_DRAFT },	    { IMAP_RECENT, STORE_RECENT },
+	{ IMAP_SEEN, STORE_SEEN },
+	{ IMAP_ANSWERED, STORE_ANSWERED },
+	{ IMAP_FLAGGED, STORE_FLAGGED },
+	{ IMAP_DELETED, STORE_DELETED },
+	{ IMAP_DRAFT, STORE_DRAFT },
+	{ IMAP_RECENT, STORE_RECENT },
 };
 enum { ROWS = sizeof rows / sizeof rows[0] };
 

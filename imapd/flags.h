@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-uint32_t flags_to_store(unsigned imap);	/* or of enum imap_flag: to enum store_flag */
+uint32_t flags_to_store(unsigned imap); /* or of enum imap_flag: to enum store_flag */
 unsigned flags_of_store(uint32_t store);
 
 #endif

@@ -38,18 +38,18 @@ struct holder_client {
 	int stream;
 	struct span owner, login, sid, client, tag, input;
 };
-int	holder_begin(struct holder *h, const struct holder_client *c, struct err *e);
+int holder_begin(struct holder *h, const struct holder_client *c, struct err *e);
 
 /* Something changed: wake who waits for it. */
-void	holder_changed(struct holder *h, struct span owner, uint64_t mailbox, uint64_t modseq);
+void holder_changed(struct holder *h, struct span owner, uint64_t mailbox, uint64_t modseq);
 
 /* Append a session_item for each session, as many as fit into the buffer. */
-int	holder_list(struct holder *h, struct buf *out, struct err *e);
+int holder_list(struct holder *h, struct buf *out, struct err *e);
 
 /* End all sessions; nothing new is taken. svc_end follows when the last is gone. */
-void	holder_drain(struct holder *h);
+void holder_drain(struct holder *h);
 
 /* A worker ended. */
-void	holder_worker_ended(struct holder *h, int pid, int status);
+void holder_worker_ended(struct holder *h, int pid, int status);
 
 #endif

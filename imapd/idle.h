@@ -8,6 +8,6 @@
  * Go on with an IDLE that an earlier worker left (s->idle_tag), to its end and answer, or until this
  * worker leaves too. -1 with ERR_GONE.
  */
-int	idle_go_on(struct session *s, struct err *e);
+int idle_go_on(struct session *s, struct err *e);
 
 #endif

@@ -15,9 +15,9 @@ struct messages {
  * The set is resolved. A message number that is not in the view is ERR_PEER (RFC 3501, 9, seq-number);
  * UIDs that are not there are passed over.
  */
-int	messages_of(struct session *s, struct imap_set *set, bool uid, struct messages *out, struct err *e);
+int messages_of(struct session *s, struct imap_set *set, bool uid, struct messages *out, struct err *e);
 
 /* The same from the command's text: SP set. */
-int	messages_parse(struct session *s, struct cmd *cmd, struct messages *out, struct err *e);
+int messages_parse(struct session *s, struct cmd *cmd, struct messages *out, struct err *e);
 
 #endif

@@ -5,9 +5,9 @@
 #include "imapd/session.h"
 
 /* Before a worker's first command that needs room: ask authd, tell the store. ERR_TEMP when that fails. */
-int	quota_learn(struct session *s, struct err *e);
+int quota_learn(struct session *s, struct err *e);
 
 /* When a worker ends that changed something: tell authd what is used now. Nothing is lost if that fails. */
-void	quota_report(struct session *s);
+void quota_report(struct session *s);
 
 #endif

@@ -8,34 +8,33 @@
 #include "imapd/session.h"
 
 /* Append to the responses. Whole lines; out_flush_some() is called between them in long answers. */
-int	out_str(struct session *s, const char *text, struct err *e);
-int	out_printf(struct session *s, struct err *e, const char *fmt, ...)
-	    __attribute__((format(printf, 3, 4)));
-int	out_flush_some(struct session *s, struct err *e);	/* to conn, when there is much */
-int	out_flush(struct session *s, struct err *e);		/* to the client */
+int out_str(struct session *s, const char *text, struct err *e);
+int out_printf(struct session *s, struct err *e, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+int out_flush_some(struct session *s, struct err *e); /* to conn, when there is much */
+int out_flush(struct session *s, struct err *e);      /* to the client */
 
 /*
  * Say what others changed in the selected mailbox (RFC 3501, 7.3 and 7.4): EXPUNGE if allowed now, EXISTS,
  * RECENT, FLAGS, FETCH.
  */
-int	announce(struct session *s, bool expunges, struct err *e);
+int announce(struct session *s, bool expunges, struct err *e);
 
 /* "* FLAGS (...)" and, with `permanent`, "* OK [PERMANENTFLAGS (...)]" of the selected mailbox. */
-int	out_mailbox_flags(struct session *s, bool permanent, struct err *e);
+int out_mailbox_flags(struct session *s, bool permanent, struct err *e);
 
 /* "FLAGS (\Seen a)" of a record of the view. */
-int	out_flags(struct session *s, const struct store_rec *r, struct err *e);
+int out_flags(struct session *s, const struct store_rec *r, struct err *e);
 
 /* The tagged response: OK cmd->ok, or NO or BAD for *e, which is cleared. -1 only if the client is gone. */
-int	out_result(struct session *s, const struct cmd *cmd, struct err *e);
+int out_result(struct session *s, const struct cmd *cmd, struct err *e);
 
 /* "* BYE text", and the session is over. */
-int	out_bye(struct session *s, const char *text);
+int out_bye(struct session *s, const char *text);
 
 /*
  * The store refused: set the code of its reason. `target`: the mailbox of APPEND, COPY, MOVE, for which
  * TRYCREATE is said. Always -1, so that `return refused(...)` reads well.
  */
-int	refused(struct session *s, struct cmd *cmd, bool target);
+int refused(struct session *s, struct cmd *cmd, bool target);
 
 #endif

@@ -5,6 +5,6 @@
 #include "imapd/session.h"
 
 /* "* STATUS name (...)"; items: or of enum imap_status. */
-int	out_status(struct session *s, const struct store_mailbox *box, unsigned items, struct err *e);
+int out_status(struct session *s, const struct store_mailbox *box, unsigned items, struct err *e);
 
 #endif

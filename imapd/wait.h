@@ -8,29 +8,29 @@
 #include "imapd/session.h"
 
 enum wake {
-	WAKE_INPUT,	/* the client has sent something, or is gone */
-	WAKE_NEWS,	/* the holder says that something changed */
-	WAKE_DRAIN,	/* the session shall end; also: the holder is gone */
-	WAKE_QUIET,	/* nothing of all this, for so long */
+	WAKE_INPUT, /* the client has sent something, or is gone */
+	WAKE_NEWS,  /* the holder says that something changed */
+	WAKE_DRAIN, /* the session shall end; also: the holder is gone */
+	WAKE_QUIET, /* nothing of all this, for so long */
 };
 
 /* Sends what is to be sent, then waits. -1 with ERR_GONE. */
-int	wait_for(struct session *s, uint64_t wait_ms, enum wake *why, struct err *e);
+int wait_for(struct session *s, uint64_t wait_ms, enum wake *why, struct err *e);
 
 /*
  * Give the holder a record from which the session can go on; with leave = true it takes over now, and
  * s->leave is set. 0 if there is no record to give (a message that was expunged by others is not announced
  * yet): then the worker stays. 1 when done, -1.
  */
-int	hand_over(struct session *s, bool leave, struct err *e);
+int hand_over(struct session *s, bool leave, struct err *e);
 
 /* The record holds no longer: before anything is read from the client or sent to it. */
-int	take_back(struct session *s, struct err *e);
+int take_back(struct session *s, struct err *e);
 
 /* Tell the holder what this session changed, for the other sessions. modseq 0: nothing. */
-void	tell_changed(struct session *s, uint64_t mailbox, uint64_t modseq);
+void tell_changed(struct session *s, uint64_t mailbox, uint64_t modseq);
 
 /* Wait for the next command. 1 there is one, 0 the session ends here (s->leave or s->over), -1. */
-int	wait_command(struct session *s, struct err *e);
+int wait_command(struct session *s, struct err *e);
 
 #endif

@@ -168,7 +168,8 @@ turn_away(struct session *s, const struct worker_start *w, const struct err *why
 	const char *code = no_store(s, why);
 
 	if (w->record == NULL)
-		out_printf(s, &e, "%.*s NO [%s] The mailboxes cannot be opened now\r\n", SPAN_ARG(w->tag), code);
+		out_printf(
+		    s, &e, "%.*s NO [%s] The mailboxes cannot be opened now\r\n", SPAN_ARG(w->tag), code);
 	else
 		out_printf(s, &e, "* BYE [%s] The session cannot go on\r\n", code);
 	out_flush(s, &e);

@@ -15,22 +15,22 @@ enum { WORKER_CALLS = JAIL_FILES | JAIL_SQLITE | JAIL_SYNC | JAIL_PAIR };
 
 struct worker_start {
 	struct svc *svc;
-	int stream, control;		/* of the client, blocking; to the holder, non-blocking. Taken */
-	int store;			/* the directory of all owners; taken */
+	int stream, control; /* of the client, blocking; to the holder, non-blocking. Taken */
+	int store;           /* the directory of all owners; taken */
 	struct span owner, login, client, sid;
-	uint64_t since;			/* milliseconds since 1970 */
-	struct span tag, input;		/* a new session: of the login, to be answered; what came behind it */
+	uint64_t since;         /* milliseconds since 1970 */
+	struct span tag, input; /* a new session: of the login, to be answered; what came behind it */
 	const struct idle_record *record; /* a session that goes on; NULL: a new one */
 };
 
 /* In the child: serve until the session ends or is handed back. Gives the exit status. */
-int	worker_run(const struct worker_start *w);
+int worker_run(const struct worker_start *w);
 
 /*
  * Enter the directory of an owner below `store` (which is closed), and lock out everything else: from here
  * on the kernel lets this process open no file but this owner's.
  */
-int	worker_enter(int store, struct span owner, struct err *e);
+int worker_enter(int store, struct span owner, struct err *e);
 
 struct cmd;
 struct session;
@@ -39,6 +39,6 @@ struct session;
  * Open the store for the first command that needs it: who logs in and out, or waits with a connection at hand,
  * costs no index. -1: why is in the log, and *e and cmd->code are for the client.
  */
-int	worker_open(struct session *s, struct cmd *cmd, struct err *e);
+int worker_open(struct session *s, struct cmd *cmd, struct err *e);
 
 #endif

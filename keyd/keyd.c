@@ -72,7 +72,9 @@ prepare(EVP_PKEY_CTX *ctx, const struct key *k, uint32_t how)
 		return kind == EVP_PKEY_EC ? 0 : -1;
 	if (kind != EVP_PKEY_RSA || (how != KEYD_RSA_RAW && how != KEYD_RSA_PKCS1))
 		return -1;
-	return EVP_PKEY_CTX_set_rsa_padding(ctx, how == KEYD_RSA_RAW ? RSA_NO_PADDING : RSA_PKCS1_PADDING) > 0 ? 0 : -1;
+	return EVP_PKEY_CTX_set_rsa_padding(ctx, how == KEYD_RSA_RAW ? RSA_NO_PADDING : RSA_PKCS1_PADDING) > 0
+		   ? 0
+		   : -1;
 }
 
 static int
@@ -90,7 +92,8 @@ sign(const struct keyd_sign *req, struct buf *out, struct err *e)
 	n = (size_t)EVP_PKEY_get_size(k->key);
 	room = buf_room(out, e, n);
 	if (ctx == NULL || room == NULL || prepare(ctx, k, req->how) < 0 ||
-	    EVP_PKEY_sign(ctx, (unsigned char *)room, &n, (const unsigned char *)req->input.p, req->input.n) <= 0)
+	    EVP_PKEY_sign(
+		ctx, (unsigned char *)room, &n, (const unsigned char *)req->input.p, req->input.n) <= 0)
 		tls_err(e, ERR_PERM, "signature");
 	else {
 		out->n += n;

@@ -216,7 +216,9 @@ static void
 status(struct client *c, uint32_t id)
 {
 	struct master *m = c->admin->m;
-	struct master_status_answer answer = { .started = m->started_ms, .ready = 1, .pid = (uint32_t)getpid() };
+	struct master_status_answer answer = {
+		.started = m->started_ms, .ready = 1, .pid = (uint32_t)getpid()
+	};
 	struct err e = { 0 };
 	struct buf items;
 
@@ -245,7 +247,8 @@ dial(struct client *c, struct span program, uint32_t id)
 
 	arena_free(a);
 	if (d == NULL)
-		err_set(&e, ERR_PERM, "no service `%.*s` that could be asked", SPAN_ARG(span_head(program, 64)));
+		err_set(
+		    &e, ERR_PERM, "no service `%.*s` that could be asked", SPAN_ARG(span_head(program, 64)));
 	else
 		m.channel = ipc_dial(d->client_end, &e);
 	if (m.channel < 0) {
@@ -330,7 +333,8 @@ allowed(int fd)
 	struct ucred who;
 	socklen_t len = sizeof who;
 
-	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len) == 0 && (who.uid == 0 || who.uid == geteuid());
+	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len) == 0 &&
+	       (who.uid == 0 || who.uid == geteuid());
 }
 
 static void

@@ -63,7 +63,8 @@ doors_make(struct door **doors, const struct plan *p)
 	for (size_t i = 0; (prog = program_at(i)) != NULL; i++) {
 		for (unsigned k = 0; k < instances(p, prog); k++) {
 			for (uint32_t role = 1; role <= prog->dialled_by; role <<= 1) {
-				if ((prog->dialled_by & role) != 0 && doors_find(*doors, prog, k, role) == NULL)
+				if ((prog->dialled_by & role) != 0 &&
+				    doors_find(*doors, prog, k, role) == NULL)
 					make(doors, prog, k, role);
 			}
 		}

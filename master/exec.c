@@ -98,8 +98,8 @@ static bool
 wanted(const char *v)
 {
 	return (starts(v, "ROOKERY_") && !starts(v, "ROOKERY_FDS=") && !starts(v, "ROOKERY_ENV=")) ||
-	    starts(v, "FAULT") || starts(v, "TZ=") || starts(v, "ASAN_OPTIONS=") || starts(v, "UBSAN_OPTIONS=") ||
-	    starts(v, "LSAN_OPTIONS=");
+	       starts(v, "FAULT") || starts(v, "TZ=") || starts(v, "ASAN_OPTIONS=") ||
+	       starts(v, "UBSAN_OPTIONS=") || starts(v, "LSAN_OPTIONS=");
 }
 
 static char *

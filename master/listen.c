@@ -66,7 +66,8 @@ open_inet(const char *spec, struct err *e)
 		fd = open_socket(&a);
 	}
 	if (fd < 0 && errno == EACCES)
-		return err_set(e, ERR_PERM, "%s: %m (ports below %s need root; or `rookery init --port-base N`)", spec, "1024");
+		return err_set(e, ERR_PERM,
+		    "%s: %m (ports below %s need root; or `rookery init --port-base N`)", spec, "1024");
 	if (fd < 0)
 		return err_set(e, ERR_TEMP, "%s: %m", spec);
 	return fd;

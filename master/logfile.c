@@ -119,7 +119,9 @@ logfile_take(struct logfile *l, int fd, const char *service, pid_t pid)
 			struct cmsghdr align;
 		} control;
 		struct iovec iov = { batch, sizeof batch };
-		struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.room,
+		struct msghdr msg = { .msg_iov = &iov,
+			.msg_iovlen = 1,
+			.msg_control = control.room,
 			.msg_controllen = sizeof control.room };
 		ssize_t n = recvmsg(fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 		pid_t from;
@@ -128,8 +130,8 @@ logfile_take(struct logfile *l, int fd, const char *service, pid_t pid)
 			return;
 		from = sender(&msg);
 		if ((msg.msg_flags & MSG_TRUNC) != 0 || !clean(span_of(batch, (size_t)n)))
-			log_event(LOG_ERROR, "master.log_refused", KV_STR("service", service), KV_I("pid", from),
-			    KV_U("octets", n));
+			log_event(LOG_ERROR, "master.log_refused", KV_STR("service", service),
+			    KV_I("pid", from), KV_U("octets", n));
 		else
 			add_batch(l, span_of(batch, (size_t)n), service, from > 0 ? from : pid);
 	}

@@ -268,7 +268,8 @@ prepare(struct master *m, struct err *e)
 	if (m->dir < 0 || fchdir(m->dir) < 0)
 		return err_set(e, ERR_PERM, "%s: %m", m->dir_name);
 	if (faccessat(m->dir, "etc/master.cf", R_OK, 0) < 0)
-		return err_set(e, ERR_PERM, "%s: no instance is there (`rookery -d DIR init` makes one): etc/master.cf: %m",
+		return err_set(e, ERR_PERM,
+		    "%s: no instance is there (`rookery -d DIR init` makes one): etc/master.cf: %m",
 		    m->dir_name);
 	setup_limits();
 	setup_boot_id(m);

@@ -19,12 +19,12 @@ struct program {
 	const char *name, *role_name;
 	enum ipc_role role;
 	uint32_t dialled_by; /* or of roles */
-	bool sharded;	     /* as many processes as its limit, each with doors of its own */
-	int phase;	     /* of stopping: a program goes after all that dial it */
+	bool sharded;        /* as many processes as its limit, each with doors of its own */
+	int phase;           /* of stopping: a program goes after all that dial it */
 };
 
 const struct program *program_find(const char *name); /* NULL if unknown */
-const struct program *program_at(size_t i);	      /* NULL behind the last */
+const struct program *program_at(size_t i);           /* NULL behind the last */
 
 /* ---- plan.c: a configuration, read and checked, before anything is done about it */
 
@@ -69,8 +69,8 @@ struct door {
 
 /* Make the doors of every program in the plan that has none yet; close those that no program has any more. */
 void doors_make(struct door **doors, const struct plan *p);
-const struct door *doors_find(const struct door *doors, const struct program *server, unsigned instance,
-    enum ipc_role client);
+const struct door *doors_find(
+    const struct door *doors, const struct program *server, unsigned instance, enum ipc_role client);
 /* May a program with this role dial differently under the two plans? */
 bool doors_differ(const struct plan *a, const struct plan *b, enum ipc_role client);
 
@@ -100,12 +100,12 @@ struct proc {
 	char label[48]; /* "smtp", "deliver-local/2" */
 
 	enum proc_state state;
-	pid_t pid; /* also its process group; 0 when it does not run */
+	pid_t pid;           /* also its process group; 0 when it does not run */
 	uint64_t started_ms; /* loop clock */
 	unsigned failures;   /* deaths in a row soon after a start */
-	bool proven;	     /* has been ready once */
-	bool reloading;	     /* has not answered the last reload */
-	int patience;	     /* PROC_STOPPING: how hard it was told */
+	bool proven;         /* has been ready once */
+	bool reloading;      /* has not answered the last reload */
+	int patience;        /* PROC_STOPPING: how hard it was told */
 	char ended[240];     /* how the last process ended */
 	char wrong[240];     /* what it said to the last reload */
 
@@ -145,13 +145,13 @@ struct logfile {
 	int dir, fd;
 	uint64_t size;
 	struct buf out; /* what the next write will append */
-	uint64_t lost;	/* lines that could not be written */
+	uint64_t lost;  /* lines that could not be written */
 };
 
 int logfile_open(struct logfile *l, int dir, struct err *e);
 /* Take every batch that waits in fd, a socket of `service`; pid is used when the kernel does not tell one. */
 void logfile_take(struct logfile *l, int fd, const char *service, pid_t pid);
-void logfile_flush(struct logfile *l);	/* one write */
+void logfile_flush(struct logfile *l);                /* one write */
 int logfile_reopen(struct logfile *l, struct err *e); /* after someone moved the file away */
 
 /* ---- admin.c: run/master.sock */

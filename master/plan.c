@@ -46,8 +46,8 @@ unknown_program(const struct service *s, struct err *e)
 	err_set(e, ERR_PERM, "etc/master.cf:%u: there is no program `%s`", s->line, s->program);
 	if (near >= 0) {
 		err_clear(e);
-		err_set(e, ERR_PERM, "etc/master.cf:%u: there is no program `%s`; did you mean `%s`?", s->line, s->program,
-		    names[near]);
+		err_set(e, ERR_PERM, "etc/master.cf:%u: there is no program `%s`; did you mean `%s`?",
+		    s->line, s->program, names[near]);
 	}
 	return -1;
 }
@@ -63,7 +63,8 @@ check_program(const struct plan *p, const struct service *s, const char *bin_dir
 	if (prog == NULL)
 		return unknown_program(s, e);
 	if (prog->dialled_by != 0 && plan_count(p, prog, &first) > 1 && first != s)
-		return err_set(e, ERR_PERM, "etc/master.cf:%u: `%s` is started by line %u already: who dials it would not know which",
+		return err_set(e, ERR_PERM,
+		    "etc/master.cf:%u: `%s` is started by line %u already: who dials it would not know which",
 		    s->line, s->program, first->line);
 	if (asprintf(&path, "%s/%s", bin_dir, s->program) < 0)
 		return err_set(e, ERR_TEMP, "%m");
@@ -81,12 +82,14 @@ check_addresses(const struct plan *p, const struct service *s, struct err *e)
 		for (size_t i = 0; i < s->n_inet; i++) {
 			for (size_t j = 0; j < o->n_inet; j++) {
 				if (strcmp(s->inet[i], o->inet[j]) == 0)
-					return err_set(e, ERR_PERM, "etc/master.cf:%u: %s is the address of `%s` (line %u) already",
+					return err_set(e, ERR_PERM,
+					    "etc/master.cf:%u: %s is the address of `%s` (line %u) already",
 					    s->line, s->inet[i], o->name, o->line);
 			}
 		}
 		if (s->unix_path != NULL && o->unix_path != NULL && strcmp(s->unix_path, o->unix_path) == 0)
-			return err_set(e, ERR_PERM, "etc/master.cf:%u: %s is the socket of `%s` (line %u) already", s->line,
+			return err_set(e, ERR_PERM,
+			    "etc/master.cf:%u: %s is the socket of `%s` (line %u) already", s->line,
 			    s->unix_path, o->name, o->line);
 	}
 	return 0;
@@ -129,9 +132,11 @@ read_and_check(struct plan *p, int dir, const char *bin_dir, struct err *e)
 	struct filters chain;
 	struct span text = { 0 };
 
-	if (slurp(dir, "etc/filters.cf", p->a, &text, e) < 0 || filters_parse(text, "etc/filters.cf", p->a, &chain, e) < 0)
+	if (slurp(dir, "etc/filters.cf", p->a, &text, e) < 0 ||
+	    filters_parse(text, "etc/filters.cf", p->a, &chain, e) < 0)
 		return -1;
-	if (slurp(dir, "etc/rookery.cf", p->a, &p->config, e) < 0 || slurp(dir, "etc/master.cf", p->a, &text, e) < 0)
+	if (slurp(dir, "etc/rookery.cf", p->a, &p->config, e) < 0 ||
+	    slurp(dir, "etc/master.cf", p->a, &text, e) < 0)
 		return -1;
 	if (cfg_check(p->config, "etc/rookery.cf", NULL, 0, e) < 0 ||
 	    services_parse(text, "etc/master.cf", p->a, &p->services, e) < 0)
@@ -177,8 +182,8 @@ same_text(const char *a, const char *b)
 bool
 plan_same(const struct service *a, const struct service *b)
 {
-	return strcmp(a->listen, b->listen) == 0 && same_text(a->user, b->user) && same_text(a->group, b->group) &&
-	    a->limit == b->limit && strcmp(a->command, b->command) == 0;
+	return strcmp(a->listen, b->listen) == 0 && same_text(a->user, b->user) &&
+	       same_text(a->group, b->group) && a->limit == b->limit && strcmp(a->command, b->command) == 0;
 }
 
 unsigned

@@ -28,10 +28,10 @@ enum {
 	LOG_RCVBUF = 4 << 20,
 	COUNTERS_MAX = 256,
 	COUNTER_NAME_MAX = 64,
-	STABLE_MS = 2000,	 /* who lived that long did not die of its start */
+	STABLE_MS = 2000, /* who lived that long did not die of its start */
 	BACKOFF_FIRST_MS = 50,
-	NOW_WAIT_MS = 5000,	 /* from "end now" to SIGKILL */
-	CHATTER_MAX = 4096,	 /* octets of standard error taken at a time */
+	NOW_WAIT_MS = 5000, /* from "end now" to SIGKILL */
+	CHATTER_MAX = 4096, /* octets of standard error taken at a time */
 };
 
 enum { PATIENT, HURRIED, KILLED };
@@ -121,7 +121,8 @@ err_ready(struct watch *w, uint32_t events)
 		struct span line = span_trim_ws(span_cut(&rest, '\n'));
 
 		if (line.n > 0)
-			log_event(LOG_ERROR, "master.stderr", KV_STR("service", p->label), KV_S("text", line));
+			log_event(
+			    LOG_ERROR, "master.stderr", KV_STR("service", p->label), KV_S("text", line));
 	}
 }
 
@@ -384,8 +385,8 @@ static void
 describe_end(struct proc *p, int status)
 {
 	if (WIFSIGNALED(status))
-		snprintf(p->ended, sizeof p->ended, "signal %d (%s)%s", WTERMSIG(status), strsignal(WTERMSIG(status)),
-		    WCOREDUMP(status) ? ", core dumped" : "");
+		snprintf(p->ended, sizeof p->ended, "signal %d (%s)%s", WTERMSIG(status),
+		    strsignal(WTERMSIG(status)), WCOREDUMP(status) ? ", core dumped" : "");
 	else
 		snprintf(p->ended, sizeof p->ended, "exit status %d", WEXITSTATUS(status));
 }
@@ -407,8 +408,8 @@ proc_exited(struct proc *p, int status)
 		again_later(p);
 		return;
 	}
-	log_event(status == 0 || p->patience == KILLED ? LOG_INFO : LOG_ERROR, "master.ended", KV_STR("service", p->label),
-	    KV_I("pid", pid), KV_STR("how", p->ended));
+	log_event(status == 0 || p->patience == KILLED ? LOG_INFO : LOG_ERROR, "master.ended",
+	    KV_STR("service", p->label), KV_I("pid", pid), KV_STR("how", p->ended));
 	p->state = PROC_GONE;
 	loop_timer(p->m->loop, &p->timer, 0);
 	master_changed(p->m);
@@ -440,11 +441,13 @@ static void
 stop_due(struct proc *p)
 {
 	if (p->patience == PATIENT) {
-		log_event(LOG_INFO, "master.hurry", KV_STR("service", p->label), KV_U("sessions", p->sessions));
+		log_event(
+		    LOG_INFO, "master.hurry", KV_STR("service", p->label), KV_U("sessions", p->sessions));
 		p->patience = HURRIED;
 		say_drain(p, true);
 	} else {
-		log_event(LOG_WARN, "master.kill", KV_STR("service", p->label), KV_U("sessions", p->sessions));
+		log_event(
+		    LOG_WARN, "master.kill", KV_STR("service", p->label), KV_U("sessions", p->sessions));
 		p->patience = KILLED;
 		kill(-p->pid, SIGKILL); /* its sessions too */
 	}

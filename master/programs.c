@@ -7,7 +7,8 @@
 static const struct program programs[] = {
 	{ "smtpd", "smtpd", ROLE_SMTPD, 0, false, SESSIONS_PHASE },
 	{ "proxyd", "proxyd", ROLE_PROXYD, 0, false, SESSIONS_PHASE },
-	{ "imapd", "imapd", ROLE_IMAPD, ROLE_PROXYD | ROLE_LOCAL | ROLE_POP3D | ROLE_CTL, false, SESSIONS_PHASE },
+	{ "imapd", "imapd", ROLE_IMAPD, ROLE_PROXYD | ROLE_LOCAL | ROLE_POP3D | ROLE_CTL, false,
+	    SESSIONS_PHASE },
 	{ "pop3d", "pop3d", ROLE_POP3D, ROLE_PROXYD | ROLE_CTL, false, SESSIONS_PHASE },
 	{ "filterd", "filterd", ROLE_FILTERD, ROLE_SMTPD, false, MAIL_PHASE },
 	{ "mimed", "mimed", ROLE_MIMED, ROLE_IMAPD, false, MAIL_PHASE },

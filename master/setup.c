@@ -53,7 +53,8 @@ setup_limits(void)
 		return;
 	if (r.rlim_max < NOFILE_WANTED && setrlimit(RLIMIT_NOFILE, &more) == 0)
 		return;
-	r.rlim_cur = r.rlim_max < NOFILE_MAX ? r.rlim_max : NOFILE_MAX; /* in a container even root may raise no limit */
+	r.rlim_cur = r.rlim_max < NOFILE_MAX ? r.rlim_max
+					     : NOFILE_MAX; /* in a container even root may raise no limit */
 	setrlimit(RLIMIT_NOFILE, &r);
 }
 
@@ -65,8 +66,8 @@ setup_limits(void)
 int
 setup_privileges(struct err *e)
 {
-	static const int keep[] = { CAP_NET_BIND_SERVICE, CAP_DAC_READ_SEARCH, CAP_SETUID, CAP_SETGID, CAP_SETPCAP,
-		CAP_KILL };
+	static const int keep[] = { CAP_NET_BIND_SERVICE, CAP_DAC_READ_SEARCH, CAP_SETUID, CAP_SETGID,
+		CAP_SETPCAP, CAP_KILL };
 	struct __user_cap_header_struct head = { _LINUX_CAPABILITY_VERSION_3, 0 };
 	struct __user_cap_data_struct data[2] = { 0 };
 
@@ -104,6 +105,7 @@ setup_boot_id(struct master *m)
 
 	if (fd >= 0)
 		close(fd);
-	id = given != NULL && *given != '\0' ? span_str(given) : span_of(text, n > 0 ? (size_t)n : strlen(text));
+	id = given != NULL && *given != '\0' ? span_str(given)
+					     : span_of(text, n > 0 ? (size_t)n : strlen(text));
 	snprintf(m->boot, sizeof m->boot, "%.*s", SPAN_ARG(span_trim_ws(id)));
 }

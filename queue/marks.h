@@ -10,7 +10,7 @@
 #include "ipc/dsn.h"
 
 void marks_start(struct buf *b, enum dsn_kind kind);
-void marks_add(struct buf *b, uint32_t index);		/* in growing order */
+void marks_add(struct buf *b, uint32_t index); /* in growing order */
 
 /* The kind, and behind it the ranges; -1 if it is no such note. */
 int marks_kind(struct span *marks);

@@ -13,25 +13,25 @@
 struct work;
 
 enum msg_state {
-	MSG_SCANNED,	/* found at the start, not yet let go: reports about it may still be found */
-	MSG_FRESH,	/* in the heap of those never tried */
-	MSG_WAITING,	/* in the heap of those to be tried again */
-	MSG_ACTIVE,	/* msg->work is at it */
-	MSG_HELD,	/* by the administrator or a filter */
-	MSG_DAMAGED,	/* its trailer can't be read: someone must look */
+	MSG_SCANNED, /* found at the start, not yet let go: reports about it may still be found */
+	MSG_FRESH,   /* in the heap of those never tried */
+	MSG_WAITING, /* in the heap of those to be tried again */
+	MSG_ACTIVE,  /* msg->work is at it */
+	MSG_HELD,    /* by the administrator or a filter */
+	MSG_DAMAGED, /* its trailer can't be read: someone must look */
 };
 
 struct msg {
-	char mid[ID_LEN];	/* without a NUL */
-	uint64_t arrived;	/* wall clock, ms since 1970, as next_try */
+	char mid[ID_LEN]; /* without a NUL */
+	uint64_t arrived; /* wall clock, ms since 1970, as next_try */
 	uint64_t next_try;
 	uint64_t size;
-	struct work *work;	/* MSG_ACTIVE */
-	const char *reason;	/* of the last failure: of reasons, or NULL */
-	uint32_t slot;		/* in its heap */
+	struct work *work;  /* MSG_ACTIVE */
+	const char *reason; /* of the last failure: of reasons, or NULL */
+	uint32_t slot;      /* in its heap */
 	uint16_t attempts;
-	uint8_t state;		/* enum msg_state */
-	bool unverified;	/* found on disk: its digest is looked at before it is delivered */
+	uint8_t state;   /* enum msg_state */
+	bool unverified; /* found on disk: its digest is looked at before it is delivered */
 };
 
 struct span msg_mid(const struct msg *m);
@@ -42,12 +42,12 @@ struct msgs {
 	size_t n, cap;
 };
 
-struct msg *msg_new(struct span mid);			/* free() frees, unless it was put */
+struct msg *msg_new(struct span mid); /* free() frees, unless it was put */
 /* Takes m; false if there is one of that mid: then m is still the caller's. */
 bool msgs_put(struct msgs *s, struct msg *m);
 struct msg *msgs_find(const struct msgs *s, struct span mid);
-struct msg *msgs_after(const struct msgs *s, struct span mid);	/* the next one; an empty mid: the first */
-void msgs_remove(struct msgs *s, struct msg *m);	/* and frees it */
+struct msg *msgs_after(const struct msgs *s, struct span mid); /* the next one; an empty mid: the first */
+void msgs_remove(struct msgs *s, struct msg *m);               /* and frees it */
 void msgs_free(struct msgs *s);
 
 /* ---- the ones that wait, the soonest first */
@@ -56,9 +56,9 @@ struct heap {
 	size_t n, cap;
 };
 
-void heap_add(struct heap *h, struct msg *m);		/* by m->next_try */
+void heap_add(struct heap *h, struct msg *m); /* by m->next_try */
 void heap_remove(struct heap *h, struct msg *m);
-struct msg *heap_top(const struct heap *h);		/* NULL when empty */
+struct msg *heap_top(const struct heap *h); /* NULL when empty */
 void heap_free(struct heap *h);
 
 /*
@@ -70,11 +70,11 @@ struct reason;
 struct reasons {
 	struct reason *bucket[REASON_BUCKETS];
 	size_t n;
-	unsigned char key[16];	/* of the hash: texts come from strangers. Filled by reasons_init */
+	unsigned char key[16]; /* of the hash: texts come from strangers. Filled by reasons_init */
 };
 
 void reasons_init(struct reasons *r);
 const char *reason_keep(struct reasons *r, struct span text);
-void reason_drop(struct reasons *r, const char *text);		/* NULL is allowed */
+void reason_drop(struct reasons *r, const char *text); /* NULL is allowed */
 
 #endif

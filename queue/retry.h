@@ -9,9 +9,9 @@
 #include <stdint.h>
 
 struct retry_rule {
-	uint64_t min, max;	/* of the interval between two tries */
-	uint64_t lifetime;	/* from arrival */
-	uint64_t warn;		/* from arrival; 0: never */
+	uint64_t min, max; /* of the interval between two tries */
+	uint64_t lifetime; /* from arrival */
+	uint64_t warn;     /* from arrival; 0: never */
 };
 
 /*
@@ -19,8 +19,8 @@ struct retry_rule {
  * by `random` so that what came together does not go together. The last try is at the end of the lifetime,
  * not before and not after.
  */
-uint64_t retry_next(const struct retry_rule *r, uint64_t arrived, uint64_t now, uint32_t attempts,
-    uint32_t random);
+uint64_t retry_next(
+    const struct retry_rule *r, uint64_t arrived, uint64_t now, uint32_t attempts, uint32_t random);
 
 /* A try that fails now was the last. */
 bool retry_expired(const struct retry_rule *r, uint64_t arrived, uint64_t now);

@@ -43,30 +43,30 @@ struct job *lane_remove(struct lane *l, const struct work *w);
 enum { WINDOW_START = 5, BROKEN_MAX = 5 };
 
 struct dest {
-	char *name;			/* next hop, as in remote_connect */
+	char *name; /* next hop, as in remote_connect */
 	struct lane lane;
-	unsigned busy;			/* connections connecting or delivering */
-	unsigned idle;			/* connections that could be used again */
-	unsigned window;		/* thousandths of a connection */
-	unsigned broken;		/* connections in a row that broke down in a delivery */
-	uint64_t dead_until;		/* on the loop's clock; 0: alive */
-	char *why;			/* dead_until: text of the refusal, starts with a status code */
-	struct channel *channels;	/* idle ones, the last used first */
-	struct dest *next;		/* in its bucket */
-	struct dest *ring;		/* in the ring, if ringed */
+	unsigned busy;            /* connections connecting or delivering */
+	unsigned idle;            /* connections that could be used again */
+	unsigned window;          /* thousandths of a connection */
+	unsigned broken;          /* connections in a row that broke down in a delivery */
+	uint64_t dead_until;      /* on the loop's clock; 0: alive */
+	char *why;                /* dead_until: text of the refusal, starts with a status code */
+	struct channel *channels; /* idle ones, the last used first */
+	struct dest *next;        /* in its bucket */
+	struct dest *ring;        /* in the ring, if ringed */
 	bool ringed;
 };
 
 struct sched {
 	struct dest **bucket;
 	size_t nbuckets, n;
-	struct dest *tail;		/* of the ring, whose head is tail->ring */
+	struct dest *tail; /* of the ring, whose head is tail->ring */
 	unsigned window_max;
 	unsigned char key[16];
 };
 
 void sched_init(struct sched *s, unsigned window_max);
-struct dest *sched_dest(struct sched *s, struct span name);	/* made when it is new */
+struct dest *sched_dest(struct sched *s, struct span name); /* made when it is new */
 /* The state of d has changed: into the ring if it has work and may use another connection. */
 void sched_update(struct sched *s, struct dest *d);
 /* Takes the next destination out of the ring, or NULL. The caller starts something for it and updates it. */
@@ -75,7 +75,7 @@ struct dest *sched_next(struct sched *s);
 void sched_sweep(struct sched *s, uint64_t now);
 
 /* ---- what was learnt */
-void dest_good(struct sched *s, struct dest *d);		/* a message went through */
+void dest_good(struct sched *s, struct dest *d); /* a message went through */
 /* A connection was refused: d->busy no longer counts it. True: it was the last, d is now dead until then. */
 bool dest_refused(struct dest *d, struct span why, uint64_t until);
 /* A connection broke in a delivery. True: that happens too often, d is dead. */

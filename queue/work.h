@@ -19,31 +19,31 @@
 struct queue;
 
 enum fate {
-	FATE_NONE,		/* not in this attempt yet */
-	FATE_OVER,		/* finished in an earlier attempt: its state in the file says how */
+	FATE_NONE, /* not in this attempt yet */
+	FATE_OVER, /* finished in an earlier attempt: its state in the file says how */
 	FATE_DELIVERED,
 	FATE_FAILED,
-	FATE_DEFERRED,		/* the worst: all of the recipient's targets are tried again */
+	FATE_DEFERRED, /* the worst: all of the recipient's targets are tried again */
 };
 
 /* Of one recipient, parallel to spool_msg.rcpts. Spans are in the work's arena. */
 struct outcome {
-	uint8_t fate;		/* enum fate: the worst of its jobs */
-	bool reported;		/* failed, and the sender knows or need not: may be marked */
-	bool marked;		/* the file says so already */
-	bool relayed;		/* delivered by a server that will report no success itself */
-	uint32_t jobs;		/* open ones */
-	uint32_t unsynced;	/* local deliveries made, but not known to be on disk: not to be marked yet */
+	uint8_t fate;      /* enum fate: the worst of its jobs */
+	bool reported;     /* failed, and the sender knows or need not: may be marked */
+	bool marked;       /* the file says so already */
+	bool relayed;      /* delivered by a server that will report no success itself */
+	uint32_t jobs;     /* open ones */
+	uint32_t unsynced; /* local deliveries made, but not known to be on disk: not to be marked yet */
 	struct span status, text, host;
-	uint64_t tried;		/* wall clock */
+	uint64_t tried; /* wall clock */
 };
 
 /* One target of a recipient: nearly always there is one. */
 struct job {
 	struct job *next;
-	uint32_t rcpt;		/* index */
-	uint32_t kind;		/* enum target_kind */
-	struct span addr;	/* local: for Delivered-To; remote: for RCPT */
+	uint32_t rcpt;    /* index */
+	uint32_t kind;    /* enum target_kind */
+	struct span addr; /* local: for Delivered-To; remote: for RCPT */
 	struct span owner, folder;
 	uint64_t quota_bytes, quota_messages;
 };
@@ -51,19 +51,20 @@ struct job {
 struct work {
 	struct msg *m;
 	struct arena *a;
-	struct buf text;		/* the trailer, that s points into */
-	struct spool_msg s;		/* the envelope */
+	struct buf text;    /* the trailer, that s points into */
+	struct spool_msg s; /* the envelope */
 	struct outcome *out;
 	uint32_t lookups, open, unsynced;
-	uint32_t next_lookup;		/* index of the first recipient not yet asked for */
-	uint32_t lost, last_loss;	/* how often a deliverer ended while it had this message; number of the last */
-	bool again;			/* tried before: counted in active_again */
-	bool deleted, hold;		/* asked for by the administrator meanwhile */
-	bool sure;			/* a remote server has taken it: removal must be durable */
-	struct job *found, **found_end;	/* what is known, until all are there */
-	struct report *report;		/* the one being written */
-	unsigned reports;		/* or of 1 << enum dsn_kind: these are done in this attempt */
-	struct work *next;		/* in the line for authd */
+	uint32_t next_lookup; /* index of the first recipient not yet asked for */
+	uint32_t lost,
+	    last_loss;      /* how often a deliverer ended while it had this message; number of the last */
+	bool again;         /* tried before: counted in active_again */
+	bool deleted, hold; /* asked for by the administrator meanwhile */
+	bool sure;          /* a remote server has taken it: removal must be durable */
+	struct job *found, **found_end; /* what is known, until all are there */
+	struct report *report;          /* the one being written */
+	unsigned reports;               /* or of 1 << enum dsn_kind: these are done in this attempt */
+	struct work *next;              /* in the line for authd */
 };
 
 /*
@@ -84,7 +85,7 @@ void work_dispatch(struct queue *q, struct work *w);
 
 /* What became of a job, or (j = NULL) of a recipient without one. work_step is the caller's, once for all results. */
 struct result {
-	enum err_kind kind;	/* ERR_NONE: delivered; ERR_TEMP; all else: failed */
+	enum err_kind kind; /* ERR_NONE: delivered; ERR_TEMP; all else: failed */
 	struct span status, text, host;
 	bool relayed;
 };

@@ -17,8 +17,8 @@ struct peers;
 
 struct peers *peers_new(const struct svc *svc, struct span sid);
 /* The next session of this process: channels are kept, but for those whose service has gone. */
-void	peers_again(struct peers *p, struct span sid);
-void	peers_free(struct peers *p);	/* a file that was given and not committed goes back to the queue */
+void peers_again(struct peers *p, struct span sid);
+void peers_free(struct peers *p); /* a file that was given and not committed goes back to the queue */
 
 int peers_whois(struct peers *p, const struct authd_whois *q, struct authd_whois_answer *a, struct err *e);
 int peers_login(struct peers *p, const struct authd_login *q, struct authd_login_answer *a, struct err *e);
@@ -29,14 +29,14 @@ int peers_filter(struct peers *p, const struct filterd_check *q, struct filterd_
  * The file for the next message: asks for one if none is there. 1 with *file (borrowed: it is open until it
  * is committed or dropped) and *mid; 0 when the queue takes none now, for lack of space; -1.
  */
-int	peers_file(struct peers *p, int *file, struct id *mid, struct err *e);
+int peers_file(struct peers *p, int *file, struct id *mid, struct err *e);
 
 /*
  * The file is a durable message: it is the queue's from here on. If -1 comes back the queue was not there to
  * hear it, the file has been made no message, and the client must not be told that we have it.
  */
-int	peers_commit(struct peers *p, const struct queue_commit *c, struct err *e);
+int peers_commit(struct peers *p, const struct queue_commit *c, struct err *e);
 /* The file will not be a message. */
-void	peers_drop(struct peers *p);
+void peers_drop(struct peers *p);
 
 #endif

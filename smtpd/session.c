@@ -164,11 +164,10 @@ static void
 log_end(const struct session *s)
 {
 	log_event(LOG_INFO, "smtpd.end", KV_S("sid", s->sid), KV_S("client", s->ip),
-	    KV_OPT("helo", buf_span(&s->helo)),
-	    KV_OPT("login", s->login), KV_STR("tls", conn_tls(s->c) != NULL ? conn_tls(s->c) : "no"),
-	    KV_U("messages", s->messages), KV_U("rejected", s->rejected),
-	    KV_U("failed_logins", s->logins_failed), KV_U("in", conn_in(s->c)), KV_U("out", conn_out(s->c)),
-	    KV_U("ms", clock_mono_ms() - s->started_ms), KV_ERR(&s->err));
+	    KV_OPT("helo", buf_span(&s->helo)), KV_OPT("login", s->login),
+	    KV_STR("tls", conn_tls(s->c) != NULL ? conn_tls(s->c) : "no"), KV_U("messages", s->messages),
+	    KV_U("rejected", s->rejected), KV_U("failed_logins", s->logins_failed), KV_U("in", conn_in(s->c)),
+	    KV_U("out", conn_out(s->c)), KV_U("ms", clock_mono_ms() - s->started_ms), KV_ERR(&s->err));
 }
 
 int

@@ -19,14 +19,14 @@
 enum { AUTH_LINE_MAX = 12288 + 2 };
 
 static const struct jail jail = {
-	.calls = JAIL_ACCEPT     /* clients */
-		 | JAIL_FORK     /* a child for each */
-		 | JAIL_PAIR     /* dialling authd, queue, filterd */
-		 | JAIL_SYNC     /* the spool file: given, written, synced */
-		 | JAIL_SHUT     /* a client hears the last word before the connection goes */
-		 | JAIL_CONFINE, /* the child's own, narrower jail */
+	.calls = JAIL_ACCEPT      /* clients */
+		 | JAIL_FORK      /* a child for each */
+		 | JAIL_PAIR      /* dialling authd, queue, filterd */
+		 | JAIL_SYNC      /* the spool file: given, written, synced */
+		 | JAIL_SHUT      /* a client hears the last word before the connection goes */
+		 | JAIL_CONFINE,  /* the child's own, narrower jail */
 	.memory_max = 8ull << 30, /* a message is mapped to be parsed; all else is a few MiB */
-	.file_max = UINT64_MAX, /* a message; message_size_max is the limit that is answered */
+	.file_max = UINT64_MAX,   /* a message; message_size_max is the limit that is answered */
 };
 enum { CHILD_CALLS = JAIL_PAIR | JAIL_SYNC | JAIL_SHUT };
 

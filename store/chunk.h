@@ -18,8 +18,8 @@ struct chunk {
 	uint64_t key;
 	uint64_t modseq;
 	uint32_t n;
-	bool stored;			/* it has a row */
-	bool dirty;			/* and differs from it */
+	bool stored; /* it has a row */
+	bool dirty;  /* and differs from it */
 	struct store_rec rec[CHUNK_RECORDS];
 };
 
@@ -29,26 +29,26 @@ key_of(uint64_t mailbox, uint32_t uid)
 	return mailbox << 32 | uid;
 }
 
-void	rec_encode(const struct store_rec *r, unsigned char *out);
+void rec_encode(const struct store_rec *r, unsigned char *out);
 /* n records of data into out. ERR_PERM if it is not 1 to `max` whole records with ascending uids. */
-int	recs_decode(struct store *st, struct span data, struct store_rec *out, uint32_t max, uint32_t *n,
-	    struct err *e);
+int recs_decode(
+    struct store *st, struct span data, struct store_rec *out, uint32_t max, uint32_t *n, struct err *e);
 
 /* The chunk that would hold uid; its next one (key above *c's). 1; 0 there is none, *c is then untouched; -1. */
-int	chunk_at(struct store *st, uint64_t mailbox, uint32_t uid, struct chunk *c, struct err *e);
-int	chunk_after(struct store *st, uint64_t mailbox, uint64_t key, struct chunk *c, struct err *e);
+int chunk_at(struct store *st, uint64_t mailbox, uint32_t uid, struct chunk *c, struct err *e);
+int chunk_after(struct store *st, uint64_t mailbox, uint64_t key, struct chunk *c, struct err *e);
 
 /* Write what is dirty; a chunk without records loses its row. */
-int	chunk_write(struct store *st, struct chunk *c, struct err *e);
+int chunk_write(struct store *st, struct chunk *c, struct err *e);
 
 /* Index of uid, or -1. */
-int	chunk_find(const struct chunk *c, uint32_t uid);
+int chunk_find(const struct chunk *c, uint32_t uid);
 
 /*
  * Walk over a mailbox by ascending uids: *c (with n = 0 at first) becomes the chunk that would hold uid; a dirty
  * one that is left is written. 1 with *rec in it; 0 there is no such record; -1. The last is written by the caller.
  */
-int	chunk_seek(struct store *st, uint64_t mailbox, uint32_t uid, struct chunk *c, struct store_rec **rec,
-	    struct err *e);
+int chunk_seek(
+    struct store *st, uint64_t mailbox, uint32_t uid, struct chunk *c, struct store_rec **rec, struct err *e);
 
 #endif

@@ -14,22 +14,22 @@
 #include "store/store.h"
 
 enum {
-	OWNER_MAX = 128,	/* octets of an owner's name */
-	UID_BLOCK = 1024,	/* numbers reserved at a time: how far UIDs may jump after a power cut */
+	OWNER_MAX = 128,  /* octets of an owner's name */
+	UID_BLOCK = 1024, /* numbers reserved at a time: how far UIDs may jump after a power cut */
 	MODSEQ_BLOCK = 65536,
 };
 
 enum tx_kind {
 	TX_NONE,
 	TX_READ,
-	TX_DURABLE,	/* on disk when committed */
-	TX_UNSYNCED,	/* on disk after store_sync: its uids and modseqs are of durably reserved blocks */
+	TX_DURABLE,  /* on disk when committed */
+	TX_UNSYNCED, /* on disk after store_sync: its uids and modseqs are of durably reserved blocks */
 };
 
 /* The store's own row. */
 struct state {
-	uint64_t modseq, modseq_reserved;	/* highest given out; highest that may be by TX_UNSYNCED */
-	uint32_t uidvalidity;			/* highest given out */
+	uint64_t modseq, modseq_reserved; /* highest given out; highest that may be by TX_UNSYNCED */
+	uint32_t uidvalidity;             /* highest given out */
 	uint64_t bytes, messages;
 	bool dirty;
 };
@@ -37,39 +37,40 @@ struct state {
 struct store {
 	sqlite3 *db;
 	sqlite3_stmt *stmt[QUERIES];
-	int msg;			/* directory of the message files */
+	int msg; /* directory of the message files */
 	enum store_why why;
 	uint64_t quota_bytes, quota_messages;
 
 	enum tx_kind tx;
-	unsigned depth;			/* reads within the transaction */
-	uint64_t tx_modseq;		/* of the transaction; 0: none given out yet */
-	struct state state;		/* true within a transaction that writes */
-	struct mbox *mboxes;		/* opened in the transaction */
-	struct id *links;		/* files linked in it: removed if it fails */
+	unsigned depth;      /* reads within the transaction */
+	uint64_t tx_modseq;  /* of the transaction; 0: none given out yet */
+	struct state state;  /* true within a transaction that writes */
+	struct mbox *mboxes; /* opened in the transaction */
+	struct id *links;    /* files linked in it: removed if it fails */
 	size_t nlinks, links_cap;
 
-	int wal_pages;			/* of the WAL in use after our last commit; 0: we made none */
-	bool full;			/* PRAGMA synchronous is FULL, not NORMAL */
-	bool owed;			/* a delivery of the transaction is not durable (or not known to be) */
-	bool unsynced;			/* a transaction with such was committed after the last sync */
-	bool lost;			/* a sync failed: no more deliveries */
+	int wal_pages; /* of the WAL in use after our last commit; 0: we made none */
+	bool full;     /* PRAGMA synchronous is FULL, not NORMAL */
+	bool owed;     /* a delivery of the transaction is not durable (or not known to be) */
+	bool unsynced; /* a transaction with such was committed after the last sync */
+	bool lost;     /* a sync failed: no more deliveries */
 };
 
 /* Record why, set *e; -1. */
-int	store_fail(struct store *st, enum store_why why, struct err *e, enum err_kind kind, const char *fmt, ...)
-	    __attribute__((format(printf, 5, 6)));
+int store_fail(struct store *st, enum store_why why, struct err *e, enum err_kind kind, const char *fmt, ...)
+    __attribute__((format(printf, 5, 6)));
 /* The index says what can't be: STORE_DAMAGED, ERR_PERM; -1. */
-int	store_damaged(struct store *st, struct err *e, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+int store_damaged(struct store *st, struct err *e, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
 
 /* ---- tx.c. TX_READ within a transaction is part of it; others do not nest. */
-int	tx_begin(struct store *st, enum tx_kind kind, struct err *e);
-int	tx_commit(struct store *st, struct err *e);
-void	tx_rollback(struct store *st);
+int tx_begin(struct store *st, enum tx_kind kind, struct err *e);
+int tx_commit(struct store *st, struct err *e);
+void tx_rollback(struct store *st);
 /* Commit if rc >= 0, and give rc; else roll back, and give -1. */
-int	tx_end(struct store *st, int rc, struct err *e);
+int tx_end(struct store *st, int rc, struct err *e);
 /* A file was linked into msg/ for this transaction. */
-void	tx_linked(struct store *st, const struct id *file);
+void tx_linked(struct store *st, const struct id *file);
 
 /* ---- number.c */
 /* The modseq of this transaction, given out on first use. */
@@ -78,44 +79,44 @@ uint64_t number_modseq(struct store *st);
  * Make sure that a TX_UNSYNCED may give out its modseq and one more uid of m. When a block is used up, what was
  * done so far is committed, the next block reserved durably, and a new transaction begun: m is then opened anew.
  */
-int	number_ready(struct store *st, uint64_t mailbox, struct mbox **m, struct err *e);
+int number_ready(struct store *st, uint64_t mailbox, struct mbox **m, struct err *e);
 /* Strictly greater than any before, and not less than the time in seconds. */
 uint32_t number_uidvalidity(struct store *st);
 
 /* ---- quota.c: room for so much more? -1 with STORE_OVERQUOTA. In a transaction. */
-int	quota_check(struct store *st, uint64_t bytes, uint64_t messages, struct err *e);
+int quota_check(struct store *st, uint64_t bytes, uint64_t messages, struct err *e);
 
 /* ---- names.c */
 /* Check a name and append its normal form (INBOX in capitals). ERR_PERM: STORE_CANNOT, STORE_LIMIT. */
-int	name_check(struct store *st, struct span name, struct buf *out, struct err *e);
+int name_check(struct store *st, struct span name, struct buf *out, struct err *e);
 
 /* ---- create.c: make index.db and msg/ in the directory open as `dir`; no error if they are there. Durable. */
-int	schema_make(int dir, const char *boot_id, struct err *e);
+int schema_make(int dir, const char *boot_id, struct err *e);
 
 /* ---- schema.c */
 extern const char schema_text[];
 /* Check the version, and skip reserved numbers if the machine was started anew. */
-int	schema_ready(struct store *st, const char *boot_id, struct err *e);
+int schema_ready(struct store *st, const char *boot_id, struct err *e);
 
 /* ---- view.c: learn the mailbox's keywords; true if there are new ones. */
-bool	view_keywords(struct store_view *v, const struct keywords *k);
+bool view_keywords(struct store_view *v, const struct keywords *k);
 
 /* ---- expunge.c: take records out of a mailbox, into the table of what is gone. In a transaction that writes. */
-int	expunge_uids(struct store *st, struct mbox *m, const uint32_t *uids, size_t n, uint32_t *count,
-	    struct err *e);
+int expunge_uids(
+    struct store *st, struct mbox *m, const uint32_t *uids, size_t n, uint32_t *count, struct err *e);
 
 /* ---- copy.c: RENAME of INBOX. In a transaction that writes. */
-int	move_all(struct store *st, uint64_t from, uint64_t to, struct err *e);
+int move_all(struct store *st, uint64_t from, uint64_t to, struct err *e);
 
 /* ---- append.c: the row and the record of a new message. In a transaction that writes. */
 struct new_msg {
-	struct store_rec rec;		/* its uid, modseq, created and size are filled in */
+	struct store_rec rec; /* its uid, modseq, created and size are filled in */
 	struct id file;
-	uint64_t length;		/* of the region, which starts at 0 */
+	uint64_t length; /* of the region, which starts at 0 */
 	struct span mid, digest, prefix;
-	struct span structure;		/* empty: an opaque one is made */
+	struct span structure; /* empty: an opaque one is made */
 };
-int	message_add(struct store *st, struct mbox *m, struct new_msg *msg, struct err *e);
+int message_add(struct store *st, struct mbox *m, struct new_msg *msg, struct err *e);
 
 static inline uint32_t
 unseen_of(const struct store_rec *r)

@@ -30,41 +30,41 @@
 struct store;
 
 enum {
-	STORE_VERSION = 1,		/* PRAGMA user_version */
-	STORE_NAME_MAX = 1000,		/* octets of a mailbox name */
-	STORE_LEVEL_MAX = 250,		/* octets of one level of it */
-	STORE_DEPTH_MAX = 32,		/* levels */
-	STORE_MAILBOXES_MAX = 10000,	/* of an owner */
-	STORE_KEYWORDS_MAX = 64,	/* of a mailbox */
-	STORE_KEYWORD_MAX = 100,	/* octets of one */
-	STORE_PREFIX_MAX = 1 << 20,	/* octets of the header lines in front of a message */
-	STORE_DIGEST = 32,		/* BLAKE2b of the file region */
+	STORE_VERSION = 1,           /* PRAGMA user_version */
+	STORE_NAME_MAX = 1000,       /* octets of a mailbox name */
+	STORE_LEVEL_MAX = 250,       /* octets of one level of it */
+	STORE_DEPTH_MAX = 32,        /* levels */
+	STORE_MAILBOXES_MAX = 10000, /* of an owner */
+	STORE_KEYWORDS_MAX = 64,     /* of a mailbox */
+	STORE_KEYWORD_MAX = 100,     /* octets of one */
+	STORE_PREFIX_MAX = 1 << 20,  /* octets of the header lines in front of a message */
+	STORE_DIGEST = 32,           /* BLAKE2b of the file region */
 };
 
 /* Why the last call failed, where a client can be told more than the text: RFC 5530, 9208, 3501. */
 enum store_why {
 	STORE_OTHER,
-	STORE_OVERQUOTA,	/* [OVERQUOTA], 4.2.2; ERR_TEMP */
-	STORE_NONEXISTENT,	/* [NONEXISTENT]; for the target of APPEND, COPY, MOVE: [TRYCREATE] */
-	STORE_ALREADYEXISTS,	/* [ALREADYEXISTS] */
-	STORE_CANNOT,		/* [CANNOT]: a name that may not be, INBOX deleted, \Noselect selected ... */
-	STORE_LIMIT,		/* [LIMIT]: too many keywords, mailboxes, levels */
-	STORE_EXPUNGED,		/* [EXPUNGEISSUED]: of the messages that were meant some are no more */
-	STORE_BUSY,		/* [INUSE]: another process held the index too long; ERR_TEMP */
-	STORE_DAMAGED,		/* [SERVERBUG] to the client; `rookery store check` for the administrator; ERR_PERM */
+	STORE_OVERQUOTA,     /* [OVERQUOTA], 4.2.2; ERR_TEMP */
+	STORE_NONEXISTENT,   /* [NONEXISTENT]; for the target of APPEND, COPY, MOVE: [TRYCREATE] */
+	STORE_ALREADYEXISTS, /* [ALREADYEXISTS] */
+	STORE_CANNOT,        /* [CANNOT]: a name that may not be, INBOX deleted, \Noselect selected ... */
+	STORE_LIMIT,         /* [LIMIT]: too many keywords, mailboxes, levels */
+	STORE_EXPUNGED,      /* [EXPUNGEISSUED]: of the messages that were meant some are no more */
+	STORE_BUSY,          /* [INUSE]: another process held the index too long; ERR_TEMP */
+	STORE_DAMAGED, /* [SERVERBUG] to the client; `rookery store check` for the administrator; ERR_PERM */
 };
 
 /* ---- opening */
 
 struct store_opts {
-	const char *boot_id;	/* svc_boot_id(): another than last time, and reserved numbers are skipped.
+	const char *boot_id; /* svc_boot_id(): another than last time, and reserved numbers are skipped.
 				   NULL for who gives out none: the check */
-	bool create;		/* make what is missing: directory, index, INBOX and the special-use mailboxes */
-	uint32_t busy_ms;	/* how long to wait for another writer; 0: 10 s */
-	uint32_t cache_kib;	/* page cache; 0: 512 KiB */
-	bool unmapped;		/* read the index by pread. Else it is mapped, 4 times as fast, but an I/O error of the
+	bool create;         /* make what is missing: directory, index, INBOX and the special-use mailboxes */
+	uint32_t busy_ms;    /* how long to wait for another writer; 0: 10 s */
+	uint32_t cache_kib;  /* page cache; 0: 512 KiB */
+	bool unmapped; /* read the index by pread. Else it is mapped, 4 times as fast, but an I/O error of the
 				   disk is a SIGBUS: right for a worker of one owner, not for a process of many */
-	uint64_t quota_bytes;	/* limits of the owner, 0: none; may be changed by store_quota */
+	uint64_t quota_bytes; /* limits of the owner, 0: none; may be changed by store_quota */
 	uint64_t quota_messages;
 };
 
@@ -73,29 +73,29 @@ struct store_opts {
  * it (O_RDONLY | O_DIRECTORY), for fchdir, which is the caller's. -1: ERR_PERM the name can't be an owner
  * ([a-z0-9._@+-]{1,128}, not starting with a dot), ERR_TEMP.
  */
-int	store_make(int parent, struct span owner, struct err *e);
+int store_make(int parent, struct span owner, struct err *e);
 
 /*
  * Make the stores of n owners as far as they are missing, durably, with two syncs of the whole file system: for a
  * message to many who never had mail. After -1 some may have been made; each can be made by store_open.
  */
-int	store_make_many(int parent, const struct span *owners, size_t n, const char *boot_id, struct err *e);
+int store_make_many(int parent, const struct span *owners, size_t n, const char *boot_id, struct err *e);
 
 /* What each process that opens a store does once: for a program that forks such processes, before it does. */
-void	store_prepare(void);
+void store_prepare(void);
 
 /* path: ".", or a directory below the working directory. NULL on failure. */
 struct store *store_open(const char *path, const struct store_opts *o, struct err *e);
-void	store_close(struct store *st);			/* NULL is allowed; an open batch is dropped */
+void store_close(struct store *st); /* NULL is allowed; an open batch is dropped */
 enum store_why store_why(const struct store *st);
 
-void	store_quota(struct store *st, uint64_t bytes, uint64_t messages);
+void store_quota(struct store *st, uint64_t bytes, uint64_t messages);
 
 struct store_usage {
-	uint64_t bytes, messages;	/* what quota counts: prefix and region of every message not expunged */
-	uint64_t modseq;		/* highest given out in this store */
+	uint64_t bytes, messages; /* what quota counts: prefix and region of every message not expunged */
+	uint64_t modseq;          /* highest given out in this store */
 };
-int	store_usage(struct store *st, struct store_usage *out, struct err *e);
+int store_usage(struct store *st, struct store_usage *out, struct err *e);
 
 /* ---- mailboxes */
 
@@ -109,8 +109,8 @@ enum store_flag {
 	STORE_SYSTEM_FLAGS = 31,
 
 	/* Only in a view, never stored. */
-	STORE_RECENT = 1 << 30,		/* this session is the first that was told of it (RFC 3501, 2.3.2) */
-	STORE_GONE = 1 << 29,		/* expunged by someone, not announced here yet */
+	STORE_RECENT = 1 << 30, /* this session is the first that was told of it (RFC 3501, 2.3.2) */
+	STORE_GONE = 1 << 29,   /* expunged by someone, not announced here yet */
 };
 
 /* Special use (RFC 6154), one a mailbox. */
@@ -124,24 +124,25 @@ enum store_use {
 };
 
 struct store_mailbox {
-	uint64_t id;			/* never reused; 0: a subscribed name without a mailbox */
-	struct span name;		/* UTF-8, levels separated by '/', INBOX in capitals; in the arena */
+	uint64_t id;      /* never reused; 0: a subscribed name without a mailbox */
+	struct span name; /* UTF-8, levels separated by '/', INBOX in capitals; in the arena */
 	uint32_t uidvalidity, uidnext;
-	uint32_t exists, recent, unseen, deleted;	/* unseen: how many have not \Seen */
-	uint64_t bytes, highestmodseq;	/* highestmodseq is at least 1 */
+	uint32_t exists, recent, unseen, deleted; /* unseen: how many have not \Seen */
+	uint64_t bytes, highestmodseq;            /* highestmodseq is at least 1 */
 	enum store_use use;
-	bool noselect;			/* a name that only has children (RFC 3501, 6.3.4), or no mailbox at all */
+	bool noselect; /* a name that only has children (RFC 3501, 6.3.4), or no mailbox at all */
 	bool subscribed;
-	bool children;			/* HasChildren (RFC 3348) */
+	bool children; /* HasChildren (RFC 3348) */
 };
 
 /* By name (INBOX in any case), or by id. 1; 0: none (store_why STORE_NONEXISTENT); -1. */
-int	store_mailbox(struct store *st, struct span name, struct store_mailbox *out, struct arena *a,
-	    struct err *e);
-int	store_mailbox_id(struct store *st, uint64_t id, struct store_mailbox *out, struct arena *a, struct err *e);
+int store_mailbox(
+    struct store *st, struct span name, struct store_mailbox *out, struct arena *a, struct err *e);
+int store_mailbox_id(
+    struct store *st, uint64_t id, struct store_mailbox *out, struct arena *a, struct err *e);
 
 /* All, sorted by name, and subscribed names without a mailbox (id 0). Independent of the number of messages. */
-int	store_list(struct store *st, struct store_mailbox **out, size_t *n, struct arena *a, struct err *e);
+int store_list(struct store *st, struct store_mailbox **out, size_t *n, struct arena *a, struct err *e);
 
 /*
  * CREATE (RFC 3501, 6.3.3): a '/' at the end is dropped, missing parents are made (selectable). A name that is
@@ -149,48 +150,50 @@ int	store_list(struct store *st, struct store_mailbox **out, size_t *n, struct a
  * level, no '%' or '*' (which could not be named in LIST), within the limits above.
  * *id may be NULL.
  */
-int	store_create(struct store *st, struct span name, enum store_use use, uint64_t *id, struct err *e);
+int store_create(struct store *st, struct span name, enum store_use use, uint64_t *id, struct err *e);
 
 /* DELETE (6.3.4): not of INBOX; with children the name stays, \Noselect. Messages stay until store_purge. */
-int	store_delete(struct store *st, struct span name, struct err *e);
+int store_delete(struct store *st, struct span name, struct err *e);
 
 /* RENAME (6.3.5), children too; of INBOX: its messages move to the new mailbox, INBOX stays, empty. */
-int	store_rename(struct store *st, struct span from, struct span to, struct err *e);
+int store_rename(struct store *st, struct span from, struct span to, struct err *e);
 
 /* SUBSCRIBE, UNSUBSCRIBE (6.3.6, 6.3.7): of any name; a subscription outlives its mailbox. */
-int	store_subscribe(struct store *st, struct span name, bool subscribed, struct err *e);
+int store_subscribe(struct store *st, struct span name, bool subscribed, struct err *e);
 
 /* ---- views: what a session knows of the mailbox that it selected */
 
 /* The fixed part of a message. In a view sorted by uid; sequence number = index + 1. */
 struct store_rec {
 	uint32_t uid;
-	uint32_t flags;			/* enum store_flag */
-	uint64_t keywords;		/* bit i: view->keyword[i] */
-	uint64_t modseq, created;	/* of the last change; of its arrival in this mailbox */
-	int64_t date_ms;		/* internal date, since 1970 */
-	int64_t saved_ms;		/* save date (RFC 8514) */
-	uint64_t size;			/* RFC822.SIZE: prefix and region */
-	int16_t zone;			/* minutes east of UTC, of the internal date */
+	uint32_t flags;           /* enum store_flag */
+	uint64_t keywords;        /* bit i: view->keyword[i] */
+	uint64_t modseq, created; /* of the last change; of its arrival in this mailbox */
+	int64_t date_ms;          /* internal date, since 1970 */
+	int64_t saved_ms;         /* save date (RFC 8514) */
+	uint64_t size;            /* RFC822.SIZE: prefix and region */
+	int16_t zone;             /* minutes east of UTC, of the internal date */
 };
 
 struct store_view {
 	/* For reading. */
-	uint64_t mailbox;		/* id */
+	uint64_t mailbox; /* id */
 	uint32_t uidvalidity, uidnext;
-	uint64_t modseq;		/* HIGHESTMODSEQ of what the view holds */
+	uint64_t modseq; /* HIGHESTMODSEQ of what the view holds */
 	bool read_only;
 	struct store_rec *rec;
-	uint32_t n;			/* EXISTS, as announced */
-	uint32_t recent;		/* how many are STORE_RECENT */
-	uint32_t gone;			/* how many are STORE_GONE */
-	struct span keyword[STORE_KEYWORDS_MAX];	/* names, in the case in which they were first seen */
+	uint32_t n;                              /* EXISTS, as announced */
+	uint32_t recent;                         /* how many are STORE_RECENT */
+	uint32_t gone;                           /* how many are STORE_GONE */
+	struct span keyword[STORE_KEYWORDS_MAX]; /* names, in the case in which they were first seen */
 	uint32_t keywords;
 
 	/* The store's. */
 	struct store *store;
 	uint32_t cap;
-	struct store_range { uint32_t first, last; } recent_uid[4];
+	struct store_range {
+		uint32_t first, last;
+	} recent_uid[4];
 	char *keyword_text;
 };
 
@@ -199,10 +202,10 @@ struct store_view {
  * STORE_RECENT; a view that is not read only takes \Recent from all later ones.
  */
 struct store_view *store_view_open(struct store *st, uint64_t mailbox, bool read_only, struct err *e);
-void	store_view_close(struct store_view *v);		/* NULL is allowed */
+void store_view_close(struct store_view *v); /* NULL is allowed */
 
 /* Index of a uid in v->rec, or -1. Log n. */
-ssize_t	store_view_find(const struct store_view *v, uint32_t uid);
+ssize_t store_view_find(const struct store_view *v, uint32_t uid);
 /* Index of the first record with a uid >= uid; v->n if there is none. */
 uint32_t store_view_from(const struct store_view *v, uint32_t uid);
 
@@ -223,10 +226,10 @@ struct store_changes {
 	bool exists, recent, keywords;
 	const uint32_t *changed;
 	size_t nchanged;
-	bool deleted;			/* the mailbox is no more; the view stays as it is, empty of news */
+	bool deleted; /* the mailbox is no more; the view stays as it is, empty of news */
 };
-int	store_view_sync(struct store_view *v, bool expunges, struct store_changes *out, struct arena *a,
-	    struct err *e);
+int store_view_sync(
+    struct store_view *v, bool expunges, struct store_changes *out, struct arena *a, struct err *e);
 
 /*
  * A view as numbers, for a session that goes idle. Saving fails with ERR_PERM if v->gone is not 0.
@@ -240,24 +243,24 @@ struct store_view_state {
 	uint32_t read_only;
 	uint32_t recent_uid[8];
 };
-int	store_view_save(const struct store_view *v, struct store_view_state *out, struct err *e);
+int store_view_save(const struct store_view *v, struct store_view_state *out, struct err *e);
 struct store_view *store_view_restore(struct store *st, const struct store_view_state *s, struct err *e);
 
 /*
  * Would store_view_sync find anything to say to a view of this state? 1, 0, -1. For a holder's worker that only
  * looks.
  */
-int	store_view_stale(struct store *st, const struct store_view_state *s, struct err *e);
+int store_view_stale(struct store *st, const struct store_view_state *s, struct err *e);
 
 /* ---- reading messages */
 
 struct store_msg {
 	uint32_t uid;
-	struct span structure;		/* record of lib/imap/structure.h, never empty: of the region */
-	struct span prefix;		/* header lines in front of the region, CRLF; may be empty */
-	uint64_t offset, length;	/* the region in the file */
+	struct span structure;   /* record of lib/imap/structure.h, never empty: of the region */
+	struct span prefix;      /* header lines in front of the region, CRLF; may be empty */
+	uint64_t offset, length; /* the region in the file */
 	struct id file;
-	struct id mid;			/* queue id of the delivery, empty after APPEND */
+	struct id mid; /* queue id of the delivery, empty after APPEND */
 	unsigned char digest[STORE_DIGEST];
 };
 
@@ -268,37 +271,37 @@ struct store_msg {
  */
 enum { STORE_WANT_FILE = 0, STORE_WANT_STRUCTURE = 1 };
 struct store_fetch *store_fetch_open(struct store_view *v, const uint32_t *uids, size_t n, unsigned what);
-int	store_fetch_next(struct store_fetch *f, struct store_msg *m, struct err *e);	/* 1, 0 at the end, -1 */
-void	store_fetch_close(struct store_fetch *f);
+int store_fetch_next(struct store_fetch *f, struct store_msg *m, struct err *e); /* 1, 0 at the end, -1 */
+void store_fetch_close(struct store_fetch *f);
 
 /* The file of a message, open for reading: its octets are m->prefix, then [offset, offset + length). */
-int	store_msg_open(struct store *st, const struct store_msg *m, struct err *e);
+int store_msg_open(struct store *st, const struct store_msg *m, struct err *e);
 
 /* ---- changing messages. All of these are durable when they return. */
 
 /* Change flags. Keyword names that are new are made for SET and ADD, and mean nothing to REMOVE. */
 struct store_flags {
 	enum { STORE_FLAGS_SET, STORE_FLAGS_ADD, STORE_FLAGS_REMOVE } op;
-	uint32_t flags;			/* or of system flags */
+	uint32_t flags; /* or of system flags */
 	const struct span *keywords;
 	size_t nkeywords;
-	uint64_t unchanged_since;	/* RFC 7162, 3.1.3; UINT64_MAX: no condition */
+	uint64_t unchanged_since; /* RFC 7162, 3.1.3; UINT64_MAX: no condition */
 };
 struct store_flagged {
-	uint64_t modseq;		/* of the change; 0 if nothing changed */
-	const uint32_t *done;		/* sequence numbers that are now as asked, ascending: to be answered by FETCH */
+	uint64_t modseq;      /* of the change; 0 if nothing changed */
+	const uint32_t *done; /* sequence numbers that are now as asked, ascending: to be answered by FETCH */
 	size_t ndone;
-	const uint32_t *foreign;	/* of these, what someone else changed too: FETCH even if .SILENT (6.4.6) */
+	const uint32_t *foreign; /* of these, what someone else changed too: FETCH even if .SILENT (6.4.6) */
 	size_t nforeign;
-	const uint32_t *modified;	/* uids that fail unchanged_since, ascending */
+	const uint32_t *modified; /* uids that fail unchanged_since, ascending */
 	size_t nmodified;
-	const uint32_t *missing;	/* uids that are expunged already, ascending */
+	const uint32_t *missing; /* uids that are expunged already, ascending */
 	size_t nmissing;
-	bool keywords;			/* new ones were made: FLAGS first */
+	bool keywords; /* new ones were made: FLAGS first */
 };
 /* seqs: indexes into v->rec plus 1, ascending. The view's records are changed too. */
-int	store_flags(struct store_view *v, const uint32_t *seqs, size_t n, const struct store_flags *change,
-	    struct store_flagged *out, struct arena *a, struct err *e);
+int store_flags(struct store_view *v, const uint32_t *seqs, size_t n, const struct store_flags *change,
+    struct store_flagged *out, struct arena *a, struct err *e);
 
 /*
  * Expunge: of the view (announced or not) all that are \Deleted, or of these uids (ascending) those that are,
@@ -307,11 +310,11 @@ int	store_flags(struct store_view *v, const uint32_t *seqs, size_t n, const stru
  */
 enum store_expunge { STORE_EXPUNGE_DELETED, STORE_EXPUNGE_DELETED_OF, STORE_EXPUNGE_UIDS };
 struct store_expunged {
-	uint64_t modseq;		/* 0 if nothing was */
+	uint64_t modseq; /* 0 if nothing was */
 	uint32_t n;
 };
-int	store_expunge(struct store_view *v, enum store_expunge how, const uint32_t *uids, size_t n,
-	    struct store_expunged *out, struct err *e);
+int store_expunge(struct store_view *v, enum store_expunge how, const uint32_t *uids, size_t n,
+    struct store_expunged *out, struct err *e);
 
 /*
  * COPY and MOVE (RFC 3501, 6.4.7; 6851) to a mailbox of the same owner: files are shared, flags and dates kept.
@@ -320,49 +323,49 @@ int	store_expunge(struct store_view *v, enum store_expunge how, const uint32_t *
  */
 enum store_copy { STORE_MOVE = 1, STORE_WHOLE = 2 };
 struct store_copied {
-	uint64_t mailbox, modseq;	/* the target's; modseq 0 if there was nothing to copy */
+	uint64_t mailbox, modseq; /* the target's; modseq 0 if there was nothing to copy */
 	uint32_t uidvalidity;
-	uint64_t source_modseq;		/* of a MOVE */
+	uint64_t source_modseq; /* of a MOVE */
 	const uint32_t *src, *dst;
 	size_t n;
 };
-int	store_copy(struct store_view *v, const uint32_t *uids, size_t n, uint64_t target, unsigned how,
-	    struct store_copied *out, struct arena *a, struct err *e);
+int store_copy(struct store_view *v, const uint32_t *uids, size_t n, uint64_t target, unsigned how,
+    struct store_copied *out, struct arena *a, struct err *e);
 
 /*
  * APPEND. The caller makes a file, writes the message into it, has it parsed through f.fd, and appends any
  * number of them in one transaction (MULTIAPPEND). A file that is not appended must be dropped.
  */
 struct store_file {
-	struct id id;			/* empty: none */
-	int fd;				/* read and write */
+	struct id id; /* empty: none */
+	int fd;       /* read and write */
 	uint64_t size;
-	void *digest;			/* the store's */
+	void *digest; /* the store's */
 };
-int	store_file_new(struct store *st, struct store_file *f, struct err *e);
-int	store_file_write(struct store_file *f, struct span octets, struct err *e);
-void	store_file_drop(struct store *st, struct store_file *f);	/* closes, removes; empty is allowed */
+int store_file_new(struct store *st, struct store_file *f, struct err *e);
+int store_file_write(struct store_file *f, struct span octets, struct err *e);
+void store_file_drop(struct store *st, struct store_file *f); /* closes, removes; empty is allowed */
 
 struct store_append {
-	struct store_file *file;	/* on success it is closed and emptied: the store's */
-	struct span structure;		/* of lib/imap/structure.h; empty: the message is stored as opaque text */
-	uint32_t flags;			/* system flags */
+	struct store_file *file; /* on success it is closed and emptied: the store's */
+	struct span structure;   /* of lib/imap/structure.h; empty: the message is stored as opaque text */
+	uint32_t flags;          /* system flags */
 	const struct span *keywords;
 	size_t nkeywords;
-	int64_t date_ms;		/* internal date */
+	int64_t date_ms; /* internal date */
 	int16_t zone;
 };
 struct store_appended {
 	uint64_t modseq;
-	uint32_t uidvalidity, first_uid;	/* the n messages have consecutive uids (RFC 4315) */
+	uint32_t uidvalidity, first_uid; /* the n messages have consecutive uids (RFC 4315) */
 };
-int	store_append(struct store *st, uint64_t mailbox, struct store_append *m, size_t n,
-	    struct store_appended *out, struct err *e);
+int store_append(struct store *st, uint64_t mailbox, struct store_append *m, size_t n,
+    struct store_appended *out, struct err *e);
 
 /* Before a literal is taken: -1 with STORE_OVERQUOTA if so much more would be over quota. */
-int	store_room(struct store *st, uint64_t bytes, uint64_t messages, struct err *e);
+int store_room(struct store *st, uint64_t bytes, uint64_t messages, struct err *e);
 /* And -1 (ERR_TEMP) if after so many octets more the disk would have less than `keep` free. */
-int	store_space(struct store *st, uint64_t bytes, uint64_t keep, struct err *e);
+int store_space(struct store *st, uint64_t bytes, uint64_t keep, struct err *e);
 
 /* ---- delivery: not durable until store_sync */
 
@@ -371,41 +374,42 @@ int	store_space(struct store *st, uint64_t bytes, uint64_t keep, struct err *e);
  * before because a block of reserved numbers was used up: delivered again it is known. No views are opened or
  * brought up to date within a batch.
  */
-int	store_batch_begin(struct store *st, struct err *e);
-int	store_batch_commit(struct store *st, struct err *e);
-void	store_batch_drop(struct store *st);
+int store_batch_begin(struct store *st, struct err *e);
+int store_batch_commit(struct store *st, struct err *e);
+void store_batch_drop(struct store *st);
 
 struct store_delivery {
-	struct span mid;		/* with index it is the delivery id: what has one already is not stored again */
+	struct span mid; /* with index it is the delivery id: what has one already is not stored again */
 	uint32_t index;
-	int spool;			/* directory of the file MID, to be linked, or copied where that can't be */
-	const char *file;		/* its name there */
-	uint64_t size;			/* of the region, which starts at 0 */
-	struct span structure, prefix;	/* as in store_msg; structure may be empty: opaque */
-	struct span digest;		/* 32 octets */
-	struct span folder;		/* empty, or one that does not exist: INBOX */
+	int spool;        /* directory of the file MID, to be linked, or copied where that can't be */
+	const char *file; /* its name there */
+	uint64_t size;    /* of the region, which starts at 0 */
+	struct span structure, prefix; /* as in store_msg; structure may be empty: opaque */
+	struct span digest;            /* 32 octets */
+	struct span folder;            /* empty, or one that does not exist: INBOX */
 	int64_t date_ms;
 	int16_t zone;
 };
 struct store_delivered {
 	uint64_t mailbox, modseq;
 	uint32_t uid;
-	bool again;			/* it had been delivered before: nothing was done */
+	bool again; /* it had been delivered before: nothing was done */
 };
 /*
  * Within a batch. Fails with STORE_OVERQUOTA or STORE_NONEXISTENT (the spool file) without harm to the batch;
  * after any other failure the batch must be dropped.
  */
-int	store_deliver(struct store *st, const struct store_delivery *d, struct store_delivered *out, struct err *e);
+int store_deliver(
+    struct store *st, const struct store_delivery *d, struct store_delivered *out, struct err *e);
 
 /*
  * Make all that was committed durable: index and msg/. After a failure the store takes no more deliveries (what
  * the kernel lost it will not write again): close it, and let the queue deliver again.
  * store_synced: the caller did the same by syncfs.
  */
-int	store_sync(struct store *st, struct err *e);
-void	store_synced(struct store *st);
-bool	store_unsynced(const struct store *st);		/* something is committed and not synced */
+int store_sync(struct store *st, struct err *e);
+void store_synced(struct store *st);
+bool store_unsynced(const struct store *st); /* something is committed and not synced */
 
 /* ---- upkeep */
 
@@ -414,8 +418,8 @@ bool	store_unsynced(const struct store *st);		/* something is committed and not 
  * entered the queue before `delivered_before_ms` (longer ago than one may stay there). Views saved before can't
  * be restored then. Works in steps of at most `max` messages: 1 there is more, 0 done, -1.
  */
-int	store_purge(struct store *st, uint64_t before_ms, uint64_t delivered_before_ms, uint32_t max,
-	    struct err *e);
+int store_purge(
+    struct store *st, uint64_t before_ms, uint64_t delivered_before_ms, uint32_t max, struct err *e);
 
 /*
  * Prove index and files against each other: SQLite's own check, counters against records, records against rows,
@@ -424,7 +428,7 @@ int	store_purge(struct store *st, uint64_t before_ms, uint64_t delivered_before_
  * are older than an hour are removed. Gives the number of findings, or -1.
  */
 enum { STORE_CHECK_DIGEST = 1, STORE_CHECK_REPAIR = 2 };
-int	store_check(struct store *st, unsigned what, void (*found)(void *arg, struct span text), void *arg,
-	    struct err *e);
+int store_check(
+    struct store *st, unsigned what, void (*found)(void *arg, struct span text), void *arg, struct err *e);
 
 #endif

@@ -57,10 +57,10 @@ struct filter {
 
 static struct {
 	pid_t pid;
-	int mem;		     /* /proc/PID/mem */
+	int mem;                     /* /proc/PID/mem */
 	struct user_regs_struct was; /* as it was met */
-	uint64_t at;		     /* a syscall instruction */
-	uint64_t room, used;	     /* unused stack, where arguments are written */
+	uint64_t at;                 /* a syscall instruction */
+	uint64_t room, used;         /* unused stack, where arguments are written */
 	struct filter filters[FILTERS_MAX];
 	size_t filters_n;
 	bool spare;
@@ -399,7 +399,8 @@ one_line(char *line)
 	if (!call(nr, a) || !alive())
 		return false;
 	if (it.last < 0 && it.last > -4096)
-		printf("fails %s\n", strerrorname_np((int)-it.last) != NULL ? strerrorname_np((int)-it.last) : "?");
+		printf("fails %s\n",
+		    strerrorname_np((int)-it.last) != NULL ? strerrorname_np((int)-it.last) : "?");
 	else
 		printf("ok %ld\n", it.last);
 	return true;

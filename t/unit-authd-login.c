@@ -140,8 +140,11 @@ result_of(struct client *c, uint64_t ms)
 static void
 ask_login(struct client *c, const char *login, const char *password, const char *client)
 {
-	struct authd_login m = { .login = span_str(login), .password = span_str(password), .service = SPAN("imap"),
-		.client = span_str(client), .sid = SPAN("0123456789abcdef") };
+	struct authd_login m = { .login = span_str(login),
+		.password = span_str(password),
+		.service = SPAN("imap"),
+		.client = span_str(client),
+		.sid = SPAN("0123456789abcdef") };
 	struct err e = { 0 };
 
 	need(ipc_send(c->ch, authd_login, &m, 7, &e) == 0);
@@ -170,44 +173,68 @@ changes(struct client *ctl)
 {
 	struct result r;
 
-	r = user(ctl, (struct authd_user){ .addr = SPAN("Ada@example.com"), .password = SPAN("secret"), .op = OP_ADD, .enabled = 1,
-	    .name = SPAN("Ada"), .aliases = SPAN("countess@example.com, @example.com") });
-	tap_ok(r.kind == 0 && r.count == 1, "an account is added, its password hashed by a worker %s", r.text);
-	r = user(ctl, (struct authd_user){ .addr = SPAN("ada@example.com"), .password = SPAN("x"), .op = OP_ADD, .enabled = 1 });
+	r = user(ctl, (struct authd_user){ .addr = SPAN("Ada@example.com"),
+			  .password = SPAN("secret"),
+			  .op = OP_ADD,
+			  .enabled = 1,
+			  .name = SPAN("Ada"),
+			  .aliases = SPAN("countess@example.com, @example.com") });
+	tap_ok(
+	    r.kind == 0 && r.count == 1, "an account is added, its password hashed by a worker %s", r.text);
+	r = user(
+	    ctl, (struct authd_user){
+		     .addr = SPAN("ada@example.com"), .password = SPAN("x"), .op = OP_ADD, .enabled = 1 });
 	tap_ok(r.kind == -1 && strstr(r.text, "exists already") != NULL, "not twice: %s", r.text);
-	r = user(ctl, (struct authd_user){ .addr = SPAN("bob@example.com"), .hash = SPAN("{PLAIN}bobs"), .op = OP_ADD, .enabled = 1 });
+	r = user(ctl,
+	    (struct authd_user){
+		.addr = SPAN("bob@example.com"), .hash = SPAN("{PLAIN}bobs"), .op = OP_ADD, .enabled = 1 });
 	tap_ok(r.kind == 0, "an account is added with its hash %s", r.text);
-	r = user(ctl, (struct authd_user){ .addr = SPAN("x@example.com"), .hash = SPAN("{SHA}nope"), .op = OP_ADD, .enabled = 1 });
-	tap_ok(r.kind == -1 && strstr(r.text, "x@example.com: {SHA}") != NULL, "a hash that is none is refused: %s", r.text);
-	r = user(ctl, (struct authd_user){ .addr = SPAN("x@example.net"), .password = SPAN("x"), .op = OP_ADD, .enabled = 1 });
-	tap_ok(r.kind == -1 && strstr(r.text, "not a domain of this system") != NULL, "an address elsewhere: %s", r.text);
-	r = user(ctl, (struct authd_user){ .addr = SPAN("x"), .password = SPAN("x"), .op = OP_ADD, .enabled = 1 });
+	r = user(
+	    ctl, (struct authd_user){
+		     .addr = SPAN("x@example.com"), .hash = SPAN("{SHA}nope"), .op = OP_ADD, .enabled = 1 });
+	tap_ok(r.kind == -1 && strstr(r.text, "x@example.com: {SHA}") != NULL,
+	    "a hash that is none is refused: %s", r.text);
+	r = user(ctl, (struct authd_user){
+			  .addr = SPAN("x@example.net"), .password = SPAN("x"), .op = OP_ADD, .enabled = 1 });
+	tap_ok(r.kind == -1 && strstr(r.text, "not a domain of this system") != NULL,
+	    "an address elsewhere: %s", r.text);
+	r = user(
+	    ctl, (struct authd_user){ .addr = SPAN("x"), .password = SPAN("x"), .op = OP_ADD, .enabled = 1 });
 	tap_ok(r.kind == -1, "an address without a domain: %s", r.text);
 	r = user(ctl, (struct authd_user){ .addr = SPAN("x@example.com"), .op = OP_ADD, .enabled = 1 });
 	tap_ok(r.kind == -1 && strstr(r.text, "no password") != NULL, "no password: %s", r.text);
-	r = user(ctl, (struct authd_user){ .addr = SPAN("off@example.com"), .hash = SPAN("{PLAIN}off"), .op = OP_ADD });
+	r = user(ctl,
+	    (struct authd_user){ .addr = SPAN("off@example.com"), .hash = SPAN("{PLAIN}off"), .op = OP_ADD });
 	tap_ok(r.kind == 0, "a disabled account");
-	r = user(ctl, (struct authd_user){ .addr = SPAN("ada@example.com"), .op = OP_CHANGE, .set = USER_SET_PASSWORD });
+	r = user(ctl, (struct authd_user){
+			  .addr = SPAN("ada@example.com"), .op = OP_CHANGE, .set = USER_SET_PASSWORD });
 	tap_ok(r.kind == -1, "no password is changed for none: %s", r.text);
-	r = user(ctl, (struct authd_user){ .addr = SPAN("x@example.com"), .op = OP_CHANGE, .set = USER_SET_NAME });
-	tap_ok(r.kind == -1 && strstr(r.text, "no such account") != NULL, "an account that is not there: %s", r.text);
+	r = user(
+	    ctl, (struct authd_user){ .addr = SPAN("x@example.com"), .op = OP_CHANGE, .set = USER_SET_NAME });
+	tap_ok(r.kind == -1 && strstr(r.text, "no such account") != NULL, "an account that is not there: %s",
+	    r.text);
 }
 
 static void
 tickets(struct client *c)
 {
-	struct ticket want = { .service = SPAN("imap"), .node = SPAN("local"), .client = SPAN("192.0.2.1"),
-		.sid = SPAN("0123456789abcdef") }, out;
+	struct ticket want = { .service = SPAN("imap"),
+		.node = SPAN("local"),
+		.client = SPAN("192.0.2.1"),
+		.sid = SPAN("0123456789abcdef") },
+		      out;
 	struct authd_login_answer m;
 	struct err e = { 0 };
 	struct ipc_in in;
 
 	ask_login(c, "ADA", "secret", "192.0.2.1");
 	need(next(c, &in, 10000) && ipc_body(&in, authd_login_answer, &m, &e) == 0);
-	tap_ok(m.result == LOGIN_OK && span_eq(m.login, "ada@example.com") && span_eq(m.owner, "ada@example.com"),
+	tap_ok(m.result == LOGIN_OK && span_eq(m.login, "ada@example.com") &&
+		   span_eq(m.owner, "ada@example.com"),
 	    "a login is granted, by a bare name in any case %.*s", SPAN_ARG(m.text));
 	tap_ok(in.id == 7, "under the id of its request");
-	tap_ok(ticket_verify(m.ticket, &public, &want, clock_wall_ms(), &out, &e) == 0 && span_eq(out.owner, "ada@example.com"),
+	tap_ok(ticket_verify(m.ticket, &public, &want, clock_wall_ms(), &out, &e) == 0 &&
+		   span_eq(out.owner, "ada@example.com"),
 	    "with a ticket that a back end takes %s", e.text);
 }
 
@@ -237,11 +264,15 @@ logins(struct client *c)
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
 		struct result r = login(c, rows[i].name, rows[i].password, "192.0.2.9");
 
-		tap_ok(r.kind == rows[i].want && strcmp(r.text, rows[i].says) == 0, "login %s with '%s' is %d: %s",
-		    rows[i].name, rows[i].password, r.kind, r.text);
+		tap_ok(r.kind == rows[i].want && strcmp(r.text, rows[i].says) == 0,
+		    "login %s with '%s' is %d: %s", rows[i].name, rows[i].password, r.kind, r.text);
 	}
-	struct authd_login m = { .login = SPAN("bob@example.com"), .authzid = SPAN("ada@example.com"),
-		.password = SPAN("bobs"), .client = SPAN("192.0.2.1"), .service = SPAN("imap"), .sid = SPAN("x") };
+	struct authd_login m = { .login = SPAN("bob@example.com"),
+		.authzid = SPAN("ada@example.com"),
+		.password = SPAN("bobs"),
+		.client = SPAN("192.0.2.1"),
+		.service = SPAN("imap"),
+		.sid = SPAN("x") };
 	struct err e = { 0 };
 
 	need(ipc_send(c->ch, authd_login, &m, 7, &e) == 0);
@@ -263,14 +294,16 @@ no_stall(struct client *c)
 	start = clock_mono_ms();
 	ask_login(c, "bob@example.com", "wrong", "192.0.2.9");
 	r = login(d, "bob@example.com", "bobs", "192.0.2.9");
-	tap_ok(r.kind == LOGIN_OK && clock_mono_ms() - start < 300, "a login goes on while a failed one waits");
+	tap_ok(
+	    r.kind == LOGIN_OK && clock_mono_ms() - start < 300, "a login goes on while a failed one waits");
 	r = result_of(c, 10000);
-	tap_ok(r.kind == LOGIN_BAD && clock_mono_ms() - start >= 599, "which is answered after its delay: %llu ms",
-	    (unsigned long long)(clock_mono_ms() - start));
+	tap_ok(r.kind == LOGIN_BAD && clock_mono_ms() - start >= 599,
+	    "which is answered after its delay: %llu ms", (unsigned long long)(clock_mono_ms() - start));
 	start = clock_mono_ms();
 	r = login(c, "nobody@example.com", "x", "192.0.2.9");
 	tap_ok(r.kind == LOGIN_BAD && clock_mono_ms() - start >= 599 && clock_mono_ms() - start < 800,
-	    "for an account that does not exist at the same time: %llu ms", (unsigned long long)(clock_mono_ms() - start));
+	    "for an account that does not exist at the same time: %llu ms",
+	    (unsigned long long)(clock_mono_ms() - start));
 	cfg.login_failure_delay = 1;
 	ask_login(c, "ada@example.com", "secret", "192.0.2.9");
 	ask_login(c, "ada@example.com", "wrong", "192.0.2.9");
@@ -334,11 +367,13 @@ worker_death(struct client *c)
 	ask_login(c, "ada@example.com", "secret", "192.0.2.9");
 	kill(last_worker, SIGSTOP);
 	deadline = (struct timer){ .due = too_late };
-	loop_timer(a.loop, &deadline, loop_now(a.loop) + 1); /* the request reaches the worker, which stands still */
+	loop_timer(
+	    a.loop, &deadline, loop_now(a.loop) + 1); /* the request reaches the worker, which stands still */
 	loop_run(a.loop);
 	kill(last_worker, SIGKILL);
 	r = result_of(c, 10000);
-	tap_ok(r.kind == LOGIN_TEMP || r.kind == LOGIN_OK, "a worker that dies fails its login for now: %s", r.text);
+	tap_ok(r.kind == LOGIN_TEMP || r.kind == LOGIN_OK, "a worker that dies fails its login for now: %s",
+	    r.text);
 	r = login(c, "bob@example.com", "bobs", "192.0.2.9");
 	tap_ok(r.kind == LOGIN_OK, "logins with cheap hashes do not notice");
 	r = login(c, "ada@example.com", "secret", "192.0.2.9");
@@ -357,7 +392,10 @@ import(struct client *ctl, int from, int n, bool more, const char *bad)
 	buf_init(&list, 4 << 20);
 	for (int i = from; i < from + n; i++) {
 		char addr[64], alias[64];
-		struct authd_user u = { .op = OP_PUT, .enabled = 1, .quota_bytes = 1 << 30, .name = SPAN("Some Body"),
+		struct authd_user u = { .op = OP_PUT,
+			.enabled = 1,
+			.quota_bytes = 1 << 30,
+			.name = SPAN("Some Body"),
 			.hash = SPAN("{SSHA256}ZH+FHOUh3wRbqavw2ODbEkbGXnwqL1YX8IropkU4LAJzYWx0c2FsdA==") };
 
 		snprintf(addr, sizeof addr, "user%d@example.com", i);
@@ -416,12 +454,14 @@ imports(struct client *ctl)
 
 	for (int i = 0; i < 26; i++)
 		need(import(ctl, i * 1000, 1000, true, NULL).kind == 0);
-	tap_ok(list_all(ctl, LIST_USERS, "user5@example.com") == 0, "nothing is stored before the last batch");
+	tap_ok(
+	    list_all(ctl, LIST_USERS, "user5@example.com") == 0, "nothing is stored before the last batch");
 	r = import(ctl, 26000, 516, false, NULL);
 	tap_ok(r.kind == 0 && r.count == 26516, "26516 accounts with hashes are imported in %llu ms %s",
 	    (unsigned long long)(clock_mono_ms() - start), r.text);
 	tap_ok(list_all(ctl, LIST_USERS, "") == 26516 + 3, "and listed, page by page");
-	tap_ok(list_all(ctl, LIST_USERS, "example.com") == 26516 + 3 && list_all(ctl, LIST_USERS, "example.net") == 0,
+	tap_ok(list_all(ctl, LIST_USERS, "example.com") == 26516 + 3 &&
+		   list_all(ctl, LIST_USERS, "example.net") == 0,
 	    "by domain");
 	tap_ok(list_all(ctl, LIST_USERS, "User7@example.com") == 1, "by address");
 	tap_ok(list_all(ctl, LIST_ALIASES, "") == 26516 + 2, "their aliases too");
@@ -430,15 +470,20 @@ imports(struct client *ctl)
 	tap_ok(r.kind == 0 && r.count == 10, "an import again changes what is there %s", r.text);
 	need(import(ctl, 30000, 10, true, NULL).kind == 0);
 	r = import(ctl, 30010, 10, false, "bad@example.net");
-	tap_ok(r.kind == -1 && strstr(r.text, "bad@example.net") != NULL, "one bad address refuses all: %s", r.text);
+	tap_ok(r.kind == -1 && strstr(r.text, "bad@example.net") != NULL, "one bad address refuses all: %s",
+	    r.text);
 	tap_ok(list_all(ctl, LIST_USERS, "user30000@example.com") == 0, "nothing of it is stored");
 }
 
 static void
 domains(struct client *ctl)
 {
-	struct authd_domain m = { .name = SPAN("B\xc3\xbc" "cher.example"), .op = OP_ADD };
-	struct authd_alias al = { .addr = SPAN("x@xn--bcher-kva.example"), .targets = SPAN("ada@example.com, y"), .op = OP_ADD };
+	struct authd_domain m = { .name = SPAN("B\xc3\xbc"
+					       "cher.example"),
+		.op = OP_ADD };
+	struct authd_alias al = {
+		.addr = SPAN("x@xn--bcher-kva.example"), .targets = SPAN("ada@example.com, y"), .op = OP_ADD
+	};
 	struct err e = { 0 };
 	struct result r;
 
@@ -454,7 +499,8 @@ domains(struct client *ctl)
 	m.op = OP_DELETE;
 	need(ipc_send(ctl->ch, authd_domain, &m, 1, &e) == 0);
 	r = result_of(ctl, 1000);
-	tap_ok(r.kind == -1 && strstr(r.text, "1 accounts and aliases") != NULL, "a domain in use stays: %s", r.text);
+	tap_ok(r.kind == -1 && strstr(r.text, "1 accounts and aliases") != NULL, "a domain in use stays: %s",
+	    r.text);
 	al.op = OP_DELETE;
 	need(ipc_send(ctl->ch, authd_alias, &al, 1, &e) == 0 && result_of(ctl, 1000).kind == 0);
 	need(ipc_send(ctl->ch, authd_domain, &m, 1, &e) == 0);
@@ -462,7 +508,8 @@ domains(struct client *ctl)
 	m.name = SPAN("example.com");
 	need(ipc_send(ctl->ch, authd_domain, &m, 1, &e) == 0);
 	r = result_of(ctl, 1000);
-	tap_ok(r.kind == -1 && strstr(r.text, "rookery.cf") != NULL, "one of the configuration does not: %s", r.text);
+	tap_ok(r.kind == -1 && strstr(r.text, "rookery.cf") != NULL, "one of the configuration does not: %s",
+	    r.text);
 }
 
 /* A role that may not say something is not heard. */
@@ -481,8 +528,9 @@ roles(void)
 int
 main(void)
 {
-	static const char *const over[] = { "domains=example.com", "hash_memory=64K", "hash_passes=1", "hash_workers=1",
-		"login_failure_delay=0s", "login_failures_client=100", "login_failures_account=100" };
+	static const char *const over[] = { "domains=example.com", "hash_memory=64K", "hash_passes=1",
+		"hash_workers=1", "login_failure_delay=0s", "login_failures_client=100",
+		"login_failures_account=100" };
 	char dir[] = "/tmp/rk-authd-XXXXXX";
 	struct hash_start how = { .fork = fork_it, .confine = confine_not };
 	struct client *ctl, *c;
@@ -491,12 +539,14 @@ main(void)
 
 	need(freopen("/dev/null", "w", stderr) != NULL); /* the log */
 	need(mkdtemp(dir) != NULL && chdir(dir) == 0 && pw_init(&e) == 0);
-	if (!tap_ok(cfg_load(SPAN(""), "none", over, sizeof over / sizeof over[0], &e) == 0, "configuration %s", e.text))
+	if (!tap_ok(cfg_load(SPAN(""), "none", over, sizeof over / sizeof over[0], &e) == 0,
+		"configuration %s", e.text))
 		return tap_done();
 	buf_init(&secret, 1000);
 	buf_init(&pub, 1000);
 	ticket_keys_make(&secret, &pub);
-	need(ticket_secret_load(buf_span(&secret), &a.key, &e) == 0 && ticket_public_load(buf_span(&pub), &public, &e) == 0);
+	need(ticket_secret_load(buf_span(&secret), &a.key, &e) == 0 &&
+	     ticket_public_load(buf_span(&pub), &public, &e) == 0);
 	a.loop = loop_new();
 	a.pool = hash_pool_new(a.loop, 1, &how);
 	a.db = db_open("accounts.db", &e);

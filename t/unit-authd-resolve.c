@@ -8,7 +8,11 @@
 #include "t/tap.h"
 
 static const char *const accounts[] = {
-	"ada@example.com", "bob@example.com", "postbox@example.com", "a+b@example.com", "sam@example.org",
+	"ada@example.com",
+	"bob@example.com",
+	"postbox@example.com",
+	"a+b@example.com",
+	"sam@example.org",
 };
 
 static const struct {
@@ -31,7 +35,7 @@ static const struct {
 static const struct {
 	const char *addr;
 	uint32_t kind;
-	const char *want;	/* owner/folder or =address of another host, one after the other */
+	const char *want; /* owner/folder or =address of another host, one after the other */
 } rows[] = {
 	{ "ada@example.com", WHOIS_OK, "ada@example.com" },
 	{ "Ada@EXAMPLE.com", WHOIS_OK, "ada@example.com" },
@@ -75,7 +79,9 @@ static const struct {
 	{ "a@b@example.com", WHOIS_UNKNOWN, "" },
 	{ "\"ada@example.com", WHOIS_UNKNOWN, "" },
 	{ "ada@[192.0.2.1]", WHOIS_RELAY, "=ada@[192.0.2.1]" },
-	{ "ada@b\xc3\xbc" "cher.example", WHOIS_OK, "ada@xn--bcher-kva.example" },
+	{ "ada@b\xc3\xbc"
+	  "cher.example",
+	    WHOIS_OK, "ada@xn--bcher-kva.example" },
 };
 
 static struct span
@@ -85,15 +91,18 @@ show(struct arena *a, const struct whois *w)
 
 	for (const struct target *t = w->targets; t != NULL; t = t->next)
 		out = arena_printf(a, "%.*s%s%s%.*s%s%.*s", SPAN_ARG(out), out.n > 0 ? " " : "",
-		    t->kind == TARGET_REMOTE ? "=" : "", SPAN_ARG(t->kind == TARGET_REMOTE ? t->addr : t->owner),
-		    t->folder.n > 0 ? "/" : "", SPAN_ARG(t->folder));
+		    t->kind == TARGET_REMOTE ? "=" : "",
+		    SPAN_ARG(t->kind == TARGET_REMOTE ? t->addr : t->owner), t->folder.n > 0 ? "/" : "",
+		    SPAN_ARG(t->folder));
 	return out;
 }
 
 static void
 add(struct db *d, struct arena *a, const char *addr, bool enabled, uint64_t quota)
 {
-	struct account acct = { .addr = span_str(addr), .hash = SPAN("{PLAIN}x"), .enabled = enabled, .quota_bytes = quota };
+	struct account acct = {
+		.addr = span_str(addr), .hash = SPAN("{PLAIN}x"), .enabled = enabled, .quota_bytes = quota
+	};
 	struct err e = { 0 };
 
 	if (db_account_add(d, a, &acct, &e) < 0)
@@ -116,7 +125,8 @@ fill(struct db *d, struct arena *a)
 		need(db_alias_put(d, span_str(aliases[i].addr), span_str(aliases[i].targets), &e) == 0);
 	for (int i = 0; i < 40; i++)
 		need(db_alias_put(d, arena_printf(a, "deep%d@example.com", i),
-		    i == 39 ? SPAN("ada@example.com") : arena_printf(a, "deep%d@example.com", i + 1), &e) == 0);
+			 i == 39 ? SPAN("ada@example.com") : arena_printf(a, "deep%d@example.com", i + 1),
+			 &e) == 0);
 	for (int i = 0; i < 11000; i++) {
 		char addr[64];
 
@@ -136,7 +146,8 @@ table(const struct resolver *r)
 
 		resolve(r, span_str(rows[i].addr), 0, a, &w);
 		got = show(a, &w);
-		if (!tap_ok(w.kind == rows[i].kind && span_eq(got, rows[i].want), "%s is %s", rows[i].addr, rows[i].want))
+		if (!tap_ok(w.kind == rows[i].kind && span_eq(got, rows[i].want), "%s is %s", rows[i].addr,
+			rows[i].want))
 			printf("# kind %u, %.*s\n", w.kind, SPAN_ARG(got));
 		arena_free(a);
 	}
@@ -149,8 +160,15 @@ quotas(const struct resolver *r)
 		uint64_t used, size;
 		bool full;
 	} cases[] = {
-		{ 0, 0, false }, { 0, 1000, false }, { 0, 1001, true }, { 999, 0, false }, { 999, 1, false }, { 999, 2, true },
-		{ 1000, 0, true }, { 5000, 0, true }, { 1, UINT64_MAX, true },
+		{ 0, 0, false },
+		{ 0, 1000, false },
+		{ 0, 1001, true },
+		{ 999, 0, false },
+		{ 999, 1, false },
+		{ 999, 2, true },
+		{ 1000, 0, true },
+		{ 5000, 0, true },
+		{ 1, UINT64_MAX, true },
 	};
 	struct arena *a = arena_new(1 << 24);
 	struct err e = { 0 };
@@ -159,8 +177,9 @@ quotas(const struct resolver *r)
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
 		need(db_usage_set(r->db, SPAN("full@example.com"), cases[i].used, 1, &e) == 0);
 		resolve(r, SPAN("full@example.com"), cases[i].size, a, &w);
-		tap_ok(w.kind == WHOIS_OK && w.full == cases[i].full, "%llu of 1000 octets used, %llu more: %s",
-		    (unsigned long long)cases[i].used, (unsigned long long)cases[i].size, cases[i].full ? "full" : "fits");
+		tap_ok(w.kind == WHOIS_OK && w.full == cases[i].full,
+		    "%llu of 1000 octets used, %llu more: %s", (unsigned long long)cases[i].used,
+		    (unsigned long long)cases[i].size, cases[i].full ? "full" : "fits");
 	}
 	arena_free(a);
 }
@@ -185,7 +204,8 @@ senders(const struct resolver *r)
 	struct err e = { 0 };
 
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
-		tap_ok(resolve_sender(r, span_str(cases[i].owner), span_str(cases[i].addr), a, &e) == cases[i].want,
+		tap_ok(resolve_sender(r, span_str(cases[i].owner), span_str(cases[i].addr), a, &e) ==
+			   cases[i].want,
 		    "%s %s send as %s", cases[i].owner, cases[i].want ? "may" : "may not", cases[i].addr);
 	arena_free(a);
 }
@@ -213,7 +233,8 @@ large(const struct resolver *r)
 		arena_reset(a);
 		resolve(r, SPAN("u777+folder@example.com"), 0, a, &w);
 	}
-	tap_ok(w.n == 1, "10000 questions are answered in %llu ms", (unsigned long long)(clock_mono_ms() - start));
+	tap_ok(w.n == 1, "10000 questions are answered in %llu ms",
+	    (unsigned long long)(clock_mono_ms() - start));
 	buf_clear(&list);
 	for (int i = 0; i < 20001; i++)
 		buf_printf(&list, NULL, "u%d@x.net,", i);
@@ -225,9 +246,13 @@ large(const struct resolver *r)
 	for (int i = 0; i < 45000; i++)
 		buf_printf(&list, NULL, "n%d@example.com,", i);
 	for (int i = 0; i < 4; i++)
-		need(db_alias_put(r->db, arena_printf(a, "nobodies%d@example.com", i), buf_span(&list), &e) == 0);
-	need(db_alias_put(r->db, SPAN("manynobodies@example.com"),
-	    SPAN("nobodies0@example.com,nobodies1@example.com,nobodies2@example.com,nobodies3@example.com"), &e) == 0);
+		need(db_alias_put(r->db, arena_printf(a, "nobodies%d@example.com", i), buf_span(&list), &e) ==
+		     0);
+	need(
+	    db_alias_put(r->db, SPAN("manynobodies@example.com"),
+		SPAN(
+		    "nobodies0@example.com,nobodies1@example.com,nobodies2@example.com,nobodies3@example.com"),
+		&e) == 0);
 	resolve(r, SPAN("manynobodies@example.com"), 0, a, &w);
 	tap_ok(w.kind == WHOIS_TEMP && w.n == 0 && arena_used(a) < 2 * RESOLVE_MEMORY_MAX,
 	    "lists that lead nowhere end too");
@@ -271,8 +296,12 @@ owners(struct db *d)
 	static const struct {
 		const char *addr, *owner;
 	} cases[] = {
-		{ "x@example.com", "x@example.com" }, { "a/b@example.com", "u-" }, { ".x@example.com", "u-" },
-		{ "-x@example.com", "u-" }, { "\"a b\"@example.com", "u-" }, { "\xc3\xa9@example.com", "u-" },
+		{ "x@example.com", "x@example.com" },
+		{ "a/b@example.com", "u-" },
+		{ ".x@example.com", "u-" },
+		{ "-x@example.com", "u-" },
+		{ "\"a b\"@example.com", "u-" },
+		{ "\xc3\xa9@example.com", "u-" },
 	};
 	struct arena *a = arena_new(1 << 20);
 	struct err e = { 0 };
@@ -280,15 +309,16 @@ owners(struct db *d)
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
 		struct account acct = { .addr = span_str(cases[i].addr), .hash = SPAN("{PLAIN}x") };
 
-		tap_ok(db_account_add(d, a, &acct, &e) == 0 && span_starts(acct.owner, cases[i].owner), "%s is %.*s",
-		    cases[i].addr, SPAN_ARG(acct.owner));
+		tap_ok(db_account_add(d, a, &acct, &e) == 0 && span_starts(acct.owner, cases[i].owner),
+		    "%s is %.*s", cases[i].addr, SPAN_ARG(acct.owner));
 	}
 	struct account again = { .addr = SPAN("x@example.com"), .hash = SPAN("{PLAIN}x") };
 
 	tap_ok(db_account_add(d, a, &again, &e) < 0 && e.kind == ERR_PERM, "no account twice: %s", e.text);
 	err_clear(&e);
 	tap_ok(db_account_delete(d, again.addr, &e) == 1 && db_account_add(d, a, &again, &e) == 0 &&
-	    span_eq(again.owner, "x@example.com-2"), "an address that is used again is another owner");
+		   span_eq(again.owner, "x@example.com-2"),
+	    "an address that is used again is another owner");
 	arena_free(a);
 }
 
@@ -306,7 +336,8 @@ main(void)
 	if (!tap_ok(r.db != NULL, "accounts.db is made %s", e.text))
 		return tap_done();
 	fill(r.db, a);
-	r.maps = table_open(SPAN("inline:{webmaster=bob, root@example.com=ada, hidden=:include:/etc/passwd}"), &e);
+	r.maps = table_open(
+	    SPAN("inline:{webmaster=bob, root@example.com=ada, hidden=:include:/etc/passwd}"), &e);
 	need(r.maps != NULL);
 	table(&r);
 	quotas(&r);

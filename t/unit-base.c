@@ -71,7 +71,8 @@ buffers(void)
 	tap_span(buf_span(&b), SPAN("891234567"), "buf_u64 writes decimal");
 	buf_free(&b);
 	buf_init(&b, 4096);
-	tap_ok(buf_printf(&b, &e, "%01000d", 7) == 0 && b.n == 1000, "buf_printf writes more than fits its own buffer");
+	tap_ok(buf_printf(&b, &e, "%01000d", 7) == 0 && b.n == 1000,
+	    "buf_printf writes more than fits its own buffer");
 	buf_free(&b);
 }
 

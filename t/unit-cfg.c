@@ -39,7 +39,8 @@ units(void)
 		int rc = rows[i].duration ? cfg_duration(in, &got, &e) : cfg_bytes(in, &got, &e);
 
 		tap_ok((rc == 0) == rows[i].ok && (rc < 0 || got == rows[i].want), "%s `%s` %s",
-		    rows[i].duration ? "duration" : "size", rows[i].in, rows[i].ok ? "is taken" : "is refused");
+		    rows[i].duration ? "duration" : "size", rows[i].in,
+		    rows[i].ok ? "is taken" : "is refused");
 	}
 }
 
@@ -61,7 +62,8 @@ static const struct {
 	{ "log_level\n", NULL, "f:1: `log_level`: expected `key = value`" },
 	{ "log_level = loud\n", NULL, "f:1: log_level: `loud` is not one of error|warn|info|debug" },
 	{ "log_level = info\nlog_level = warn\n", NULL, "f:2: `log_level` is set already in f:1" },
-	{ "stop_wait = 5\n", NULL, "f:1: stop_wait: `5` is no duration: a number and ms, s, m, h or d, as in 90s" },
+	{ "stop_wait = 5\n", NULL,
+	    "f:1: stop_wait: `5` is no duration: a number and ms, s, m, h or d, as in 90s" },
 	{ "stop_wait = 2h\n", NULL, "f:1: stop_wait: 2h is too large: 0s to 1h" },
 	{ "message_size_max = 1\n", NULL, "f:1: message_size_max: 1 is too small: 1K to 2G" },
 	{ "message_size_max = 1X\n", NULL,
@@ -81,10 +83,12 @@ errors(void)
 {
 	for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
 		struct err e = { 0 };
-		int rc = cfg_check(span_str(files[i].text), "f", &files[i].option, files[i].option != NULL, &e);
+		int rc = cfg_check(
+		    span_str(files[i].text), "f", &files[i].option, files[i].option != NULL, &e);
 		const char *want = files[i].want != NULL ? files[i].want : "";
 
-		tap_ok((rc < 0) == (files[i].want != NULL), "file %zu is %s", i, rc < 0 ? "refused" : "taken");
+		tap_ok(
+		    (rc < 0) == (files[i].want != NULL), "file %zu is %s", i, rc < 0 ? "refused" : "taken");
 		tap_span(span_str(e.text), span_str(want), *want != '\0' ? want : "no complaint");
 	}
 }
@@ -96,7 +100,8 @@ loading(void)
 	struct err e = { 0 };
 	ssize_t i;
 
-	tap_ok(cfg_load(SPAN("stop_wait = 1s\nlog_level = debug\n"), "f", &option, 1, &e) == 0, "a good file loads");
+	tap_ok(cfg_load(SPAN("stop_wait = 1s\nlog_level = debug\n"), "f", &option, 1, &e) == 0,
+	    "a good file loads");
 	tap_ok(cfg.stop_wait == 1000, "a value of the file is there, in milliseconds");
 	tap_span(span_str(cfg.log_level), SPAN("error"), "an option of the service wins over the file");
 	tap_ok(cfg.message_size_max == 50 << 20, "what is not set has its default");

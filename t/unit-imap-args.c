@@ -90,8 +90,9 @@ static const struct row fetches[] = {
 static void
 put_key(const struct imap_search *k)
 {
-	static const char *const names[] = { "and", "or", "not", "set", "uid", "flag", "keyword", "larger", "smaller",
-		"before", "on", "since", "sentbefore", "senton", "sentsince", "header", "body", "text", "modseq" };
+	static const char *const names[] = { "and", "or", "not", "set", "uid", "flag", "keyword", "larger",
+		"smaller", "before", "on", "since", "sentbefore", "senton", "sentsince", "header", "body",
+		"text", "modseq" };
 	size_t n = 0;
 
 	buf_printf(&out, NULL, "(%s", names[k->op]);
@@ -137,7 +138,8 @@ static const struct row searches[] = {
 	{ "* UID 4:*", "(and(set 0:0)(uid 4:0))" },
 	{ "NEW", "(and(and(flag \\Recent)(not(flag \\Seen))))" },
 	{ "OLD", "(and(not(flag \\Recent)))" },
-	{ "or seen (flagged not deleted)", "(and(or(flag \\Seen)(and(flag \\Flagged)(not(flag \\Deleted)))))" },
+	{ "or seen (flagged not deleted)",
+	    "(and(or(flag \\Seen)(and(flag \\Flagged)(not(flag \\Deleted)))))" },
 	{ "SINCE 1-Feb-1994 BEFORE \"2-Jan-1970\"", "(and(since 8797)(before 1))" },
 	{ "SENTON 32-Jan-2020", NULL },
 	{ "FROM \"Smith\" Subject {5}\r\nhello", "(and(header from 'Smith')(header subject 'hello'))" },
@@ -226,7 +228,8 @@ list(struct imap_lex *l, struct err *e)
 
 	if (imap_list_parse(l, a, &p, e) < 0)
 		return -1;
-	buf_printf(&out, NULL, "%s%u/%u [%.*s]", p.extended ? "x" : "", p.options, p.status, SPAN_ARG(p.reference));
+	buf_printf(
+	    &out, NULL, "%s%u/%u [%.*s]", p.extended ? "x" : "", p.options, p.status, SPAN_ARG(p.reference));
 	for (size_t i = 0; i < p.n; i++)
 		buf_printf(&out, NULL, " [%.*s]", SPAN_ARG(p.patterns[i]));
 	return 0;
@@ -258,7 +261,8 @@ command(struct imap_lex *l, struct err *e)
 
 	if (imap_command(l, &tag, &name, &uid, e) < 0)
 		return -1;
-	buf_printf(&out, NULL, "%.*s %s%.*s|%.*s", SPAN_ARG(tag), uid ? "uid " : "", SPAN_ARG(name), SPAN_ARG(l->in));
+	buf_printf(&out, NULL, "%.*s %s%.*s|%.*s", SPAN_ARG(tag), uid ? "uid " : "", SPAN_ARG(name),
+	    SPAN_ARG(l->in));
 	return 0;
 }
 
@@ -285,9 +289,10 @@ table(const char *what, int (*parse)(struct imap_lex *, struct err *), const str
 		rc = parse(&l, &e);
 		if (rows[i].want == NULL)
 			tap_ok(rc < 0 && e.kind == ERR_PEER, "%s '%s' is refused", what, rows[i].in);
-		else if (!tap_ok(rc == 0 && span_eq(buf_span(&out), rows[i].want), "%s row %zu is parsed", what, i))
-			printf("# '%s': got '%.*s', want '%s' %s\n", rows[i].in, SPAN_ARG(buf_span(&out)), rows[i].want,
-			    e.text);
+		else if (!tap_ok(rc == 0 && span_eq(buf_span(&out), rows[i].want), "%s row %zu is parsed",
+			     what, i))
+			printf("# '%s': got '%.*s', want '%s' %s\n", rows[i].in, SPAN_ARG(buf_span(&out)),
+			    rows[i].want, e.text);
 	}
 }
 

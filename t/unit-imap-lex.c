@@ -61,7 +61,8 @@ strings(void)
 static void
 nul_is_refused(void)
 {
-	struct imap_lex quoted = { SPAN("\"a\0b\"") }, literal = { SPAN("{3}\r\na\0b") }, atom = { SPAN("a\0b") };
+	struct imap_lex quoted = { SPAN("\"a\0b\"") }, literal = { SPAN("{3}\r\na\0b") },
+			atom = { SPAN("a\0b") };
 	struct err e = { 0 };
 	struct span s;
 
@@ -102,8 +103,9 @@ line_literals(void)
 		int rc = imap_line_literal(span_str(rows[i].line), &lit, &e);
 
 		tap_ok(rc == rows[i].want &&
-			(rc != 1 || (lit.size == rows[i].size && lit.nonsync == rows[i].nonsync &&
-			    lit.text == rows[i].text)), "line '%s'", rows[i].line);
+			   (rc != 1 || (lit.size == rows[i].size && lit.nonsync == rows[i].nonsync &&
+					   lit.text == rows[i].text)),
+		    "line '%s'", rows[i].line);
 	}
 }
 
@@ -150,7 +152,8 @@ sets(void)
 			imap_set_format(&set, &out, NULL);
 		}
 		tap_ok(rows[i].want == NULL ? rc < 0 : rc == 0 && span_eq(buf_span(&out), rows[i].want),
-		    "set '%s' with * = %u %s", rows[i].in, rows[i].last, rows[i].want ? rows[i].want : "is refused");
+		    "set '%s' with * = %u %s", rows[i].in, rows[i].last,
+		    rows[i].want ? rows[i].want : "is refused");
 		buf_free(&out);
 	}
 }
@@ -220,7 +223,11 @@ replies(void)
 		{ SPAN("a\r\nb"), "{4}\r\na\r\nb", "{4}\r\na\r\nb" },
 		{ SPAN("\xc3\xa9"), "{2}\r\n\xc3\xa9", "{2}\r\n\xc3\xa9" },
 		{ SPAN("a\0b"), "\"ab\"", "\"ab\"" },
-		{ SPAN("\xff\0b"), "{2}\r\n\xff" "b", "{2}\r\n\xff" "b" },
+		{ SPAN("\xff\0b"),
+		    "{2}\r\n\xff"
+		    "b",
+		    "{2}\r\n\xff"
+		    "b" },
 	};
 
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
@@ -244,11 +251,14 @@ capabilities(void)
 
 	buf_init(&out, 512);
 	imap_caps(IMAP_CAPS_BEFORE | IMAP_CAPS_TLS | IMAP_CAPS_NO_AUTH, &out, NULL);
-	tap_ok(span_starts(buf_span(&out), "IMAP4rev1 ") && span_find(buf_span(&out), SPAN(" STARTTLS")) > 0 &&
-		span_find(buf_span(&out), SPAN("AUTH=PLAIN")) < 0, "before TLS no password is asked for");
+	tap_ok(span_starts(buf_span(&out), "IMAP4rev1 ") &&
+		   span_find(buf_span(&out), SPAN(" STARTTLS")) > 0 &&
+		   span_find(buf_span(&out), SPAN("AUTH=PLAIN")) < 0,
+	    "before TLS no password is asked for");
 	buf_clear(&out);
 	imap_caps(IMAP_CAPS_AFTER, &out, NULL);
-	tap_ok(span_find(buf_span(&out), SPAN(" CONDSTORE")) > 0 && span_find(buf_span(&out), SPAN("STARTTLS")) < 0,
+	tap_ok(span_find(buf_span(&out), SPAN(" CONDSTORE")) > 0 &&
+		   span_find(buf_span(&out), SPAN("STARTTLS")) < 0,
 	    "after login the capabilities are those of a session");
 	buf_free(&out);
 }

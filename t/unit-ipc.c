@@ -394,7 +394,9 @@ strange_dials(const int door[2])
 	} control = { 0 };
 	char c = 0;
 	struct iovec iov = { &c, 1 };
-	struct msghdr mh = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control };
+	struct msghdr mh = {
+		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control
+	};
 	int odd[3], before = open_descriptors();
 	struct err e = { 0 };
 

@@ -46,8 +46,8 @@ table(void)
 	};
 
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-		tap_ok(imap_match(span_str(rows[i].pattern), span_str(rows[i].name)) == rows[i].want, "\"%s\" on \"%s\": %s",
-		    rows[i].pattern, rows[i].name, rows[i].want ? "yes" : "no");
+		tap_ok(imap_match(span_str(rows[i].pattern), span_str(rows[i].name)) == rows[i].want,
+		    "\"%s\" on \"%s\": %s", rows[i].pattern, rows[i].name, rows[i].want ? "yes" : "no");
 	}
 }
 

@@ -76,9 +76,12 @@ static const struct {
 	{ "{SHA.HEX}2a1", "not hex" },
 	{ "{SSHA}KhZ1Vc2++p3skRshFI8qdPsViZI=", "no salt" },
 	{ "{SHA512-CRYPT}$5$saltstring$YikbhlxpkX6yRLJyxGt6NCxdSvn21iYYOsXumep7M1C", "start with $6$" },
-	{ "{SHA256-CRYPT}$5$saltstring$YikbhlxpkX6yRLJyxGt6NCxdSvn21iYYOsXumep7M1", "42 characters where 43" },
-	{ "{SHA256-CRYPT}$5$rounds=999999999$x$YikbhlxpkX6yRLJyxGt6NCxdSvn21iYYOsXumep7M1C", "rounds outside" },
-	{ "{SHA256-CRYPT}$5$rounds=4294968296$x$YikbhlxpkX6yRLJyxGt6NCxdSvn21iYYOsXumep7M1C", "rounds outside" },
+	{ "{SHA256-CRYPT}$5$saltstring$YikbhlxpkX6yRLJyxGt6NCxdSvn21iYYOsXumep7M1",
+	    "42 characters where 43" },
+	{ "{SHA256-CRYPT}$5$rounds=999999999$x$YikbhlxpkX6yRLJyxGt6NCxdSvn21iYYOsXumep7M1C",
+	    "rounds outside" },
+	{ "{SHA256-CRYPT}$5$rounds=4294968296$x$YikbhlxpkX6yRLJyxGt6NCxdSvn21iYYOsXumep7M1C",
+	    "rounds outside" },
 	{ "{SHA256-CRYPT}$5$saltsaltsaltsaltsalt$YikbhlxpkX6yRLJyxGt6NCxdSvn21iYYOsXumep7M1C", "at most 16" },
 	{ "{SHA256-CRYPT}$5$", "salt" },
 	{ "{BLF-CRYPT}$2y$31$abcdefghijklmnopqrstuuPfjEwYVmkQydAslsg08BCLvBVgQz/lC", "cost outside 4..16" },
@@ -90,15 +93,22 @@ static const struct {
 	{ "{PBKDF2}$1$salt$0$b01e3d2cd7dbedce29e8d2a5fe57e25ee30716dc", "rounds outside" },
 	{ "{PBKDF2}$1$salt$99999999999$b01e3d2cd7dbedce29e8d2a5fe57e25ee30716dc", "rounds outside" },
 	{ "{PBKDF2}$1$salt$1$b01e3d2cd7dbedce29e8d2a5fe57e25ee307", "40 hex digits" },
-	{ "{SCRAM-SHA-1}0,AAFzYWx0c2FsdA==,1KAVnH3e2mChtZOXjTS89a+dwQw=,eGciBp1S28CvV0HQPjlMvthpGdQ=", "iterations" },
+	{ "{SCRAM-SHA-1}0,AAFzYWx0c2FsdA==,1KAVnH3e2mChtZOXjTS89a+dwQw=,eGciBp1S28CvV0HQPjlMvthpGdQ=",
+	    "iterations" },
 	{ "{SCRAM-SHA-1}4096,,1KAVnH3e2mChtZOXjTS89a+dwQw=,eGciBp1S28CvV0HQPjlMvthpGdQ=", "salt" },
-	{ "{SCRAM-SHA-256}4096,AAFz,1KAVnH3e2mChtZOXjTS89a+dwQw=,eGciBp1S28CvV0HQPjlMvthpGdQ=", "stored key" },
+	{ "{SCRAM-SHA-256}4096,AAFz,1KAVnH3e2mChtZOXjTS89a+dwQw=,eGciBp1S28CvV0HQPjlMvthpGdQ=",
+	    "stored key" },
 	{ "{SCRAM-SHA-1}4096,AAFz,1KAVnH3e2mChtZOXjTS89a+dwQw=", "server key" },
-	{ "{ARGON2ID}$argon2i$v=19$m=64,t=3,p=1$c2FsdHNhbHRzYWx0c2FsdA$jQ4gHXYElklTpoXCzdfoFcexwhPX3OIbGGAEK0h", "start with" },
-	{ "{ARGON2I}$argon2i$v=19$m=64,t=65,p=1$c2FsdHNhbHRzYWx0c2FsdA$jQ4gHXYElklTpoXCzdfoFcexwhPX3OIbGGAEK0h", "costs" },
-	{ "{ARGON2I}$argon2i$v=19$m=1048577,t=1,p=1$c2FsdHNhbHRzYWx0c2FsdA$jQ4gHXYElklTpoXCzdfoFcexwhPX3OIbGGA", "costs" },
-	{ "{ARGON2I}$argon2i$v=19$m=1048576,t=9,p=1$c2FsdHNhbHRzYWx0c2FsdA$jQ4gHXYElklTpoXCzdfoFcexwhPX3OIbGGA", "costs" },
-	{ "{ARGON2I}$argon2i$v=19$m=64,t=1,p=1,x=1$c2FsdHNhbHRzYWx0c2FsdA$jQ4gHXYElklTpoXCzdfoFcexwhPX3OIbGGA", "costs" },
+	{ "{ARGON2ID}$argon2i$v=19$m=64,t=3,p=1$c2FsdHNhbHRzYWx0c2FsdA$jQ4gHXYElklTpoXCzdfoFcexwhPX3OIbGGAEK0h",
+	    "start with" },
+	{ "{ARGON2I}$argon2i$v=19$m=64,t=65,p=1$c2FsdHNhbHRzYWx0c2FsdA$jQ4gHXYElklTpoXCzdfoFcexwhPX3OIbGGAEK0h",
+	    "costs" },
+	{ "{ARGON2I}$argon2i$v=19$m=1048577,t=1,p=1$c2FsdHNhbHRzYWx0c2FsdA$jQ4gHXYElklTpoXCzdfoFcexwhPX3OIbGGA",
+	    "costs" },
+	{ "{ARGON2I}$argon2i$v=19$m=1048576,t=9,p=1$c2FsdHNhbHRzYWx0c2FsdA$jQ4gHXYElklTpoXCzdfoFcexwhPX3OIbGGA",
+	    "costs" },
+	{ "{ARGON2I}$argon2i$v=19$m=64,t=1,p=1,x=1$c2FsdHNhbHRzYWx0c2FsdA$jQ4gHXYElklTpoXCzdfoFcexwhPX3OIbGGA",
+	    "costs" },
 	{ "{ARGON2I}$argon2i$v=19$m=64,t=1,p=1$c2FsdHNhbHRzYWx0c2FsdA$", "key" },
 	{ "{ARGON2I}$argon2i$v=19$m=64,t=1,p=1$!$jQ4gHXYElklTpoXCzdfoFcexwhPX3OIbGGA", "salt" },
 };
@@ -134,21 +144,23 @@ static void
 changed_hash(const char *hash)
 {
 	char copy[400];
-	size_t n = strlen(hash), end = span_starts(span_str(hash), "{SCRAM") ? (size_t)span_rchr(span_str(hash), ',') : n;
+	size_t n = strlen(hash),
+	       end = span_starts(span_str(hash), "{SCRAM") ? (size_t)span_rchr(span_str(hash), ',') : n;
 	size_t at = end - (hash[end - 1] == '=' ? 4 : 2);
 	struct err e = { 0 };
 
 	need(n < sizeof copy);
 	memcpy(copy, hash, n + 1);
 	copy[at] = copy[at] == '0' ? '1' : '0';
-	tap_ok(pw_verify(span_str(copy), SPAN("s3cret \xc3\xa9"), &e) == 0, "a changed hash is wrong: %.60s %s", copy,
-	    e.text);
+	tap_ok(pw_verify(span_str(copy), SPAN("s3cret \xc3\xa9"), &e) == 0,
+	    "a changed hash is wrong: %.60s %s", copy, e.text);
 }
 
 static void
 new_hashes(void)
 {
-	struct pw_cost cost = { .passes = 1, .memory_kib = 64 }, huge = { .passes = 1, .memory_kib = UINT32_MAX };
+	struct pw_cost cost = { .passes = 1, .memory_kib = 64 },
+		       huge = { .passes = 1, .memory_kib = UINT32_MAX };
 	struct buf a, b;
 	struct err e = { 0 };
 
@@ -156,7 +168,8 @@ new_hashes(void)
 	buf_init(&b, PW_HASH_MAX);
 	tap_ok(pw_hash(SPAN("new one"), &cost, &a, &e) == 0, "a new hash is made");
 	tap_ok(pw_hash(SPAN("new one"), &cost, &b, &e) == 0, "and another");
-	tap_ok(span_starts(buf_span(&a), "{ARGON2ID}$argon2id$v=19$m=64,t=1,p=1$"), "it is Argon2id of the cost asked");
+	tap_ok(span_starts(buf_span(&a), "{ARGON2ID}$argon2id$v=19$m=64,t=1,p=1$"),
+	    "it is Argon2id of the cost asked");
 	tap_ok(!span_same(buf_span(&a), buf_span(&b)), "no salt is used twice");
 	tap_ok(pw_verify(buf_span(&a), SPAN("new one"), &e) == 1, "a new hash verifies");
 	tap_ok(pw_verify(buf_span(&a), SPAN("new on"), &e) == 0, "only with its password");
@@ -176,12 +189,15 @@ limits(void)
 
 	memset(big, 'a', sizeof big);
 	memset(stored + 7, 'a', PW_MAX);
-	tap_ok(pw_verify(span_of(stored, PW_MAX + 7), span_of(big, PW_MAX), &e) == 1, "1024 octets are taken");
+	tap_ok(
+	    pw_verify(span_of(stored, PW_MAX + 7), span_of(big, PW_MAX), &e) == 1, "1024 octets are taken");
 	tap_ok(pw_verify(span_of(stored, PW_MAX + 7), span_of(big, PW_MAX + 1), &e) == 0, "1025 are not");
 	tap_ok(pw_verify(SPAN("{PLAIN}a"), SPAN("a\0b"), &e) == 0, "a NUL does not end a password");
-	tap_ok(pw_verify(SPAN("{CRYPT}abw1tSBs1hgx."), span_of(big, 600), &e) == 0, "too long for crypt(3) is wrong");
+	tap_ok(pw_verify(SPAN("{CRYPT}abw1tSBs1hgx."), span_of(big, 600), &e) == 0,
+	    "too long for crypt(3) is wrong");
 	tap_ok(pw_verify(SPAN("{PLAIN}a"), SPAN(""), &e) == 0 && e.kind == ERR_NONE, "an empty one is wrong");
-	tap_ok(pw_verify(SPAN("{NO}a"), SPAN("a"), &e) == -1 && e.kind == ERR_PERM, "a bad hash is not a wrong password");
+	tap_ok(pw_verify(SPAN("{NO}a"), SPAN("a"), &e) == -1 && e.kind == ERR_PERM,
+	    "a bad hash is not a wrong password");
 }
 
 int
@@ -201,7 +217,7 @@ main(void)
 		int rc = pw_scheme_valid(span_str(refused[i].hash), &why);
 
 		if (!tap_ok(rc < 0 && why.kind == ERR_PEER && strstr(why.text, refused[i].says) != NULL,
-		    "refused with \"%s\": %.50s", refused[i].says, refused[i].hash))
+			"refused with \"%s\": %.50s", refused[i].says, refused[i].hash))
 			printf("# %s\n", why.text);
 	}
 	for (size_t i = 0; i < sizeof costs / sizeof costs[0]; i++)

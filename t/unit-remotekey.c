@@ -24,7 +24,8 @@ sign(void *arg, const unsigned char id[32], uint32_t how, struct span in, unsign
 
 	h->signs++;
 	if (ok && how != KEYD_EC)
-		ok = EVP_PKEY_CTX_set_rsa_padding(c, how == KEYD_RSA_RAW ? RSA_NO_PADDING : RSA_PKCS1_PADDING) > 0;
+		ok = EVP_PKEY_CTX_set_rsa_padding(
+			 c, how == KEYD_RSA_RAW ? RSA_NO_PADDING : RSA_PKCS1_PADDING) > 0;
 	ok = ok && EVP_PKEY_sign(c, out, n, (const unsigned char *)in.p, in.n) > 0;
 	EVP_PKEY_CTX_free(c);
 	return ok ? 0 : -1;
@@ -78,10 +79,12 @@ try(const char *name, EVP_PKEY *key)
 	SSL_CTX *server = SSL_CTX_new(TLS_server_method());
 	EVP_PKEY *remote = remotekey_new(cert, sign, &h, &e);
 
-	tap_ok(remote != NULL && remotekey_id(key, h.id, &e) == 0, "%s: a remote key is made (%s)", name, e.text);
+	tap_ok(remote != NULL && remotekey_id(key, h.id, &e) == 0, "%s: a remote key is made (%s)", name,
+	    e.text);
 	tap_ok(SSL_CTX_use_certificate(server, cert) == 1 && SSL_CTX_use_PrivateKey(server, remote) == 1,
 	    "%s: OpenSSL takes it for the certificate's", name);
-	tap_ok(handshake(server, TLS1_3_VERSION) && h.signs == 1, "%s: a TLS 1.3 handshake asks for one signature", name);
+	tap_ok(handshake(server, TLS1_3_VERSION) && h.signs == 1,
+	    "%s: a TLS 1.3 handshake asks for one signature", name);
 	tap_ok(handshake(server, TLS1_2_VERSION) && h.signs == 2, "%s: so does one of TLS 1.2", name);
 	h.refuse = true;
 	tap_ok(!handshake(server, TLS1_3_VERSION), "%s: no signature, no handshake", name);
@@ -101,7 +104,8 @@ main(void)
 	try("EC", EVP_EC_gen("P-256"));
 	try("RSA", EVP_RSA_gen(2048));
 	X509_set_pubkey(cert, ed);
-	tap_ok(remotekey_new(cert, sign, NULL, &e) == NULL && e.kind == ERR_PERM, "another kind of key is refused: %s", e.text);
+	tap_ok(remotekey_new(cert, sign, NULL, &e) == NULL && e.kind == ERR_PERM,
+	    "another kind of key is refused: %s", e.text);
 	X509_free(cert);
 	EVP_PKEY_free(ed);
 	return tap_done();

@@ -56,17 +56,22 @@ static const struct {
 } files[] = {
 	{ "", "" },
 	{ "ada@x.org,secret\n", "1:ada@x.org:secret:0:0:::1:1" },
-	{ "ada@x.org," HASH ",1G,Ada L,a@x.org,b@x.org\n", "1:ada@x.org:#" HASH ":1073741824:0:Ada L:a@x.org,b@x.org:1:7" },
-	{ "\xef\xbb\xbf" "address,password\r\nada@x.org,s\r\n", "2:ada@x.org:s:0:0:::1:1" },
+	{ "ada@x.org," HASH ",1G,Ada L,a@x.org,b@x.org\n",
+	    "1:ada@x.org:#" HASH ":1073741824:0:Ada L:a@x.org,b@x.org:1:7" },
+	{ "\xef\xbb\xbf"
+	  "address,password\r\nada@x.org,s\r\n",
+	    "2:ada@x.org:s:0:0:::1:1" },
 	{ "# head\n\nada@x.org,s\n", "3:ada@x.org:s:0:0:::1:1" },
-	{ "Name,Address,Enabled,Password,Phone,Messages\nA B,ada@x.org,no,s,123,7\n", "2:ada@x.org:s:0:7:A B::0:15" },
+	{ "Name,Address,Enabled,Password,Phone,Messages\nA B,ada@x.org,no,s,123,7\n",
+	    "2:ada@x.org:s:0:7:A B::0:15" },
 	{ "address,password,aliases\na@x,s,b@x c@x;d@x|e@x\n", "2:a@x:s:0:0::b@x,c@x,d@x,e@x:1:1" },
 	{ "address,aliases\na@x,b@x,c@x\n", "2:a@x::0:0::b@x,c@x:1:0" },
 	{ "a@x,\"s,\"\"t\"\nb@x,u\n", "1:a@x:s,\"t:0:0:::1:1 2:b@x:u:0:0:::1:1" },
 	{ "a@x,{not a hash}\n", "1:a@x:{not a hash}:0:0:::1:1" },
 	{ "a@x, blank \n", "1:a@x: blank :0:0:::1:1" },
 	{ "a@x,\"s\nt\"\nb@x,\n", "!3 an empty password" },
-	{ "a@x,{SHA}short\nb@x,s\nc@x,{NOPE}x\n", "!1 {SHA}: not base64, or too long !3 {NOPE} is not a supported password scheme" },
+	{ "a@x,{SHA}short\nb@x,s\nc@x,{NOPE}x\n",
+	    "!1 {SHA}: not base64, or too long !3 {NOPE} is not a supported password scheme" },
 	{ "ada,s\n", "!1 the address is not user@domain" },
 	{ ",s\n", "!1 no address" },
 	{ "a@x,s,many\n", "!1 quota: " },
@@ -98,7 +103,8 @@ show(struct shown *s, const struct import_user *u)
 	s->text = arena_printf(s->a, "%.*s%s%u:%.*s:%s%.*s:%llu:%llu:%.*s:%.*s:%u:%u", SPAN_ARG(s->text),
 	    s->text.n > 0 ? " " : "", u->line, SPAN_ARG(m->addr), m->hash.n > 0 ? "#" : "",
 	    SPAN_ARG(m->hash.n > 0 ? m->hash : m->password), (unsigned long long)m->quota_bytes,
-	    (unsigned long long)m->quota_messages, SPAN_ARG(m->name), SPAN_ARG(m->aliases), m->enabled, m->set);
+	    (unsigned long long)m->quota_messages, SPAN_ARG(m->name), SPAN_ARG(m->aliases), m->enabled,
+	    m->set);
 }
 
 int
@@ -122,7 +128,8 @@ main(void)
 		for (size_t k = 0; rc == 0 && k < in.n; k++)
 			show(&s, &in.user[k]);
 		tap_ok(span_starts(s.text, files[i].want) && (rc < 0) == (files[i].want[0] == '!') &&
-		    (rc < 0 || s.text.n == strlen(files[i].want)), "accounts: %s", files[i].want);
+			   (rc < 0 || s.text.n == strlen(files[i].want)),
+		    "accounts: %s", files[i].want);
 		if (!span_starts(s.text, files[i].want))
 			printf("# got: %.*s\n", SPAN_ARG(s.text));
 		free(in.user);

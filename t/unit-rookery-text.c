@@ -15,13 +15,15 @@ static const struct {
 	bool dot_ends;
 } messages[] = {
 	{ "From: x\nDate: x\nMessage-ID: x\n\nbody\n", HEAD "\r\nbody\r\n", "LF becomes CRLF", false },
-	{ "From: x\r\nDate: x\r\nMessage-ID: x\r\n\r\nbody", HEAD "\r\nbody\r\n", "a last line gets its end", false },
+	{ "From: x\r\nDate: x\r\nMessage-ID: x\r\n\r\nbody", HEAD "\r\nbody\r\n", "a last line gets its end",
+	    false },
 	{ "From: x\r\r\nDate: x\nMessage-ID: x\n\na\rb\r\rc", HEAD "\r\na\r\nb\r\n\r\nc\r\n",
 	    "CRs before an LF are one end, others are each", false },
-	{ "From: x\nDate: x\nMessage-ID: x\n\na\n.\nb\n", HEAD "\r\na\r\n.\r\nb\r\n", "-i keeps the dot", false },
+	{ "From: x\nDate: x\nMessage-ID: x\n\na\n.\nb\n", HEAD "\r\na\r\n.\r\nb\r\n", "-i keeps the dot",
+	    false },
 	{ "From: x\nDate: x\nMessage-ID: x\n\na\n.\nb\n", HEAD "\r\na\r\n", "else it ends", true },
-	{ "From: x\nDate: x\nMessage-ID: x\nBcc: a,\n b\nReturn-Path: <>\nTo: c\n\nz\n", HEAD "To: c\r\n\r\nz\r\n",
-	    "Bcc goes, folded lines and all; so does Return-Path", false },
+	{ "From: x\nDate: x\nMessage-ID: x\nBcc: a,\n b\nReturn-Path: <>\nTo: c\n\nz\n",
+	    HEAD "To: c\r\n\r\nz\r\n", "Bcc goes, folded lines and all; so does Return-Path", false },
 	{ "From: x\nDate: x\nMessage-ID: x\nno field here\nz\n", HEAD "\r\nno field here\r\nz\r\n",
 	    "a header that is followed by text without an empty line gets one", false },
 	{ "From u Thu Jan  1 00:00:00 1970\nFrom: x\nDate: x\nMessage-ID: x\n\nz\n", HEAD "\r\nz\r\n",
@@ -32,7 +34,9 @@ static void
 sendmail_messages(void)
 {
 	for (size_t i = 0; i < sizeof messages / sizeof messages[0]; i++) {
-		struct submission s = { .a = arena_new(1 << 24), .domain = "d.test", .host = "h.test",
+		struct submission s = { .a = arena_new(1 << 24),
+			.domain = "d.test",
+			.host = "h.test",
 			.dot_ends = messages[i].dot_ends };
 		struct buf out;
 		struct err e = { 0 };
@@ -87,7 +91,8 @@ sendmail_recipients(void)
 static void
 templates(void)
 {
-	static const struct span template = SPAN("# c\nsmtp  inet:*:25  u  1  smtpd\n#lmtp inet:127.0.0.1:24 u 1 smtpd\nq internal u 1 q\n");
+	static const struct span template = SPAN(
+	    "# c\nsmtp  inet:*:25  u  1  smtpd\n#lmtp inet:127.0.0.1:24 u 1 smtpd\nq internal u 1 q\n");
 	struct init in = { .domain = "e.test", .hostname = "h.e.test", .port_base = 1000 };
 	struct err e = { 0 };
 	struct buf out;
@@ -104,7 +109,8 @@ templates(void)
 	in.listens[1].address = SPAN("off");
 	in.n_listens = 2;
 	init_master_cf(&in, template, &out, &e);
-	tap_ok(span_find(buf_span(&out), SPAN("\nlmtp           inet:[::1]:24")) > 0, "an address brings a service back");
+	tap_ok(span_find(buf_span(&out), SPAN("\nlmtp           inet:[::1]:24")) > 0,
+	    "an address brings a service back");
 	tap_ok(span_find(buf_span(&out), SPAN("\n#smtp")) > 0, "`off` comments one out");
 	buf_clear(&out);
 	in.port_base = 65530;
@@ -127,13 +133,17 @@ loglines(void)
 	struct logline line;
 	struct span key, value;
 
-	tap_ok(logline_parse(SPAN("2026-01-31T12:00:00.123Z smtp[47] info smtpd.x sid=1 from=\"a \\\"b\\\\ \\x41\" n=2"), &line),
+	tap_ok(
+	    logline_parse(
+		SPAN("2026-01-31T12:00:00.123Z smtp[47] info smtpd.x sid=1 from=\"a \\\"b\\\\ \\x41\" n=2"),
+		&line),
 	    "a line is one");
 	tap_span(line.service, SPAN("smtp"), "its service");
 	tap_span(line.pid, SPAN("47"), "its process");
 	tap_span(line.event, SPAN("smtpd.x"), "its event");
 	tap_ok(logline_pair(&line.pairs, &key, &value, a) && span_eq(value, "1"), "a bare value");
-	tap_ok(logline_pair(&line.pairs, &key, &value, a) && span_eq(key, "from") && span_eq(value, "a \"b\\ A"),
+	tap_ok(
+	    logline_pair(&line.pairs, &key, &value, a) && span_eq(key, "from") && span_eq(value, "a \"b\\ A"),
 	    "quotes and escapes are undone");
 	tap_ok(logline_pair(&line.pairs, &key, &value, a) && span_eq(value, "2"), "and the next is found");
 	tap_ok(!logline_pair(&line.pairs, &key, &value, a), "there are no more");

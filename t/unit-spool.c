@@ -252,8 +252,8 @@ forged(void)
 	footer_format(&(struct footer){ 0, 0 }, footer);
 	memcpy(text + 65536 - SPOOL_FOOTER, footer, SPOOL_FOOTER);
 	w = spool_writer_new(fd);
-	tap_ok(spool_add(w, span_of(text, 65536), &e) < 0 && e.kind == ERR_PERM &&
-		   lseek(fd, 0, SEEK_END) == 0,
+	tap_ok(
+	    spool_add(w, span_of(text, 65536), &e) < 0 && e.kind == ERR_PERM && lseek(fd, 0, SEEK_END) == 0,
 	    "text that would end the file as a footer does is not written");
 	spool_writer_free(w);
 	free(text);

@@ -478,14 +478,14 @@ appending(struct lab *l)
 	tap_ok(v->n == 4 && v->rec[0].uid == 2 && v->rec[3].uid == 5, "takes the old one away");
 	tap_ok(store_usage(st, &u, &e) == 0 && u.messages == 6, "usage counts each message");
 	store_quota(st, 0, 6);
-	tap_ok(
-	    store_copy(v, uids + 1, 1, trash, 0, &cp, l->a, &e) < 0 && store_why(st) == STORE_OVERQUOTA,
+	tap_ok(store_copy(v, uids + 1, 1, trash, 0, &cp, l->a, &e) < 0 && store_why(st) == STORE_OVERQUOTA,
 	    "COPY over quota fails");
 	err_clear(&e);
 	tap_ok(store_copy(v, uids + 1, 1, trash, STORE_MOVE, &cp, l->a, &e) == 0 && cp.dst[0] == 3,
 	    "MOVE needs no room");
 	(void)news(v, true, l->a);
-	tap_ok(store_copy(v, uids + 1, 1, 999, STORE_MOVE, &cp, l->a, &e) < 0 && store_why(st) == STORE_NONEXISTENT,
+	tap_ok(store_copy(v, uids + 1, 1, 999, STORE_MOVE, &cp, l->a, &e) < 0 &&
+		   store_why(st) == STORE_NONEXISTENT,
 	    "no such target, no MOVE");
 	err_clear(&e);
 

@@ -8,7 +8,7 @@
 #include "table/table.h"
 
 static const struct {
-	const char *text, *key, *value;	/* value NULL: not there */
+	const char *text, *key, *value; /* value NULL: not there */
 } texts[] = {
 	{ "a b\n", "a", "b" },
 	{ "a b", "a", "b" },
@@ -25,7 +25,7 @@ static const struct {
 	{ "a b\n# in between\n\n c\n", "a", "b c" },
 	{ "2001:db8::1 OK\n", "2001:db8::1", "OK" },
 	{ "2001:db8::1: OK\n", "2001:db8::1", "OK" },
-	{ "fe80:: OK\n", "fe80:", "OK" },	/* as the manual says: quote it */
+	{ "fe80:: OK\n", "fe80:", "OK" }, /* as the manual says: quote it */
 	{ "\"fe80::\" OK\n", "fe80::", "OK" },
 	{ "\"a b: c\": d\n", "a b: c", "d" },
 	{ "\"a \\\" \\\\ c\" d\n", "a \" \\ c", "d" },
@@ -59,8 +59,8 @@ text_form(void)
 
 		tap_ok(rc == 0, "the text with %s is taken %s", texts[i].key, e.text);
 		tap_ok(entries_get(s, span_str(texts[i].key), &v) == (texts[i].value != NULL) &&
-		    span_eq(v, texts[i].value != NULL ? texts[i].value : ""), "%s is %s", texts[i].key,
-		    texts[i].value != NULL ? texts[i].value : "not there");
+			   span_eq(v, texts[i].value != NULL ? texts[i].value : ""),
+		    "%s is %s", texts[i].key, texts[i].value != NULL ? texts[i].value : "not there");
 		entries_free(s);
 	}
 	for (size_t i = 0; i < sizeof bad_texts / sizeof bad_texts[0]; i++) {
@@ -68,7 +68,8 @@ text_form(void)
 		struct err e = { 0 };
 
 		tap_ok(table_parse_text(span_str(bad_texts[i].text), s, &e) < 0 && e.kind == ERR_PERM &&
-		    strstr(e.text, bad_texts[i].says) != NULL, "refused: %s (%s)", bad_texts[i].says, e.text);
+			   strstr(e.text, bad_texts[i].says) != NULL,
+		    "refused: %s (%s)", bad_texts[i].says, e.text);
 		entries_free(s);
 	}
 }
@@ -128,7 +129,8 @@ named(void)
 		struct err e = { 0 };
 
 		tap_ok(table_open(span_str(bad_settings[i].setting), &e) == NULL &&
-		    strstr(e.text, bad_settings[i].says) != NULL, "'%s' is refused: %s", bad_settings[i].setting, e.text);
+			   strstr(e.text, bad_settings[i].says) != NULL,
+		    "'%s' is refused: %s", bad_settings[i].setting, e.text);
 	}
 	arena_free(a);
 }
@@ -154,7 +156,8 @@ files(const char *dir)
 	t = table_open(arena_printf(a, "file:%s", path), &e);
 	tap_ok(t != NULL && table_get(t, SPAN("A"), a, &v, &e) == 1 && span_eq(v, "one"), "a file is read");
 	write_file(path, "x y\na\n");
-	tap_ok(table_get(t, SPAN("a"), a, &v, &e) == 1 && span_eq(v, "one"), "its entries stay while it is open");
+	tap_ok(table_get(t, SPAN("a"), a, &v, &e) == 1 && span_eq(v, "one"),
+	    "its entries stay while it is open");
 	tap_ok(table_open(arena_printf(a, "file:%s", path), &e) == NULL &&
 		   strstr(e.text, "/aliases:2: the key a has no value") != NULL,
 	    "an error is told with file and line: %s", e.text);
@@ -188,9 +191,11 @@ databases(const char *dir)
 	sqlite3 *db;
 
 	need(sqlite3_open(path, &db) == SQLITE_OK);
-	need(sqlite3_exec(db, "CREATE TABLE map(key TEXT, value TEXT); CREATE TABLE \"odd \"\"name\"(k, v);"
-	    "INSERT INTO map VALUES('a',1),('b',2),('b',3),('c',NULL),('c','');"
-	    "INSERT INTO \"odd \"\"name\" VALUES('x','y')", NULL, NULL, NULL) == SQLITE_OK);
+	need(sqlite3_exec(db,
+		 "CREATE TABLE map(key TEXT, value TEXT); CREATE TABLE \"odd \"\"name\"(k, v);"
+		 "INSERT INTO map VALUES('a',1),('b',2),('b',3),('c',NULL),('c','');"
+		 "INSERT INTO \"odd \"\"name\" VALUES('x','y')",
+		 NULL, NULL, NULL) == SQLITE_OK);
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
 		struct err e = { 0 };
 		struct span v = { 0 };
@@ -198,11 +203,12 @@ databases(const char *dir)
 		int got = t != NULL ? table_get(t, span_str(rows[i].key), a, &v, &e) : -1;
 
 		if (rows[i].says != NULL)
-			tap_ok(got < 0 && strstr(e.text, rows[i].says) != NULL, "%s is refused: %s", rows[i].options, e.text);
+			tap_ok(got < 0 && strstr(e.text, rows[i].says) != NULL, "%s is refused: %s",
+			    rows[i].options, e.text);
 		else
 			tap_ok(got == (rows[i].value != NULL) && (got == 0 || span_eq(v, rows[i].value)),
-			    "%s: %s is %s %s", rows[i].options, rows[i].key, rows[i].value ? rows[i].value : "not there",
-			    e.text);
+			    "%s: %s is %s %s", rows[i].options, rows[i].key,
+			    rows[i].value ? rows[i].value : "not there", e.text);
 		table_close(t);
 	}
 	sqlite3_close(db);
@@ -222,8 +228,11 @@ endless_query(const char *dir)
 
 	need(sqlite3_open(path, &db) == SQLITE_OK);
 	need(sqlite3_exec(db, "CREATE TABLE map(key, value)", NULL, NULL, NULL) == SQLITE_OK);
-	t = table_open(arena_printf(a, "inline:{b=1}, sqlite:%s{{query=WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL "
-	    "SELECT i + 1 FROM n) SELECT max(i) FROM n WHERE ?1 IS NOT NULL}}, inline:{a=2}", path), &e);
+	t = table_open(arena_printf(a,
+			   "inline:{b=1}, sqlite:%s{{query=WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL "
+			   "SELECT i + 1 FROM n) SELECT max(i) FROM n WHERE ?1 IS NOT NULL}}, inline:{a=2}",
+			   path),
+	    &e);
 	tap_ok(t != NULL && table_get(t, SPAN("a"), a, &v, &e) < 0 && e.kind == ERR_TEMP,
 	    "a query without end is a temporary error, and the next table is not asked: %s", e.text);
 	err_clear(&e);

@@ -31,8 +31,10 @@ new_keys(void)
 	buf_init(&p, 1024);
 	ticket_keys_make(&s, &p);
 	tap_ok(ticket_secret_load(buf_span(&s), &k.secret, &e) == 0 &&
-	    ticket_public_load(buf_span(&p), &k.public, &e) == 0, "a pair of keys is made and read %s", e.text);
-	tap_ok(ticket_public_load(buf_span(&s), &k.public, &e) < 0, "the secret file is not taken for the public one");
+		   ticket_public_load(buf_span(&p), &k.public, &e) == 0,
+	    "a pair of keys is made and read %s", e.text);
+	tap_ok(ticket_public_load(buf_span(&s), &k.public, &e) < 0,
+	    "the secret file is not taken for the public one");
 	err_clear(&e);
 	ticket_public_load(buf_span(&p), &k.public, &e);
 	tap_ok(ticket_public_load(span_head(buf_span(&p), p.n - 5), &(struct ticket_public){ 0 }, &e) < 0,
@@ -58,8 +60,10 @@ addressed(struct span in, const struct keys *k)
 	struct ticket w = good, out;
 	struct err e = { 0 };
 
-	tap_ok(ticket_verify(in, &k->public, &good, 999999, &out, &e) == 0, "a good ticket is taken %s", e.text);
-	tap_ok(span_eq(out.owner, "ada") && span_eq(out.login, "ada@example.com"), "it tells owner and login");
+	tap_ok(
+	    ticket_verify(in, &k->public, &good, 999999, &out, &e) == 0, "a good ticket is taken %s", e.text);
+	tap_ok(
+	    span_eq(out.owner, "ada") && span_eq(out.login, "ada@example.com"), "it tells owner and login");
 	tap_ok(refused(in, k, &good, 1000000, "expired"), "expired at its millisecond");
 	w.service = SPAN("pop3");
 	tap_ok(refused(in, k, &w, 1, "another service"), "refused by another service");
@@ -141,7 +145,8 @@ main(void)
 
 	buf_init(&one, TICKET_MAX);
 	buf_init(&two, TICKET_MAX);
-	tap_ok(ticket_sign(&good, &k.secret, &one, &e) == 0 && ticket_sign(&good, &k.secret, &two, &e) == 0, "signed");
+	tap_ok(ticket_sign(&good, &k.secret, &one, &e) == 0 && ticket_sign(&good, &k.secret, &two, &e) == 0,
+	    "signed");
 	tap_ok(!span_same(buf_span(&one), buf_span(&two)), "no two tickets are the same");
 	addressed(buf_span(&one), &k);
 	forged(buf_span(&one), &k);

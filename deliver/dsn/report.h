@@ -17,7 +17,8 @@
 enum { REPORT_MAX = 32 << 20 };
 
 /* Append the report that is asked for. hostname is ours; now is ms since 1970. 0, -1 ERR_PEER. */
-int report_write(const struct dsn_write *m, struct span hostname, uint64_t now, struct buf *out, struct err *e);
+int report_write(
+    const struct dsn_write *m, struct span hostname, uint64_t now, struct buf *out, struct err *e);
 
 /* The flags of its spool file: SPOOL_8BIT, SPOOL_UTF8. */
 unsigned report_flags(const struct dsn_write *m, struct span report);

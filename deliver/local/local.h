@@ -13,37 +13,37 @@
 /* ---- owners.c: stores that are open, the least recently used is closed */
 
 struct owner {
-	struct owner *chain;			/* of its hash */
-	struct owner *newer, *older;		/* by use */
+	struct owner *chain;         /* of its hash */
+	struct owner *newer, *older; /* by use */
 	struct owner *next_unsynced;
 	struct store *st;
-	bool unsynced;				/* in the list of those */
-	bool usage_due;				/* its limits matter: authd is to be told what it holds */
-	uint64_t kept_ms;			/* wall time of the last store_purge; 0: not since it was opened */
-	struct span name;			/* owned */
+	bool unsynced;    /* in the list of those */
+	bool usage_due;   /* its limits matter: authd is to be told what it holds */
+	uint64_t kept_ms; /* wall time of the last store_purge; 0: not since it was opened */
+	struct span name; /* owned */
 };
 
 struct owners {
 	struct owner **hash;
-	size_t size, n;				/* size is a power of two */
+	size_t size, n; /* size is a power of two */
 	struct owner *newest, *oldest;
 	struct owner *unsynced;
 	size_t nunsynced;
-	unsigned char key[16];			/* of the hash */
+	unsigned char key[16]; /* of the hash */
 	const char *boot_id;
 };
 
-void	owners_init(struct owners *o, size_t max, const char *boot_id);
+void owners_init(struct owners *o, size_t max, const char *boot_id);
 /* Make the stores of those who have none yet, together, if they are many. What fails here fails in owners_get. */
-void	owners_make(struct owners *o, int dir, const struct span *names, size_t n);
+void owners_make(struct owners *o, int dir, const struct span *names, size_t n);
 /* Open, or opened now; NULL with *e. When there are too many, one that needs no sync is closed. */
 struct owner *owners_get(struct owners *o, struct span name, struct err *e);
-void	owners_drop(struct owners *o, struct owner *w);	/* close it */
-void	owners_note_unsynced(struct owners *o, struct owner *w);
+void owners_drop(struct owners *o, struct owner *w); /* close it */
+void owners_note_unsynced(struct owners *o, struct owner *w);
 /* Make all durable, by syncfs of `dir` if they are many. 0, or -1: those that failed are closed. */
-int	owners_sync(struct owners *o, int dir, struct err *e);
+int owners_sync(struct owners *o, int dir, struct err *e);
 /* Purge one store that was not for an hour, if there is one. */
-void	owners_upkeep(struct owners *o);
+void owners_upkeep(struct owners *o);
 
 /* ---- tell.c: imapd and authd are told what changed; they need not listen */
 
@@ -51,12 +51,12 @@ struct teller {
 	struct svc *svc;
 	const char *program;
 	const struct ipc_def *def;
-	struct link link;			/* closed: not dialled, or lost */
+	struct link link; /* closed: not dialled, or lost */
 };
 
-void	tell_init(struct teller *t, struct svc *s, const char *program, const struct ipc_def *def);
+void tell_init(struct teller *t, struct svc *s, const char *program, const struct ipc_def *def);
 #define tell(t, name, m) tell_((t), name##_no, (const struct name *)(m))
-void	tell_(struct teller *t, uint32_t number, const void *m);
+void tell_(struct teller *t, uint32_t number, const void *m);
 
 /* ---- round.c: requests that are here together are delivered together */
 
@@ -83,29 +83,29 @@ struct round {
 	struct arena *a;
 	struct request *first, **end;
 	size_t targets;
-	struct buf prefix;			/* of the delivery that is being made */
+	struct buf prefix; /* of the delivery that is being made */
 };
 
 struct deliverer {
 	struct svc *svc;
 	struct loop *loop;
-	int spool, store;			/* directories */
+	int spool, store; /* directories */
 	struct owners owners;
 	struct teller imapd, authd;
 	struct round round;
-	struct peer *peers;			/* channels of the queue */
-	uint64_t batch;				/* the number that the next sync makes durable */
-	uint64_t deliveries;			/* since the last sync */
+	struct peer *peers;  /* channels of the queue */
+	uint64_t batch;      /* the number that the next sync makes durable */
+	uint64_t deliveries; /* since the last sync */
 	struct timer sync;
 	bool draining;
 };
 
-void	round_init(struct round *r);
+void round_init(struct round *r);
 /* Take a request, copied; -1 (ERR_PEER) if it is malformed. */
-int	round_add(struct deliverer *d, struct ipc_in *in, struct err *e);
-bool	round_full(const struct round *r);
+int round_add(struct deliverer *d, struct ipc_in *in, struct err *e);
+bool round_full(const struct round *r);
 /* Deliver what is here; results are in the targets. */
-void	round_run(struct deliverer *d);
-void	round_clear(struct round *r);
+void round_run(struct deliverer *d);
+void round_clear(struct round *r);
 
 #endif

@@ -26,7 +26,8 @@ gone(struct link *l, const struct err *why)
 void
 tell_init(struct teller *t, struct svc *s, const char *program, const struct ipc_def *def)
 {
-	*t = (struct teller){ .svc = s, .program = program, .def = def, .link = { .got = got, .gone = gone } };
+	*t =
+	    (struct teller){ .svc = s, .program = program, .def = def, .link = { .got = got, .gone = gone } };
 }
 
 void

@@ -11,8 +11,8 @@
 #include "base/base.h"
 
 struct body {
-	bool inside;	/* a line has begun */
-	bool cr;	/* the last octet was a CR: an LF may follow */
+	bool inside; /* a line has begun */
+	bool cr;     /* the last octet was a CR: an LF may follow */
 };
 
 /* Append what these octets become; `out` needs room for twice as many. Zero *b to start. */

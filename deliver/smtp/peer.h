@@ -29,7 +29,7 @@ enum {
 struct sender {
 	struct dns *dns;
 	struct tls_ctx *tls;
-	const char *name;		/* our own, for EHLO and to find ourselves among MX records; may be no domain */
+	const char *name; /* our own, for EHLO and to find ourselves among MX records; may be no domain */
 };
 
 /* Where to: as in remote_connect. */
@@ -39,13 +39,13 @@ struct target {
 };
 
 struct peer {
-	struct conn *c;			/* NULL: not connected */
-	struct buf label;		/* "mx.peer.test[192.0.2.1]:25" */
-	unsigned ext;			/* or of EXT_* */
-	uint64_t size_max;		/* EXT_SIZE: 0: it does not say */
+	struct conn *c;    /* NULL: not connected */
+	struct buf label;  /* "mx.peer.test[192.0.2.1]:25" */
+	unsigned ext;      /* or of EXT_* */
+	uint64_t size_max; /* EXT_SIZE: 0: it does not say */
 	bool lmtp;
-	bool used;			/* a message was tried on it: it may have been closed while it was idle */
-	bool dirty;			/* a transaction was left open: RSET first */
+	bool used;  /* a message was tried on it: it may have been closed while it was idle */
+	bool dirty; /* a transaction was left open: RSET first */
 	unsigned messages;
 };
 

@@ -21,16 +21,16 @@ struct outcome {
 	uint32_t index;
 	enum err_kind kind;
 	struct span status, text;
-	bool said;			/* by the server, not by us */
+	bool said; /* by the server, not by us */
 };
 
 struct transaction {
 	const struct remote_deliver *m;
-	struct remote_target *to;	/* m->targets */
-	struct outcome *out;		/* one for each; kind ERR_NONE with status.n == 0: none yet */
+	struct remote_target *to; /* m->targets */
+	struct outcome *out;      /* one for each; kind ERR_NONE with status.n == 0: none yet */
 	size_t n;
 	struct arena *a;
-	bool (*wanted)(void *arg);	/* asked before the final dot: is there still somebody to tell? */
+	bool (*wanted)(void *arg); /* asked before the final dot: is there still somebody to tell? */
 	void *arg;
 };
 

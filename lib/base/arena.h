@@ -12,15 +12,15 @@
 
 struct arena;
 
-struct arena *arena_new(size_t max);			/* max: octets in all, the backstop */
-void	arena_free(struct arena *a);			/* NULL is allowed */
-void	arena_reset(struct arena *a);			/* empty again; the first block is kept */
-size_t	arena_used(const struct arena *a);		/* octets handed out since birth or reset */
+struct arena *arena_new(size_t max);      /* max: octets in all, the backstop */
+void arena_free(struct arena *a);         /* NULL is allowed */
+void arena_reset(struct arena *a);        /* empty again; the first block is kept */
+size_t arena_used(const struct arena *a); /* octets handed out since birth or reset */
 
-void	*arena_alloc(struct arena *a, size_t size);	/* zeroed, aligned for any type */
-void	*arena_array(struct arena *a, size_t n, size_t size);	/* n * size, overflow checked */
-struct span arena_dup(struct arena *a, struct span s);	/* a copy; a NUL stands behind it, uncounted */
-char	*arena_cstr(struct arena *a, struct span s);	/* the same as a C string; NULs inside stay */
+void *arena_alloc(struct arena *a, size_t size);           /* zeroed, aligned for any type */
+void *arena_array(struct arena *a, size_t n, size_t size); /* n * size, overflow checked */
+struct span arena_dup(struct arena *a, struct span s);     /* a copy; a NUL stands behind it, uncounted */
+char *arena_cstr(struct arena *a, struct span s);          /* the same as a C string; NULs inside stay */
 struct span arena_printf(struct arena *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

@@ -15,29 +15,30 @@
 #include "base/span.h"
 
 struct buf {
-	char *p;	/* n octets are in use, cap are allocated */
+	char *p; /* n octets are in use, cap are allocated */
 	size_t n, cap, max;
 };
 
-void	buf_init(struct buf *b, size_t max);	/* allocates nothing yet */
-void	buf_free(struct buf *b);		/* the buffer can be used again, empty, with the same maximum */
-void	buf_wipe(struct buf *b);		/* the same, after overwriting what it held: for secrets */
-void	buf_clear(struct buf *b);		/* n = 0, memory kept */
+void buf_init(struct buf *b, size_t max); /* allocates nothing yet */
+void buf_free(struct buf *b);             /* the buffer can be used again, empty, with the same maximum */
+void buf_wipe(struct buf *b);             /* the same, after overwriting what it held: for secrets */
+void buf_clear(struct buf *b);            /* n = 0, memory kept */
 
-int	buf_add(struct buf *b, struct err *e, struct span s);
-int	buf_byte(struct buf *b, struct err *e, char c);
-int	buf_u64(struct buf *b, struct err *e, uint64_t v);	/* decimal */
-int	buf_printf(struct buf *b, struct err *e, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
-int	buf_vprintf(struct buf *b, struct err *e, const char *fmt, va_list ap) __attribute__((format(printf, 3, 0)));
+int buf_add(struct buf *b, struct err *e, struct span s);
+int buf_byte(struct buf *b, struct err *e, char c);
+int buf_u64(struct buf *b, struct err *e, uint64_t v); /* decimal */
+int buf_printf(struct buf *b, struct err *e, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+int buf_vprintf(struct buf *b, struct err *e, const char *fmt, va_list ap)
+    __attribute__((format(printf, 3, 0)));
 
 /*
  * Room for `extra` more octets: the pointer to write to, or NULL with *e set. After writing, add what was
  * used to b->n.
  */
-char	*buf_room(struct buf *b, struct err *e, size_t extra);
+char *buf_room(struct buf *b, struct err *e, size_t extra);
 
 /* Drop the first n octets (n <= b->n). */
-void	buf_consume(struct buf *b, size_t n);
+void buf_consume(struct buf *b, size_t n);
 
 /* A C string. Here, so that the length of a literal is known when this is compiled. */
 static inline int

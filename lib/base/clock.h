@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-uint64_t clock_wall_ms(void);	/* since 1970-01-01 UTC */
-uint64_t clock_mono_ms(void);	/* since some start; never goes back */
+uint64_t clock_wall_ms(void); /* since 1970-01-01 UTC */
+uint64_t clock_mono_ms(void); /* since some start; never goes back */
 
 #endif

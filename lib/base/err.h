@@ -25,16 +25,16 @@ struct err {
  * Record a failure: fmt is printf's, and %m is the text of errno at the call. Does nothing if *e holds
  * an error already, or if e is NULL. Always returns -1, so that `return err_set(...)` reads well.
  */
-int	err_set(struct err *e, enum err_kind kind, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+int err_set(struct err *e, enum err_kind kind, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
 /* Put "prefix" in front of the text of an error that is set; returns -1. */
-int	err_prefix(struct err *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+int err_prefix(struct err *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* Forget the error: it has been answered. */
-void	err_clear(struct err *e);
+void err_clear(struct err *e);
 
 /* The exit status of sysexits.h for this error: 0, 75, 69, 76. */
-int	err_exit(const struct err *e);
+int err_exit(const struct err *e);
 
 /* A broken promise inside our own code: logs where, and aborts. Never compiled out. */
 #define need(cond) ((cond) ? (void)0 : need_failed(#cond, __FILE__, __LINE__))

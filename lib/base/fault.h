@@ -13,7 +13,7 @@
 
 extern bool fault_armed; /* FAULT was set when the process started; never changes after that */
 
-bool	fault_hit_(const char *point);
+bool fault_hit_(const char *point);
 
 /* True if the step that follows shall fail, as if with EIO; errno is set to that. */
 static inline bool

@@ -20,7 +20,7 @@ struct id {
 struct id id_new(void);
 
 /* True if s has the form of an id: what comes from a peer or a file name is checked before use. */
-bool	id_valid(struct span s);
+bool id_valid(struct span s);
 
 /* The time in it, milliseconds since 1970; 0 if it has not the form. */
 uint64_t id_time_ms(struct span s);

@@ -7,8 +7,8 @@
 
 #include <stddef.h>
 
-void	*mem_zero(size_t n, size_t size);	/* n * size zeroed octets, overflow checked; free() frees */
-void	*mem_resize(void *p, size_t size);	/* as realloc */
-char	*mem_str(const char *s);		/* as strdup */
+void *mem_zero(size_t n, size_t size);  /* n * size zeroed octets, overflow checked; free() frees */
+void *mem_resize(void *p, size_t size); /* as realloc */
+char *mem_str(const char *s);           /* as strdup */
 
 #endif

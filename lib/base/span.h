@@ -95,21 +95,21 @@ ascii_isalnum(char c)
 	return ascii_isdigit(c) || ascii_isalpha(c);
 }
 
-bool	span_same(struct span a, struct span b);		/* equal, octet for octet */
-bool	span_isame(struct span a, struct span b);		/* equal, ASCII case ignored */
-bool	span_eq(struct span a, const char *s);			/* equal to a C string */
-bool	span_ieq(struct span a, const char *s);			/* the same, ASCII case ignored */
-bool	span_starts(struct span a, const char *s);
-bool	span_istarts(struct span a, const char *s);
-bool	span_ends(struct span a, const char *s);
-int	span_cmp(struct span a, struct span b);			/* like memcmp, the shorter first */
+bool span_same(struct span a, struct span b);  /* equal, octet for octet */
+bool span_isame(struct span a, struct span b); /* equal, ASCII case ignored */
+bool span_eq(struct span a, const char *s);    /* equal to a C string */
+bool span_ieq(struct span a, const char *s);   /* the same, ASCII case ignored */
+bool span_starts(struct span a, const char *s);
+bool span_istarts(struct span a, const char *s);
+bool span_ends(struct span a, const char *s);
+int span_cmp(struct span a, struct span b); /* like memcmp, the shorter first */
 
 /* Where c stands first (last for rchr), or -1. */
-ssize_t	span_chr(struct span s, char c);
-ssize_t	span_rchr(struct span s, char c);
+ssize_t span_chr(struct span s, char c);
+ssize_t span_rchr(struct span s, char c);
 
 /* Where `what` stands first, or -1; the empty span stands at 0. */
-ssize_t	span_find(struct span s, struct span what);
+ssize_t span_find(struct span s, struct span what);
 
 /* Without blanks (SP and HTAB; for trim_ws also CR and LF) at both ends. */
 struct span span_trim(struct span s);
@@ -128,7 +128,7 @@ struct span span_cut(struct span *rest, char c);
  * All of s as an unsigned decimal number: 1*DIGIT, no sign, no blanks. Returns 0, or -1 with ERR_PEER
  * if it is anything else or does not fit. *out is untouched on failure. This is the one number parser.
  */
-int	span_u32(struct span s, uint32_t *out, struct err *e);
-int	span_u64(struct span s, uint64_t *out, struct err *e);
+int span_u32(struct span s, uint32_t *out, struct err *e);
+int span_u64(struct span s, uint64_t *out, struct err *e);
 
 #endif

@@ -10,27 +10,27 @@
 
 struct buf;
 
-bool	utf8_valid(struct span s);
+bool utf8_valid(struct span s);
 
 /* True if every octet is below 128. */
-bool	ascii_only(struct span s);
+bool ascii_only(struct span s);
 
 /*
  * The code point that starts at s.p[0], its length in *len (1..4). Returns -1, with *len = 1, if no valid
  * sequence does; -2, with *len = s.n, if s ends within a sequence that is valid so far. s.n > 0.
  */
-int32_t	utf8_get(struct span s, size_t *len);
+int32_t utf8_get(struct span s, size_t *len);
 
 /* Append one code point: below 0x110000, no surrogate. */
-int	utf8_put(uint32_t cp, struct buf *out, struct err *e);
+int utf8_put(uint32_t cp, struct buf *out, struct err *e);
 
 /* Append s; each octet that is part of no valid sequence becomes U+FFFD. */
-int	utf8_repair(struct span s, struct buf *out, struct err *e);
+int utf8_repair(struct span s, struct buf *out, struct err *e);
 
 /*
  * Append s in lower case by Unicode's simple (one to one) mapping; octets that are not valid UTF-8 are
  * copied. This is how texts are compared without regard to case.
  */
-int	utf8_fold(struct span s, struct buf *out, struct err *e);
+int utf8_fold(struct span s, struct buf *out, struct err *e);
 
 #endif

@@ -22,7 +22,8 @@ struct key {
 	size_t at; /* offset of its field in struct cfg */
 };
 
-#define KEY(name, type, def, min, max, help) { #name, type, #type, def, min, max, help, offsetof(struct cfg, name) },
+#define KEY(name, type, def, min, max, help)                                                                 \
+	{ #name, type, #type, def, min, max, help, offsetof(struct cfg, name) },
 static const struct key keys[] = {
 #include "cfg/keys.def"
 };
@@ -86,7 +87,8 @@ check_length(const struct key *k, struct span text, struct err *e)
 	uint64_t limit;
 
 	if (span_u64(span_str(k->min), &limit, NULL) == 0 && text.n < limit)
-		return err_set(e, ERR_PERM, limit == 1 ? "must not be empty" : "`%.*s` is too short", SPAN_ARG(text));
+		return err_set(
+		    e, ERR_PERM, limit == 1 ? "must not be empty" : "`%.*s` is too short", SPAN_ARG(text));
 	if (span_u64(span_str(k->max), &limit, NULL) == 0 && text.n > limit)
 		return err_set(e, ERR_PERM, "is longer than %s octets", k->max);
 	return 0;
@@ -109,7 +111,8 @@ static int
 newer(struct span text, struct err *e)
 {
 	err_clear(e);
-	return err_set(e, ERR_PERM, "config_version: this program knows version 1, not `%.*s`", SPAN_ARG(text));
+	return err_set(
+	    e, ERR_PERM, "config_version: this program knows version 1, not `%.*s`", SPAN_ARG(text));
 }
 
 /* Set key i of r. The text of an error names the key, not the place. */
@@ -173,8 +176,10 @@ cfg_find(struct span name, struct err *e)
 	}
 	near = cfg_nearest(name, key_names, KEYS);
 	if (near >= 0)
-		return err_set(e, ERR_PERM, "unknown key `%.*s`; did you mean `%s`?", SPAN_ARG(name), key_names[near]);
-	return err_set(e, ERR_PERM, "unknown key `%.*s`; `rookery config` lists all", SPAN_ARG(span_head(name, 100)));
+		return err_set(
+		    e, ERR_PERM, "unknown key `%.*s`; did you mean `%s`?", SPAN_ARG(name), key_names[near]);
+	return err_set(
+	    e, ERR_PERM, "unknown key `%.*s`; `rookery config` lists all", SPAN_ARG(span_head(name, 100)));
 }
 
 /* A file with a NUL, or another control character, is not the text that its author saw in the editor. */

@@ -37,7 +37,8 @@ int cfg_load(struct span text, const char *name, const char *const *overrides, s
 int cfg_check(struct span text, const char *name, const char *const *overrides, size_t n, struct err *e);
 
 /* The same for people who correct a file: tells each line that is wrong. How many there are. */
-size_t cfg_complaints(struct span text, const char *name, void (*tell)(const char *complaint, void *arg), void *arg);
+size_t cfg_complaints(
+    struct span text, const char *name, void (*tell)(const char *complaint, void *arg), void *arg);
 
 /* Check one "key=value" (an option of a line in master.cf) on its own. ERR_PERM with the text but without a place. */
 int cfg_option_check(struct span option, struct err *e);

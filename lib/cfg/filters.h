@@ -19,8 +19,8 @@ enum { FILTERS_MAX = 64 };
 enum filter_kind { FILTER_KIND_ACCEPT };
 
 struct filter_line {
-	unsigned line;			/* where it stands */
-	struct span name;		/* [a-z0-9-]{1,32}, unique in the file */
+	unsigned line;    /* where it stands */
+	struct span name; /* [a-z0-9-]{1,32}, unique in the file */
 	enum filter_kind kind;
 };
 

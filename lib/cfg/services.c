@@ -45,7 +45,8 @@ name_check(struct span s, const char *what, struct err *e)
 	bool good = s.n >= 1 && s.n <= NAME_MAX_LEN && s.p[0] != '-';
 
 	for (size_t i = 0; i < s.n && good; i++)
-		good = (ascii_isalnum(s.p[i]) && s.p[i] == ascii_lower(s.p[i])) || s.p[i] == '-' || s.p[i] == '_';
+		good = (ascii_isalnum(s.p[i]) && s.p[i] == ascii_lower(s.p[i])) || s.p[i] == '-' ||
+		       s.p[i] == '_';
 	if (!good)
 		return err_set(e, ERR_PERM, "`%.*s` is no name of a %s: small letters, digits and -",
 		    SPAN_ARG(span_head(s, 60)), what);
@@ -65,7 +66,8 @@ read_inet(struct span list, struct arena *a, struct service *s, struct err *e)
 		if (s->n_inet == LISTEN_MAX)
 			return err_set(e, ERR_PERM, "more than %d addresses", LISTEN_MAX);
 		if (addr_parse(one, &addr, NULL) < 0)
-			return err_set(e, ERR_PERM, "`%.*s` is no ADDRESS:PORT, as in 192.0.2.1:25, [2001:db8::1]:25 or *:25",
+			return err_set(e, ERR_PERM,
+			    "`%.*s` is no ADDRESS:PORT, as in 192.0.2.1:25, [2001:db8::1]:25 or *:25",
 			    SPAN_ARG(span_head(one, 100)));
 		if (addr_port(&addr) == 0)
 			return err_set(e, ERR_PERM, "`%.*s`: the port must be 1 to 65535", SPAN_ARG(one));
@@ -82,7 +84,8 @@ read_unix(struct span path, struct arena *a, struct service *s, struct err *e)
 	struct span name = span_from(path, strlen("run/"));
 
 	if (!span_starts(path, "run/") || name_check(name, "socket", NULL) < 0)
-		return err_set(e, ERR_PERM, "`unix:%.*s`: a socket is unix:run/NAME", SPAN_ARG(span_head(path, 100)));
+		return err_set(
+		    e, ERR_PERM, "`unix:%.*s`: a socket is unix:run/NAME", SPAN_ARG(span_head(path, 100)));
 	s->unix_path = arena_cstr(a, path);
 	return 0;
 }
@@ -123,7 +126,8 @@ read_options(const struct span *v, size_t n, struct arena *a, struct service *s,
 
 	for (size_t i = 0; i < n; i += 2) {
 		if (!span_eq(v[i], "-o") || i + 1 == n)
-			return err_set(e, ERR_PERM, "`%.*s`: an option is -o key=value", SPAN_ARG(span_head(v[i], 100)));
+			return err_set(
+			    e, ERR_PERM, "`%.*s`: an option is -o key=value", SPAN_ARG(span_head(v[i], 100)));
 		if (cfg_option_check(v[i + 1], e) < 0)
 			return -1;
 		options[s->n_options++] = arena_cstr(a, v[i + 1]);
@@ -138,7 +142,8 @@ static int
 read_service(const struct words *w, struct arena *a, struct service *s, struct err *e)
 {
 	if (w->n < 5)
-		return err_set(e, ERR_PERM, "%zu of 5 columns: service listen user limit program [-o key=value ...]", w->n);
+		return err_set(e, ERR_PERM,
+		    "%zu of 5 columns: service listen user limit program [-o key=value ...]", w->n);
 	if (name_check(w->v[0], "service", e) < 0 || read_listen(w->v[1], a, s, e) < 0 ||
 	    read_user(w->v[2], a, s, e) < 0)
 		return -1;

@@ -16,18 +16,18 @@
 enum { SERVICE_LIMIT_MAX = 1000000 };
 
 struct service {
-	unsigned line;			/* where it begins */
-	const char *name;		/* [a-z0-9-]{1,32}, unique in the file */
-	const char *user, *group;	/* NULL: unchanged; NULL: the user's own */
-	uint32_t limit;			/* 1 to SERVICE_LIMIT_MAX */
-	const char *program;		/* [a-z0-9-]{1,32}: a file beside master's own */
-	const char *listen;		/* the column as written */
-	const char *const *inet;	/* "ADDRESS:PORT" */
+	unsigned line;            /* where it begins */
+	const char *name;         /* [a-z0-9-]{1,32}, unique in the file */
+	const char *user, *group; /* NULL: unchanged; NULL: the user's own */
+	uint32_t limit;           /* 1 to SERVICE_LIMIT_MAX */
+	const char *program;      /* [a-z0-9-]{1,32}: a file beside master's own */
+	const char *listen;       /* the column as written */
+	const char *const *inet;  /* "ADDRESS:PORT" */
 	size_t n_inet;
-	const char *unix_path;		/* "run/submit", or NULL */
-	const char *const *options;	/* "key=value", each checked against the key table */
+	const char *unix_path;      /* "run/submit", or NULL */
+	const char *const *options; /* "key=value", each checked against the key table */
 	size_t n_options;
-	const char *command;		/* program and options as one text, for status */
+	const char *command; /* program and options as one text, for status */
 };
 
 struct services {

@@ -41,7 +41,8 @@ cfg_duration(struct span text, uint64_t *ms, struct err *e)
 	}
 	if (scaled(text, units, ms))
 		return 0;
-	return err_set(e, ERR_PERM, "`%.*s` is no duration: a number and ms, s, m, h or d, as in 90s", SPAN_ARG(text));
+	return err_set(
+	    e, ERR_PERM, "`%.*s` is no duration: a number and ms, s, m, h or d, as in 90s", SPAN_ARG(text));
 }
 
 int

@@ -12,8 +12,8 @@
 #include "io/addr.h"
 
 enum {
-	DNS_MX_MAX = 64,		/* exchangers of one domain that are looked at, the best first */
-	DNS_ADDR_MAX = 32,		/* addresses of one host */
+	DNS_MX_MAX = 64,   /* exchangers of one domain that are looked at, the best first */
+	DNS_ADDR_MAX = 32, /* addresses of one host */
 };
 
 struct dns;
@@ -27,7 +27,7 @@ void dns_free(struct dns *d);
 
 struct dns_mx {
 	uint32_t preference;
-	struct span host;		/* ASCII, no final dot */
+	struct span host; /* ASCII, no final dot */
 };
 
 /*
@@ -38,15 +38,15 @@ struct dns_mx {
  *   -1   ERR_PERM: there is no such domain (5.4.4), it takes no mail (5.1.10, the null MX of RFC 7505), or
  *        we are its best exchanger (5.4.6); ERR_TEMP: it can't be told now (4.4.3)
  */
-int dns_mx(struct dns *d, const char *domain, struct span self, struct arena *a, struct dns_mx **out,
-    struct err *e);
+int dns_mx(
+    struct dns *d, const char *domain, struct span self, struct arena *a, struct dns_mx **out, struct err *e);
 
 /*
  * The addresses of a host, with that port, IPv6 first. 0: it has none; -1: ERR_PERM there is no such host
  * (5.4.4), ERR_TEMP (4.4.3). If one family can't be told and the other can, that is enough.
  */
-int dns_addresses(struct dns *d, const char *host, uint16_t port, struct arena *a, struct addr **out,
-    struct err *e);
+int dns_addresses(
+    struct dns *d, const char *host, uint16_t port, struct arena *a, struct addr **out, struct err *e);
 
 /*
  * ---- pure parts (t/unit-dns.c)

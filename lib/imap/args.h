@@ -13,20 +13,20 @@
  * The tag and the name of a command; "UID" and the name behind it are one name. *l is left behind them (at
  * the space before the arguments, or the end). If only the tag can be read, *tag is set all the same.
  */
-int	imap_command(struct imap_lex *l, struct span *tag, struct span *name, bool *uid, struct err *e);
+int imap_command(struct imap_lex *l, struct span *tag, struct span *name, bool *uid, struct err *e);
 
 /* A mailbox name, modified UTF-7 decoded to UTF-8; INBOX in any case becomes "INBOX" (RFC 3501, 5.1). */
-int	imap_mailbox(struct imap_lex *l, struct arena *a, struct span *out, struct err *e);
+int imap_mailbox(struct imap_lex *l, struct arena *a, struct span *out, struct err *e);
 
 /* STORE, behind the set and its space: [(UNCHANGEDSINCE n) ] [+-]FLAGS[.SILENT] flags (RFC 7162, 3.1.3). */
 struct imap_store {
-	char mode;		/* '+', '-' or '=' */
+	char mode; /* '+', '-' or '=' */
 	bool silent;
 	bool conditional;
 	uint64_t unchanged;
 	struct imap_flags flags;
 };
-int	imap_store_parse(struct imap_lex *l, struct arena *a, struct imap_store *out, struct err *e);
+int imap_store_parse(struct imap_lex *l, struct arena *a, struct imap_store *out, struct err *e);
 
 /*
  * APPEND, all but the message: "mailbox [(flags) ]["date" ]" to the end of the text. The literal's "{n}" at
@@ -38,7 +38,7 @@ struct imap_append {
 	bool dated;
 	struct date date;
 };
-int	imap_append_parse(struct imap_lex *l, struct arena *a, struct imap_append *out, struct err *e);
+int imap_append_parse(struct imap_lex *l, struct arena *a, struct imap_append *out, struct err *e);
 
 /* STATUS items, or of bits. */
 enum imap_status {
@@ -49,14 +49,14 @@ enum imap_status {
 	STATUS_UNSEEN = 16,
 	STATUS_HIGHESTMODSEQ = 32, /* RFC 7162, 3.1.7 */
 };
-int	imap_status_parse(struct imap_lex *l, unsigned *items, struct err *e);
+int imap_status_parse(struct imap_lex *l, unsigned *items, struct err *e);
 
 /* SELECT and EXAMINE, behind the mailbox: [ (CONDSTORE)]. */
-int	imap_select_params(struct imap_lex *l, bool *condstore, struct err *e);
+int imap_select_params(struct imap_lex *l, bool *condstore, struct err *e);
 
 /* LIST in all forms of RFC 5258, with SPECIAL-USE of RFC 6154 and STATUS of RFC 5819. */
 enum imap_list_option {
-	LIST_SUBSCRIBED = 1,	/* selection: only these */
+	LIST_SUBSCRIBED = 1, /* selection: only these */
 	LIST_REMOTE = 2,
 	LIST_RECURSIVEMATCH = 4,
 	LIST_SPECIAL_USE = 8,
@@ -66,13 +66,13 @@ enum imap_list_option {
 	LIST_RETURN_STATUS = 128,
 };
 struct imap_list {
-	bool extended;		/* some part of the syntax was not that of RFC 3501 */
-	unsigned options;	/* or of imap_list_option */
-	unsigned status;	/* items of RETURN (STATUS (...)) */
-	struct span reference;	/* UTF-8 */
-	struct span *patterns;	/* UTF-8, without the reference */
+	bool extended;         /* some part of the syntax was not that of RFC 3501 */
+	unsigned options;      /* or of imap_list_option */
+	unsigned status;       /* items of RETURN (STATUS (...)) */
+	struct span reference; /* UTF-8 */
+	struct span *patterns; /* UTF-8, without the reference */
 	size_t n;
 };
-int	imap_list_parse(struct imap_lex *l, struct arena *a, struct imap_list *out, struct err *e);
+int imap_list_parse(struct imap_lex *l, struct arena *a, struct imap_list *out, struct err *e);
 
 #endif

@@ -9,14 +9,14 @@
 
 /* The state of the session; or together what holds. */
 enum imap_caps {
-	IMAP_CAPS_BEFORE = 1,	/* not logged in */
-	IMAP_CAPS_AFTER = 2,	/* logged in */
-	IMAP_CAPS_TLS = 4,	/* STARTTLS is possible (RFC 3501, 6.2.1) */
-	IMAP_CAPS_AUTH = 8,	/* a password may be sent now */
+	IMAP_CAPS_BEFORE = 1,   /* not logged in */
+	IMAP_CAPS_AFTER = 2,    /* logged in */
+	IMAP_CAPS_TLS = 4,      /* STARTTLS is possible (RFC 3501, 6.2.1) */
+	IMAP_CAPS_AUTH = 8,     /* a password may be sent now */
 	IMAP_CAPS_NO_AUTH = 16, /* it may not: LOGINDISABLED */
 };
 
 /* Append "IMAP4rev1 IDLE ...": behind "* CAPABILITY " or "[CAPABILITY ". Fits in 512 octets. */
-int	imap_caps(unsigned state, struct buf *out, struct err *e);
+int imap_caps(unsigned state, struct buf *out, struct err *e);
 
 #endif

@@ -14,43 +14,43 @@ enum imap_fetch_item {
 	FETCH_FLAGS = 2,
 	FETCH_MODSEQ = 4,
 	FETCH_INTERNALDATE = 8,
-	FETCH_SIZE = 16,		/* RFC822.SIZE */
+	FETCH_SIZE = 16, /* RFC822.SIZE */
 	FETCH_ENVELOPE = 32,
-	FETCH_BODY = 64,		/* without extension data */
+	FETCH_BODY = 64, /* without extension data */
 	FETCH_BODYSTRUCTURE = 128,
 };
 
 enum imap_section_kind {
-	SECTION_WHOLE,		/* BODY[] and BODY[1.2] */
+	SECTION_WHOLE, /* BODY[] and BODY[1.2] */
 	SECTION_HEADER,
-	SECTION_FIELDS,		/* HEADER.FIELDS (names) */
+	SECTION_FIELDS, /* HEADER.FIELDS (names) */
 	SECTION_FIELDS_NOT,
 	SECTION_TEXT,
-	SECTION_MIME,		/* only with a part */
+	SECTION_MIME, /* only with a part */
 };
 
 struct imap_section {
 	struct imap_section *next;
-	struct span label;	/* as in the response: "BODY[HEADER.FIELDS (FROM)]<0>", "RFC822.TEXT" */
-	struct span part;	/* "1.2", or empty for the message */
+	struct span label; /* as in the response: "BODY[HEADER.FIELDS (FROM)]<0>", "RFC822.TEXT" */
+	struct span part;  /* "1.2", or empty for the message */
 	enum imap_section_kind kind;
-	struct span *names;	/* of fields */
+	struct span *names; /* of fields */
 	size_t n;
-	bool seen;		/* fetching it sets \Seen: not .PEEK, not RFC822.HEADER */
+	bool seen; /* fetching it sets \Seen: not .PEEK, not RFC822.HEADER */
 	bool partial;
-	uint32_t from, count;	/* of a partial one; count is at least 1 */
-	const void *looked_up;	/* the caller's: what it made of the names */
+	uint32_t from, count;  /* of a partial one; count is at least 1 */
+	const void *looked_up; /* the caller's: what it made of the names */
 };
 
 struct imap_fetch {
-	unsigned items;			/* or of imap_fetch_item */
-	struct imap_section *sections;	/* as written */
-	bool seen;			/* some section sets \Seen */
-	bool changed;			/* CHANGEDSINCE was given */
+	unsigned items;                /* or of imap_fetch_item */
+	struct imap_section *sections; /* as written */
+	bool seen;                     /* some section sets \Seen */
+	bool changed;                  /* CHANGEDSINCE was given */
 	uint64_t since;
 };
 
 /* The arguments behind the sequence set and its space, to the end of the command. */
-int	imap_fetch_parse(struct imap_lex *l, struct arena *a, struct imap_fetch *out, struct err *e);
+int imap_fetch_parse(struct imap_lex *l, struct arena *a, struct imap_fetch *out, struct err *e);
 
 #endif

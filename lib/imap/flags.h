@@ -19,13 +19,13 @@ enum imap_flag {
 enum { IMAP_SYSTEM_FLAGS = IMAP_SEEN | IMAP_ANSWERED | IMAP_FLAGGED | IMAP_DELETED | IMAP_DRAFT };
 
 enum {
-	IMAP_KEYWORD_MAX = 255,	/* octets of a keyword */
-	IMAP_KEYWORDS_MAX = 64,	/* keywords in one list */
+	IMAP_KEYWORD_MAX = 255, /* octets of a keyword */
+	IMAP_KEYWORDS_MAX = 64, /* keywords in one list */
 };
 
 struct imap_flags {
-	unsigned system;	/* or of imap_flag */
-	struct span *keywords;	/* as written; each once, in any case */
+	unsigned system;       /* or of imap_flag */
+	struct span *keywords; /* as written; each once, in any case */
 	size_t n;
 };
 
@@ -34,8 +34,7 @@ struct imap_flags {
  * them: RFC 3501, 9, flag-extension). With bare = true the list may stand without parentheses, as in STORE,
  * and then goes to the end of the text.
  */
-int	imap_flags_parse(struct imap_lex *l, bool bare, struct arena *a, struct imap_flags *out,
-	    struct err *e);
+int imap_flags_parse(struct imap_lex *l, bool bare, struct arena *a, struct imap_flags *out, struct err *e);
 
 /*
  * One flag of SEARCH or a response: the bit of "\Seen" (with its backslash, any case; \Recent too), 0 for
@@ -44,6 +43,6 @@ int	imap_flags_parse(struct imap_lex *l, bool bare, struct arena *a, struct imap
 unsigned imap_flag_bit(struct span name);
 
 /* Append the system flags, "\Seen \Deleted", no parentheses; *n counts the flags put so far in the list. */
-int	imap_flags_put(unsigned system, size_t *n, struct buf *out, struct err *e);
+int imap_flags_put(unsigned system, size_t *n, struct buf *out, struct err *e);
 
 #endif

@@ -16,21 +16,21 @@
 #include "base/base.h"
 
 struct imap_lex {
-	struct span in;	/* what is still to be read; borrowed */
+	struct span in; /* what is still to be read; borrowed */
 };
 
 /* The end of a line: does a literal follow? */
 struct imap_literal {
 	uint64_t size;
-	size_t text;	/* octets of the line before the "{" */
-	bool nonsync;	/* {n+}: the client does not wait for us (RFC 7888) */
+	size_t text;  /* octets of the line before the "{" */
+	bool nonsync; /* {n+}: the client does not wait for us (RFC 7888) */
 };
 
 /*
  * 1 if the line (without CR LF) ends in {n} or {n+}, 0 if not; -1 if it does, but n is no number of 64
  * bits.
  */
-int	imap_line_literal(struct span line, struct imap_literal *lit, struct err *e);
+int imap_line_literal(struct span line, struct imap_literal *lit, struct err *e);
 
 /* The first octet of what is left, 0 at the end. */
 static inline char
@@ -40,30 +40,30 @@ imap_peek(const struct imap_lex *l)
 }
 
 /* Take this octet if it is the next: true if it was. */
-bool	imap_take(struct imap_lex *l, char c);
+bool imap_take(struct imap_lex *l, char c);
 
-int	imap_sp(struct imap_lex *l, struct err *e);	/* exactly one space */
-int	imap_end(const struct imap_lex *l, struct err *e); /* nothing is left */
+int imap_sp(struct imap_lex *l, struct err *e);        /* exactly one space */
+int imap_end(const struct imap_lex *l, struct err *e); /* nothing is left */
 
 /* Take this word (an atom, any case) if it stands next and as a whole: true if it did. */
-bool	imap_word(struct imap_lex *l, const char *word);
+bool imap_word(struct imap_lex *l, const char *word);
 
-int	imap_tag(struct imap_lex *l, struct span *out, struct err *e); /* before a space, or the end */
-int	imap_atom(struct imap_lex *l, struct span *out, struct err *e);
+int imap_tag(struct imap_lex *l, struct span *out, struct err *e); /* before a space, or the end */
+int imap_atom(struct imap_lex *l, struct span *out, struct err *e);
 
 /* A quoted string or literal; an atom too for astring; NIL (out->p == NULL) too for nstring. */
-int	imap_string(struct imap_lex *l, struct arena *a, struct span *out, struct err *e);
-int	imap_astring(struct imap_lex *l, struct arena *a, struct span *out, struct err *e);
-int	imap_nstring(struct imap_lex *l, struct arena *a, struct span *out, struct err *e);
+int imap_string(struct imap_lex *l, struct arena *a, struct span *out, struct err *e);
+int imap_astring(struct imap_lex *l, struct arena *a, struct span *out, struct err *e);
+int imap_nstring(struct imap_lex *l, struct arena *a, struct span *out, struct err *e);
 
 /* list-mailbox: a pattern of LIST, where % and * need no quotes. */
-int	imap_pattern(struct imap_lex *l, struct arena *a, struct span *out, struct err *e);
+int imap_pattern(struct imap_lex *l, struct arena *a, struct span *out, struct err *e);
 
-int	imap_number(struct imap_lex *l, uint32_t *out, struct err *e);
-int	imap_nz_number(struct imap_lex *l, uint32_t *out, struct err *e);
-int	imap_modseq(struct imap_lex *l, uint64_t *out, struct err *e); /* of 63 bits, or 0 (RFC 7162, 7) */
+int imap_number(struct imap_lex *l, uint32_t *out, struct err *e);
+int imap_nz_number(struct imap_lex *l, uint32_t *out, struct err *e);
+int imap_modseq(struct imap_lex *l, uint64_t *out, struct err *e); /* of 63 bits, or 0 (RFC 7162, 7) */
 
 /* True if all of s is made of octets of an atom, and s is not empty. */
-bool	imap_is_atom(struct span s);
+bool imap_is_atom(struct span s);
 
 #endif

@@ -9,6 +9,6 @@
  * any without a '/'. A first level that is INBOX in any case, in name and in pattern, is the same INBOX.
  * Time is O(pattern * name * levels of the name) at worst, without recursion or allocation.
  */
-bool	imap_match(struct span pattern, struct span name);
+bool imap_match(struct span pattern, struct span name);
 
 #endif

@@ -13,7 +13,7 @@ static const struct {
 } kept[] = {
 /* clang-format off */
 #define NAME(number, s) { { s, sizeof(s) - 1 }, number }
-/* clang-format on */
+	/* clang-format on */
 	NAME(1, "Cc"),
 	NAME(2, "To"),
 	NAME(3, "Bcc"),

@@ -26,10 +26,10 @@ enum {
 	RECORD_SECTIONS = 40,
 	RECORD_FIXED = RECORD_SECTIONS + 4 * RECORD_SECTION_COUNT,
 
-	RECORD_NAME_OTHER = 63,		/* List-* and X-Spam*, which are told apart by name */
-	RECORD_PART = 32,		/* octets of a row of the part table */
-	RECORD_CHARSET_MAX = 64,	/* a longer name of a charset is left out */
-	RECORD_KEY_MAX = 1024		/* mailboxes and message ids kept for sorting */
+	RECORD_NAME_OTHER = 63,  /* List-* and X-Spam*, which are told apart by name */
+	RECORD_PART = 32,        /* octets of a row of the part table */
+	RECORD_CHARSET_MAX = 64, /* a longer name of a charset is left out */
+	RECORD_KEY_MAX = 1024    /* mailboxes and message ids kept for sorting */
 };
 
 /* The number by which a record knows the name of a header field; 0: it is not kept. */

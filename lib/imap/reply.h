@@ -10,12 +10,12 @@
 #include "base/base.h"
 
 /* Quoted if it is short and holds neither CR, LF nor octets above 127, else a literal. NULs are dropped. */
-int	imap_put_string(struct span s, struct buf *out, struct err *e);
+int imap_put_string(struct span s, struct buf *out, struct err *e);
 /* An atom where it can be one: not for NIL in any case, nor the empty string. */
-int	imap_put_astring(struct span s, struct buf *out, struct err *e);
+int imap_put_astring(struct span s, struct buf *out, struct err *e);
 /* A mailbox name (UTF-8) as modified UTF-7. */
-int	imap_put_mailbox(struct span name, struct buf *out, struct err *e);
+int imap_put_mailbox(struct span name, struct buf *out, struct err *e);
 /* A literal: "{n}" CR LF and the octets, all of them. */
-int	imap_put_literal(struct span s, struct buf *out, struct err *e);
+int imap_put_literal(struct span s, struct buf *out, struct err *e);
 
 #endif

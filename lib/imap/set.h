@@ -10,7 +10,7 @@
 
 #include "imap/lex.h"
 
-enum { IMAP_STAR = 0 };	/* no number is 0 */
+enum { IMAP_STAR = 0 }; /* no number is 0 */
 
 struct imap_range {
 	uint32_t first, last;
@@ -22,18 +22,18 @@ struct imap_set {
 };
 
 /* "1:3,7,10:*". A number that does not fit in 32 bits, and 0, are ERR_PEER. The ranges are in a. */
-int	imap_set_parse(struct imap_lex *l, struct arena *a, struct imap_set *set, struct err *e);
+int imap_set_parse(struct imap_lex *l, struct arena *a, struct imap_set *set, struct err *e);
 
 /* Bring it to normal form, * being `last` (at least 1). */
-void	imap_set_resolve(struct imap_set *set, uint32_t last);
+void imap_set_resolve(struct imap_set *set, uint32_t last);
 
 /* Of a set in normal form: does it hold n? Time is logarithmic. */
-bool	imap_set_has(const struct imap_set *set, uint32_t n);
+bool imap_set_has(const struct imap_set *set, uint32_t n);
 
 /* Build a set from numbers that come in rising order; r must have room for one more range. */
-void	imap_set_append(struct imap_set *set, uint32_t n);
+void imap_set_append(struct imap_set *set, uint32_t n);
 
 /* Append as text, "1:3,7". The empty set is no text. */
-int	imap_set_format(const struct imap_set *set, struct buf *out, struct err *e);
+int imap_set_format(const struct imap_set *set, struct buf *out, struct err *e);
 
 #endif

@@ -14,9 +14,9 @@
  * octet above 126 or below 32, base64 that is cut, has unused bits set, stands directly behind other base64,
  * encodes a printable ASCII character, a NUL or half a surrogate pair. On -1 out is as before.
  */
-int	utf7_decode(struct span name, struct buf *out, struct err *e);
+int utf7_decode(struct span name, struct buf *out, struct err *e);
 
 /* Append a name in valid UTF-8 as modified UTF-7. ERR_PEER if it is not valid UTF-8. */
-int	utf7_encode(struct span name, struct buf *out, struct err *e);
+int utf7_encode(struct span name, struct buf *out, struct err *e);
 
 #endif

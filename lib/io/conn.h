@@ -16,9 +16,9 @@ struct conn;
 struct tls_ctx;
 
 struct conn_opts {
-	size_t line_max;	/* octets of a line with its end; a longer one is ERR_PEER, and skipped */
-	uint64_t timeout_ms;	/* for each wait */
-	bool strict;		/* only CR LF ends a line: a bare CR or LF is ERR_PEER (conn_bare tells) */
+	size_t line_max;     /* octets of a line with its end; a longer one is ERR_PEER, and skipped */
+	uint64_t timeout_ms; /* for each wait */
+	bool strict;         /* only CR LF ends a line: a bare CR or LF is ERR_PEER (conn_bare tells) */
 };
 
 /* On fd, which is taken. */
@@ -26,7 +26,7 @@ struct conn *conn_new(int fd, const struct conn_opts *o);
 /* In memory, for tests: reads come from `in` (borrowed), then end of file; writes are kept for conn_sent. */
 struct conn *conn_memory(struct span in, const struct conn_opts *o);
 struct span conn_sent(const struct conn *c);
-void conn_free(struct conn *c);				/* closes; output not flushed is dropped */
+void conn_free(struct conn *c); /* closes; output not flushed is dropped */
 int conn_fd(const struct conn *c);
 void conn_timeout(struct conn *c, uint64_t timeout_ms);
 

@@ -167,7 +167,8 @@ hand_over(struct svc *s, const struct client *client, const unsigned char key[16
 static void
 turn_away(struct svc *s, const struct client *c, const char *why)
 {
-	log_event(LOG_WARN, "svc.busy", KV_STR("service", s->name), KV_STR("client", c->ip), KV_STR("limit", why));
+	log_event(
+	    LOG_WARN, "svc.busy", KV_STR("service", s->name), KV_STR("client", c->ip), KV_STR("limit", why));
 	if (s->each->busy != NULL)
 		send(c->fd, s->each->busy, strlen(s->each->busy), MSG_DONTWAIT | MSG_NOSIGNAL);
 	close(c->fd);

@@ -14,7 +14,7 @@ struct svc;
 
 struct link {
 	struct loop *loop;
-	struct ipc *ch;			/* NULL: closed */
+	struct ipc *ch; /* NULL: closed */
 	struct watch watch;
 	struct timer broken;
 	struct err why;

@@ -17,22 +17,22 @@ struct loop;
 
 struct watch {
 	int fd;
-	uint32_t events;				/* EPOLLIN, EPOLLOUT, ...; 0 while not watched */
+	uint32_t events; /* EPOLLIN, EPOLLOUT, ...; 0 while not watched */
 	void (*ready)(struct watch *w, uint32_t events);
 	void *arg;
-	uint32_t slot;					/* the loop's */
+	uint32_t slot; /* the loop's */
 };
 
 struct timer {
-	uint64_t at_ms;					/* on the loop's clock; 0 while not set */
+	uint64_t at_ms; /* on the loop's clock; 0 while not set */
 	void (*due)(struct timer *t);
 	void *arg;
-	uint32_t slot;					/* the loop's: place in its heap, from 1 */
+	uint32_t slot; /* the loop's: place in its heap, from 1 */
 };
 
 struct loop *loop_new(void);
 void loop_free(struct loop *l);
-int loop_fd(const struct loop *l);				/* its epoll descriptor: a child closes it */
+int loop_fd(const struct loop *l); /* its epoll descriptor: a child closes it */
 
 /*
  * Watch w->fd for `events`, or change what is watched; 0 stops watching (before the fd is closed).

@@ -76,8 +76,8 @@ rsa_no_decrypt(int n, const unsigned char *from, unsigned char *to, RSA *rsa, in
 
 /* For EC_KEY_METHOD: 1 or 0. */
 static int
-ec_sign(int type, const unsigned char *digest, int n, unsigned char *sig, unsigned int *siglen, const BIGNUM *kinv,
-    const BIGNUM *rp, EC_KEY *key)
+ec_sign(int type, const unsigned char *digest, int n, unsigned char *sig, unsigned int *siglen,
+    const BIGNUM *kinv, const BIGNUM *rp, EC_KEY *key)
 {
 	const struct remote *r = EC_KEY_get_ex_data(key, ec_slot());
 	size_t out = (size_t)ECDSA_size(key);

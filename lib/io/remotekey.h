@@ -17,8 +17,8 @@
  * Signs `input` with the key whose id is given (keyd.h), into out[0..*n), *n the room at first. Returns 0, or
  * -1 after logging why; the handshake then fails.
  */
-typedef int remotekey_sign(void *arg, const unsigned char id[32], uint32_t how, struct span input,
-    unsigned char *out, size_t *n);
+typedef int remotekey_sign(
+    void *arg, const unsigned char id[32], uint32_t how, struct span input, unsigned char *out, size_t *n);
 
 /*
  * The private key that belongs to the certificate, for SSL_CTX_use_PrivateKey. `sign` and `arg` are used at

@@ -15,7 +15,9 @@ reuse_send(int control, const struct client *c)
 		char octets[CMSG_SPACE(sizeof(int))];
 	} room = { 0 };
 	struct iovec iov = { .iov_base = &(struct client){ 0 }, .iov_len = sizeof *c };
-	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &room, .msg_controllen = sizeof room };
+	struct msghdr m = {
+		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &room, .msg_controllen = sizeof room
+	};
 	struct cmsghdr *h = CMSG_FIRSTHDR(&m);
 
 	memcpy(iov.iov_base, c, sizeof *c);
@@ -37,7 +39,9 @@ receive(int control, struct client *c)
 		char octets[CMSG_SPACE(sizeof(int))];
 	} room;
 	struct iovec iov = { .iov_base = c, .iov_len = sizeof *c };
-	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &room, .msg_controllen = sizeof room };
+	struct msghdr m = {
+		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &room, .msg_controllen = sizeof room
+	};
 	ssize_t n = recvmsg(control, &m, MSG_CMSG_CLOEXEC);
 	struct cmsghdr *h = n > 0 ? CMSG_FIRSTHDR(&m) : NULL;
 

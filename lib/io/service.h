@@ -66,10 +66,10 @@ struct svc {
 	uint64_t total;
 	bool changed; /* master has not heard of the last change of the counters */
 
-	struct tls_ctx *tls; /* NULL: the program does not speak it */
+	struct tls_ctx *tls;    /* NULL: the program does not speak it */
 	uint64_t keyd_again_ms; /* not before: it did not answer */
-	struct ipc *keyd;    /* sign.c; this process's own, NULL until it is needed */
-	uint32_t files_due;  /* master_file messages that are still to come */
+	struct ipc *keyd;       /* sign.c; this process's own, NULL until it is needed */
+	uint32_t files_due;     /* master_file messages that are still to come */
 	int reload_config, reload_cert, reload_key, reload_filters; /* -1: not come */
 
 	bool serving, draining, linear; /* linear: a child that runs one session */

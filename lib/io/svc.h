@@ -26,18 +26,18 @@ struct tls_ctx;
 
 /* A client that connected to one of our listeners. */
 struct client {
-	int fd;				/* blocking, taken by who gets the struct */
+	int fd; /* blocking, taken by who gets the struct */
 	struct addr peer, local;
-	struct id sid;			/* minted at accept */
-	char ip[64];			/* peer as text, without the port; "local" for a Unix socket */
-	uid_t uid;			/* Unix socket: who it is; else (uid_t)-1 */
+	struct id sid; /* minted at accept */
+	char ip[64];   /* peer as text, without the port; "local" for a Unix socket */
+	uid_t uid;     /* Unix socket: who it is; else (uid_t)-1 */
 };
 
 struct svc *svc_start(int argc, char **argv, enum ipc_role self);
 
 /* From here on: before svc_confine only. Each ends the process with one log line and exit 69 if it fails. */
-int svc_dir(struct svc *s, const char *name);	/* O_PATH of DIR/name, e.g. "spool" */
-int svc_open(struct svc *s, const char *path);	/* read only; relative to DIR unless absolute */
+int svc_dir(struct svc *s, const char *name);  /* O_PATH of DIR/name, e.g. "spool" */
+int svc_open(struct svc *s, const char *path); /* read only; relative to DIR unless absolute */
 /* A context of tls_cert; its key stays in keyd (io/remotekey.h), which is asked through our door to it at each
  * handshake (JAIL_PAIR). Kept fresh over reloads. */
 struct tls_ctx *svc_tls(struct svc *s);
@@ -49,12 +49,14 @@ bool svc_local(const struct svc *s);
 int svc_door(const struct svc *s, const char *program);
 /* Which of the instances of a sharded program (deliver-local) we are. */
 unsigned svc_instance(const struct svc *s);
-const char *svc_name(const struct svc *s);	/* the line of master.cf: "smtp", "submission" ... */
+const char *svc_name(const struct svc *s); /* the line of master.cf: "smtp", "submission" ... */
 /* `hostname`, or the system's name; stays until the configuration is read anew. */
 const char *svc_hostname(const struct svc *s);
-const char *svc_boot_id(const struct svc *s);	/* changes when the machine (or a test of it) starts anew */
-int svc_file(const struct svc *s, const char *key); /* while `reloaded` runs: the file of that config key ("filters": etc/filters.cf), or -1 */
-struct tls_ctx *svc_tls_now(const struct svc *s);	/* the context to use for the next handshake; may be NULL */
+const char *svc_boot_id(const struct svc *s); /* changes when the machine (or a test of it) starts anew */
+int svc_file(const struct svc *s,
+    const char
+	*key); /* while `reloaded` runs: the file of that config key ("filters": etc/filters.cf), or -1 */
+struct tls_ctx *svc_tls_now(const struct svc *s); /* the context to use for the next handshake; may be NULL */
 
 /* Dial a door and make the channel of it. NULL with *e (ERR_TEMP) when there is no such service. */
 struct ipc *svc_dial(const struct svc *s, const char *program, const struct ipc_def *def, struct err *e);
@@ -75,10 +77,10 @@ void svc_confine(struct svc *s, const struct jail *jail);
 enum { SVC_AGAIN = -1 };
 struct svc_each {
 	int (*client)(struct svc *s, struct client *c);
-	unsigned (*reuse)(void);		/* NULL: every session has a process of its own */
+	unsigned (*reuse)(void); /* NULL: every session has a process of its own */
 	int (*dialled)(struct svc *s, int fd, enum ipc_role peer);
 	const char *busy;
-	void (*reloaded)(struct svc *s);	/* in the parent, after cfg is read anew; may be NULL */
+	void (*reloaded)(struct svc *s); /* in the parent, after cfg is read anew; may be NULL */
 };
 int svc_each(struct svc *s, const struct svc_each *each);
 /*
@@ -90,19 +92,20 @@ int svc_each(struct svc *s, const struct svc_each *each);
 
 /* Step 4, an event loop. Functions may be NULL where a service has no such thing. */
 struct svc_loop {
-	void (*client)(struct svc *s, struct client *c);	/* fd is non-blocking */
-	void (*dialled)(struct svc *s, int fd, enum ipc_role peer);	/* fd is non-blocking */
+	void (*client)(struct svc *s, struct client *c);            /* fd is non-blocking */
+	void (*dialled)(struct svc *s, int fd, enum ipc_role peer); /* fd is non-blocking */
 	void (*reloaded)(struct svc *s);
-	void (*drain)(struct svc *s, bool now);	/* take nothing new; call svc_end when the last session is gone */
+	void (*drain)(
+	    struct svc *s, bool now); /* take nothing new; call svc_end when the last session is gone */
 };
-struct loop *svc_loop_of(struct svc *s);	/* for watches and timers */
+struct loop *svc_loop_of(struct svc *s); /* for watches and timers */
 int svc_run(struct svc *s, const struct svc_loop *fns);
 void svc_end(struct svc *s);
-void svc_sessions(struct svc *s, int delta);	/* loop programs tell how many sessions are open */
+void svc_sessions(struct svc *s, int delta); /* loop programs tell how many sessions are open */
 
 /* A child of a loop program (imapd's workers): the loop, signals and pending log lines of the parent are shed. */
-pid_t svc_fork(struct svc *s);			/* as fork */
-void svc_on_exit(struct svc *s, void (*fn)(struct svc *s, pid_t pid, int status));	/* a child ended */
+pid_t svc_fork(struct svc *s);                                                     /* as fork */
+void svc_on_exit(struct svc *s, void (*fn)(struct svc *s, pid_t pid, int status)); /* a child ended */
 
 /* Counters for monitoring: names are literals, "smtpd.accepted"; sent to master now and then. */
 void svc_count(const char *name, uint64_t add);

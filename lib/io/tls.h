@@ -14,8 +14,8 @@ struct tls_ctx;
 /* A server's context from PEM files that are open already. The descriptors are read, and remain the caller's. */
 struct tls_ctx *tls_server(int cert_fd, int key_fd, struct err *e);
 /* The same with a key that is made of the certificate: one that is held elsewhere (io/remotekey.h). */
-struct tls_ctx *tls_server_key(int cert_fd, EVP_PKEY *(*key)(X509 *cert, void *arg, struct err *e), void *arg,
-    struct err *e);
+struct tls_ctx *tls_server_key(
+    int cert_fd, EVP_PKEY *(*key)(X509 *cert, void *arg, struct err *e), void *arg, struct err *e);
 /* A client's context; `verify`: the peer needs a certificate that the system's roots vouch for. */
 struct tls_ctx *tls_client(bool verify, struct err *e);
 void tls_free(struct tls_ctx *t);

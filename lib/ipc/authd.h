@@ -5,10 +5,10 @@
 #include "ipc/ipc.h"
 
 enum whois_kind {
-	WHOIS_OK,	/* targets are filled */
-	WHOIS_UNKNOWN,	/* our domain, nobody there: 550 5.1.1 */
-	WHOIS_RELAY,	/* not our domain: only for those who may relay; one remote target */
-	WHOIS_TEMP,	/* can't be told now: 451 4.3.0 */
+	WHOIS_OK,       /* targets are filled */
+	WHOIS_UNKNOWN,  /* our domain, nobody there: 550 5.1.1 */
+	WHOIS_RELAY,    /* not our domain: only for those who may relay; one remote target */
+	WHOIS_TEMP,     /* can't be told now: 451 4.3.0 */
 	WHOIS_DISABLED, /* ours, not receiving: 550 5.2.1 */
 };
 
@@ -27,7 +27,7 @@ enum account_op {
 	OP_DELETE,
 	OP_CHANGE,
 	OP_SHOW,
-	OP_PUT,	    /* add, or change what is there */
+	OP_PUT, /* add, or change what is there */
 };
 enum {
 	USER_SET_PASSWORD = 1,

@@ -14,67 +14,67 @@
 enum { MIB = 1024 * 1024 };
 
 #define IPC_MSGS authd_msgs
-#define IPC_DEF	 "ipc/authd.def"
+#define IPC_DEF  "ipc/authd.def"
 #include "ipc/define.h"
 #undef IPC_MSGS
 const struct ipc_def authd_def = { "authd", 4 * MIB, authd_msgs };
 
 #define IPC_MSGS queue_msgs
-#define IPC_DEF	 "ipc/queue.def"
+#define IPC_DEF  "ipc/queue.def"
 #include "ipc/define.h"
 #undef IPC_MSGS
 const struct ipc_def queue_def = { "queue", 8 * MIB, queue_msgs };
 
 #define IPC_MSGS local_msgs
-#define IPC_DEF	 "ipc/local.def"
+#define IPC_DEF  "ipc/local.def"
 #include "ipc/define.h"
 #undef IPC_MSGS
 const struct ipc_def local_def = { "local", 8 * MIB, local_msgs };
 
 #define IPC_MSGS remote_msgs
-#define IPC_DEF	 "ipc/remote.def"
+#define IPC_DEF  "ipc/remote.def"
 #include "ipc/define.h"
 #undef IPC_MSGS
 const struct ipc_def remote_def = { "remote", 8 * MIB, remote_msgs };
 
 #define IPC_MSGS dsn_msgs
-#define IPC_DEF	 "ipc/dsn.def"
+#define IPC_DEF  "ipc/dsn.def"
 #include "ipc/define.h"
 #undef IPC_MSGS
 const struct ipc_def dsn_def = { "dsn", 8 * MIB, dsn_msgs };
 
 #define IPC_MSGS filterd_msgs
-#define IPC_DEF	 "ipc/filterd.def"
+#define IPC_DEF  "ipc/filterd.def"
 #include "ipc/define.h"
 #undef IPC_MSGS
 const struct ipc_def filterd_def = { "filterd", 4 * MIB, filterd_msgs };
 
 #define IPC_MSGS mimed_msgs
-#define IPC_DEF	 "ipc/mimed.def"
+#define IPC_DEF  "ipc/mimed.def"
 #include "ipc/define.h"
 #undef IPC_MSGS
 const struct ipc_def mimed_def = { "mimed", 4 * MIB, mimed_msgs };
 
 #define IPC_MSGS session_msgs
-#define IPC_DEF	 "ipc/session.def"
+#define IPC_DEF  "ipc/session.def"
 #include "ipc/define.h"
 #undef IPC_MSGS
 const struct ipc_def session_def = { "session", 1 * MIB, session_msgs };
 
 #define IPC_MSGS idle_msgs
-#define IPC_DEF	 "ipc/idle.def"
+#define IPC_DEF  "ipc/idle.def"
 #include "ipc/define.h"
 #undef IPC_MSGS
 const struct ipc_def idle_def = { "idle", 64 * 1024, idle_msgs };
 
 #define IPC_MSGS master_msgs
-#define IPC_DEF	 "ipc/master.def"
+#define IPC_DEF  "ipc/master.def"
 #include "ipc/define.h"
 #undef IPC_MSGS
 const struct ipc_def master_def = { "master", 1 * MIB, master_msgs };
 
 #define IPC_MSGS keyd_msgs
-#define IPC_DEF	 "ipc/keyd.def"
+#define IPC_DEF  "ipc/keyd.def"
 #include "ipc/define.h"
 #undef IPC_MSGS
 const struct ipc_def keyd_def = { "keyd", 64 * 1024, keyd_msgs };

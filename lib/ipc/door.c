@@ -66,7 +66,8 @@ is_channel(int fd)
 	int domain = 0;
 	socklen_t n = sizeof domain;
 
-	return ipc_is_stream(fd) && getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &n) == 0 && domain == AF_UNIX;
+	return ipc_is_stream(fd) && getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &n) == 0 &&
+	       domain == AF_UNIX;
 }
 
 int

@@ -50,14 +50,14 @@ struct ipc_field {
 struct ipc_msg {
 	const char *name;
 	uint32_t number;
-	uint32_t who;			/* roles that may send it */
-	size_t size;			/* of the struct */
+	uint32_t who;                   /* roles that may send it */
+	size_t size;                    /* of the struct */
 	const struct ipc_field *fields; /* up to one of type IPC_END */
 };
 
 struct ipc_def {
-	const char *name;	    /* of the service */
-	size_t frame_max;	    /* octets of the largest frame either side may send */
+	const char *name;           /* of the service */
+	size_t frame_max;           /* octets of the largest frame either side may send */
 	const struct ipc_msg *msgs; /* up to one without a name */
 };
 
@@ -65,10 +65,10 @@ struct ipc_def {
 struct ipc_in {
 	const struct ipc_msg *msg;
 	uint32_t number;  /* of the message: compare with NAME_no */
-	uint32_t id;	  /* the request id, to be given back in the answer */
+	uint32_t id;      /* the request id, to be given back in the answer */
 	struct span body; /* encoded fields; valid until the next ipc_get on this channel */
-	int fd;		  /* ipc_body moves it into the struct; else ipc_get or ipc_free closes it; -1: none */
-	int *kept;	  /* the channel's own note of fd */
+	int fd;    /* ipc_body moves it into the struct; else ipc_get or ipc_free closes it; -1: none */
+	int *kept; /* the channel's own note of fd */
 };
 
 struct ipc;
@@ -120,7 +120,7 @@ int ipc_body_(struct ipc_in *in, uint32_t number, void *m, struct err *e);
  * an error of the peer. Spans in *reply live until the next call on this channel. If the answer is an
  * ipc_refuse (see below), its kind and text become *e.
  */
-#define ipc_call(ch, name, req, rname, reply, e)                                                              \
+#define ipc_call(ch, name, req, rname, reply, e)                                                             \
 	ipc_call_((ch), name##_no, (const struct name *)(req), rname##_no, (struct rname *)(reply), (e))
 int ipc_call_(struct ipc *ch, uint32_t number, const void *req, uint32_t rnumber, void *reply, struct err *e);
 
@@ -152,8 +152,10 @@ void ipc_trace(const struct ipc_def *def, uint32_t number, const void *m, struct
  * socket pair and sends one end through the door: no path, no listening socket, and the service knows by
  * the door who is calling.
  */
-int ipc_dial(int door, struct err *e);	 /* our end of a new channel, close-on-exec, blocking; never waits: ERR_TEMP */
-bool ipc_is_stream(int fd); /* a stream socket, which can be waited for: not every descriptor that comes is one */
+int ipc_dial(
+    int door, struct err *e); /* our end of a new channel, close-on-exec, blocking; never waits: ERR_TEMP */
+bool ipc_is_stream(
+    int fd); /* a stream socket, which can be waited for: not every descriptor that comes is one */
 int ipc_answer(int door, struct err *e); /* the next dialled end, -1 with *e unset when none waits */
 
 #endif

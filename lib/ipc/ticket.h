@@ -30,22 +30,22 @@ struct ticket_public {
 };
 
 struct ticket {
-	struct span owner, login;	/* whose store; the canonical address */
-	struct span service, node;	/* what and where it is good for: "imap", cfg.node */
-	struct span client, sid;	/* text form without port; the session's id */
-	uint64_t expiry_ms;		/* clock_wall_ms() */
+	struct span owner, login;  /* whose store; the canonical address */
+	struct span service, node; /* what and where it is good for: "imap", cfg.node */
+	struct span client, sid;   /* text form without port; the session's id */
+	uint64_t expiry_ms;        /* clock_wall_ms() */
 	unsigned char nonce[TICKET_NONCE];
 };
 
 /* A new pair, as the text of the two files. Wipe `secret` after writing it (buf_wipe). */
-void	ticket_keys_make(struct buf *secret, struct buf *public);
+void ticket_keys_make(struct buf *secret, struct buf *public);
 
 /* From the text of the files. -1 with ERR_PERM. */
-int	ticket_secret_load(struct span text, struct ticket_secret *out, struct err *e);
-int	ticket_public_load(struct span text, struct ticket_public *out, struct err *e);
+int ticket_secret_load(struct span text, struct ticket_secret *out, struct err *e);
+int ticket_public_load(struct span text, struct ticket_public *out, struct err *e);
 
 /* Append the signed ticket; the nonce is made here. -1 with ERR_PEER if a field is beyond reason. */
-int	ticket_sign(const struct ticket *t, const struct ticket_secret *key, struct buf *out, struct err *e);
+int ticket_sign(const struct ticket *t, const struct ticket_secret *key, struct buf *out, struct err *e);
 
 /*
  * Is `in` a ticket that is good here: of this key, for exactly want->service, node, client and sid, and
@@ -63,13 +63,13 @@ int ticket_verify(struct span in, const struct ticket_public *key, const struct 
 struct ticket_seen;
 
 struct ticket_seen *ticket_seen_new(struct err *e);
-void	ticket_seen_own(struct ticket_seen *s); /* children to come do not share it after all */
-void	ticket_seen_free(struct ticket_seen *s);
+void ticket_seen_own(struct ticket_seen *s); /* children to come do not share it after all */
+void ticket_seen_free(struct ticket_seen *s);
 
 /*
  * Use the (verified) ticket: 0 the first time, -1 with ERR_PEER ever after, -1 with ERR_TEMP when there is no
  * room left to remember it (some 2000 logins a second with tickets of 30 s).
  */
-int	ticket_use(struct ticket_seen *s, const struct ticket *t, uint64_t now_ms, struct err *e);
+int ticket_use(struct ticket_seen *s, const struct ticket *t, uint64_t now_ms, struct err *e);
 
 #endif

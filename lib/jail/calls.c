@@ -27,9 +27,9 @@
 
 /* Each list ends with NULL. Names that this architecture has not are passed over. */
 static const char *const stdio_calls[] = { "read", "readv", "write", "writev", "close", "close_range",
-	"sendmsg", "recvmsg", "sendto", "recvfrom", "sendfile", "pread64", "poll", "ppoll",
-	"select", "pselect6", "epoll_wait", "epoll_pwait", "epoll_ctl", "epoll_create1", "eventfd2", "pipe2",
-	"lseek", "fstat", "getsockopt", "clock_gettime", "clock_getres", "clock_nanosleep", "nanosleep",
+	"sendmsg", "recvmsg", "sendto", "recvfrom", "sendfile", "pread64", "poll", "ppoll", "select",
+	"pselect6", "epoll_wait", "epoll_pwait", "epoll_ctl", "epoll_create1", "eventfd2", "pipe2", "lseek",
+	"fstat", "getsockopt", "clock_gettime", "clock_getres", "clock_nanosleep", "nanosleep",
 	"gettimeofday", "time", "getrandom", "exit", "exit_group", "brk", "munmap", "mremap", "madvise",
 	"futex", "rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "rt_sigpending", "sigaltstack",
 	"restart_syscall", "getpid", "getppid", "gettid", "getuid", "geteuid", "getgid", "getegid",

@@ -16,30 +16,32 @@
 
 enum jail_calls {
 	JAIL_STDIO = 0,
-	JAIL_ACCEPT = 1 << 0,	/* accept4, getsockname, getpeername, setsockopt of what it may need */
-	JAIL_FORK = 1 << 1,	/* fork and wait, kill of own children; never execve */
-	JAIL_PAIR = 1 << 2,	/* socketpair(AF_UNIX): dialling doors */
-	JAIL_FILES = 1 << 3,	/* openat2 and openat, unlinkat, linkat, fstat, truncate, sync ... below the paths */
-	JAIL_SQLITE = 1 << 4,	/* what SQLite needs beside JAIL_FILES: locks, mmap of files, access, getpid ... */
-	JAIL_INET = 1 << 5,	/* socket(AF_INET, AF_INET6), connect, bind to port 0 */
-	JAIL_SYNC = 1 << 6,	/* fsync, fdatasync, ftruncate, pread, pwrite, mmap of descriptors it was given */
-	JAIL_CONFINE = 1 << 7,	/* landlock and seccomp themselves: for jail_narrow in a child */
-	JAIL_SHUT = 1 << 8,	/* shutdown(SHUT_WR): of any socket it has, a door too; SHUT_RD needs no leave */
+	JAIL_ACCEPT = 1 << 0, /* accept4, getsockname, getpeername, setsockopt of what it may need */
+	JAIL_FORK = 1 << 1,   /* fork and wait, kill of own children; never execve */
+	JAIL_PAIR = 1 << 2,   /* socketpair(AF_UNIX): dialling doors */
+	JAIL_FILES =
+	    1 << 3, /* openat2 and openat, unlinkat, linkat, fstat, truncate, sync ... below the paths */
+	JAIL_SQLITE =
+	    1 << 4, /* what SQLite needs beside JAIL_FILES: locks, mmap of files, access, getpid ... */
+	JAIL_INET = 1 << 5, /* socket(AF_INET, AF_INET6), connect, bind to port 0 */
+	JAIL_SYNC = 1 << 6, /* fsync, fdatasync, ftruncate, pread, pwrite, mmap of descriptors it was given */
+	JAIL_CONFINE = 1 << 7, /* landlock and seccomp themselves: for jail_narrow in a child */
+	JAIL_SHUT = 1 << 8, /* shutdown(SHUT_WR): of any socket it has, a door too; SHUT_RD needs no leave */
 };
 
-enum jail_rights { JAIL_READ = 1, JAIL_WRITE = 2 };	/* WRITE: create, write, link, rename, remove, truncate */
+enum jail_rights { JAIL_READ = 1, JAIL_WRITE = 2 }; /* WRITE: create, write, link, rename, remove, truncate */
 
 struct jail_path {
-	const char *name;	/* directory or file of the instance ("spool"), or an absolute path */
+	const char *name; /* directory or file of the instance ("spool"), or an absolute path */
 	unsigned rights;
 };
 
 struct jail {
-	unsigned calls;				/* or of JAIL_* */
-	struct jail_path paths[8];		/* up to one without a name; none: no file can be opened at all */
-	uint64_t memory_max;			/* RLIMIT_AS, octets; 0: none */
-	uint64_t file_max;			/* RLIMIT_FSIZE; 0: no file may grow (but see JAIL_SYNC, JAIL_FILES) */
-	uint16_t ports[4];			/* TCP ports it may connect to, with JAIL_INET; {0}: any */
+	unsigned calls;            /* or of JAIL_* */
+	struct jail_path paths[8]; /* up to one without a name; none: no file can be opened at all */
+	uint64_t memory_max;       /* RLIMIT_AS, octets; 0: none */
+	uint64_t file_max;         /* RLIMIT_FSIZE; 0: no file may grow (but see JAIL_SYNC, JAIL_FILES) */
+	uint16_t ports[4];         /* TCP ports it may connect to, with JAIL_INET; {0}: any */
 };
 
 /* Enter; dir is the instance's directory (O_PATH). Fatal errors are the caller's to report. */

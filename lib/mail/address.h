@@ -15,8 +15,8 @@ enum { ADDRESSES_MAX = 10000 };
 
 enum address_kind {
 	ADDRESS_MAILBOX,
-	ADDRESS_GROUP,		/* a group starts; its name is in `mailbox` */
-	ADDRESS_GROUP_END,	/* it ends; all spans are empty */
+	ADDRESS_GROUP,     /* a group starts; its name is in `mailbox` */
+	ADDRESS_GROUP_END, /* it ends; all spans are empty */
 };
 
 /*
@@ -26,10 +26,10 @@ enum address_kind {
 struct address {
 	struct address *next;
 	enum address_kind kind;
-	struct span name;	/* display name, or the comment behind the address */
-	struct span route;	/* "@a,@b" of the obsolete source route (RFC 5322, 4.4) */
-	struct span mailbox;	/* left of the @ */
-	struct span host;	/* right of it: a domain, or a literal with its brackets */
+	struct span name;    /* display name, or the comment behind the address */
+	struct span route;   /* "@a,@b" of the obsolete source route (RFC 5322, 4.4) */
+	struct span mailbox; /* left of the @ */
+	struct span host;    /* right of it: a domain, or a literal with its brackets */
 };
 
 /*

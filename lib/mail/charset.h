@@ -17,13 +17,13 @@
 #include "base/base.h"
 #include "base/utf8.h"
 
-void	charset_preload(void);
+void charset_preload(void);
 
 /* A charset, found by its name. */
 struct charset {
 	enum { CHARSET_UNKNOWN, CHARSET_UTF8, CHARSET_TABLE, CHARSET_ICONV } kind;
-	const uint16_t *table;	/* of CHARSET_TABLE */
-	int index;		/* of CHARSET_ICONV */
+	const uint16_t *table; /* of CHARSET_TABLE */
+	int index;             /* of CHARSET_ICONV */
 };
 
 /*
@@ -39,14 +39,14 @@ struct charset charset_of(struct span name);
 struct charset charset_marked(struct charset cs, struct span text);
 
 /* Append `text` as UTF-8. 0, or -1 with ERR_PEER when `out` is full. */
-int	charset_to_utf8(struct charset cs, struct span text, struct buf *out, struct err *e);
+int charset_to_utf8(struct charset cs, struct span text, struct buf *out, struct err *e);
 
 /*
  * The same for a text that comes in pieces: gives in *used how many octets of `text` were converted. What
  * is left, a character or line cut by the end of the piece, is given again in front of the next piece; a
  * piece of 4096 octets or more is never left whole. With last = true all is used.
  */
-int	charset_feed(struct charset cs, struct span text, bool last, struct buf *out, size_t *used,
-	    struct err *e);
+int charset_feed(
+    struct charset cs, struct span text, bool last, struct buf *out, size_t *used, struct err *e);
 
 #endif

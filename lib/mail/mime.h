@@ -17,10 +17,10 @@
 #include "base/base.h"
 
 enum {
-	MIME_DEPTH_MAX = 100,		/* parts within parts */
+	MIME_DEPTH_MAX = 100, /* parts within parts */
 	MIME_PARTS_MAX = 10000,
-	MIME_PARAMS_MAX = 100,		/* of one field */
-	MIME_PARAMS_ALL_MAX = 20000,	/* of one message */
+	MIME_PARAMS_MAX = 100,       /* of one field */
+	MIME_PARAMS_ALL_MAX = 20000, /* of one message */
 	MIME_BOUNDARY_MAX = 998,
 };
 
@@ -30,14 +30,14 @@ enum mime_encoding {
 	MIME_BINARY,
 	MIME_QP,
 	MIME_BASE64,
-	MIME_OTHER,	/* uuencode and the unknown: not decoded */
+	MIME_OTHER, /* uuencode and the unknown: not decoded */
 };
 
 enum mime_kind {
-	MIME_LEAF,	/* no text, no parts */
-	MIME_TEXT,	/* any type of text */
+	MIME_LEAF,      /* no text, no parts */
+	MIME_TEXT,      /* any type of text */
 	MIME_MULTIPART, /* has parts */
-	MIME_MESSAGE,	/* message/rfc822: its one child is the root part of that message */
+	MIME_MESSAGE,   /* message/rfc822: its one child is the root part of that message */
 };
 
 /*
@@ -54,22 +54,22 @@ struct mime_part {
 	struct mime_part *parent, *child, *last, *next; /* child and last: the first and last part within */
 	enum mime_kind kind;
 	enum mime_encoding encoding;
-	bool opaque;			/* past a limit */
+	bool opaque; /* past a limit */
 	uint32_t children;
-	uint32_t depth;			/* 0: the message itself */
+	uint32_t depth; /* 0: the message itself */
 
-	size_t header_at, header_size;	/* its header with the empty line; of the root, the message's */
+	size_t header_at, header_size; /* its header with the empty line; of the root, the message's */
 	size_t body_at, body_size;
-	uint64_t lines;			/* of the body: its line ends */
+	uint64_t lines; /* of the body: its line ends */
 
-	struct span type, subtype;	/* never empty: "text", "plain" where nothing is said */
-	struct mime_param *params;	/* of Content-Type */
-	struct span encoding_name;	/* as written, "7bit" when absent */
-	struct span id, description, md5, location;	/* p == NULL: absent */
-	struct span disposition;	/* p == NULL: absent */
+	struct span type, subtype;                  /* never empty: "text", "plain" where nothing is said */
+	struct mime_param *params;                  /* of Content-Type */
+	struct span encoding_name;                  /* as written, "7bit" when absent */
+	struct span id, description, md5, location; /* p == NULL: absent */
+	struct span disposition;                    /* p == NULL: absent */
 	struct mime_param *disposition_params;
-	struct span language;		/* the raw list, unfolded; p == NULL: absent */
-	struct span charset;		/* of a text part: "us-ascii" when not said; else empty */
+	struct span language; /* the raw list, unfolded; p == NULL: absent */
+	struct span charset;  /* of a text part: "us-ascii" when not said; else empty */
 };
 
 /* The root part; everything is allocated from a. Never NULL. */

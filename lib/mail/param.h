@@ -14,7 +14,7 @@ struct mime_param;
 struct span param_token(struct span *s);
 
 /* True, and walks over it, if this character comes next. */
-bool	param_char(struct span *s, char c);
+bool param_char(struct span *s, char c);
 
 /*
  * The parameters that follow: *( ";" name "=" value ), continuations joined (RFC 2231, 3). At most `max`;

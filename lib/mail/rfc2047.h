@@ -14,6 +14,6 @@
  * and NUL that come out of an encoded word become spaces. The result is valid UTF-8, on one line when the
  * value is.
  */
-int	rfc2047_decode(struct span value, struct buf *out, struct err *e);
+int rfc2047_decode(struct span value, struct buf *out, struct err *e);
 
 #endif

@@ -32,8 +32,8 @@ base64_of(struct span s, size_t min, size_t max)
 	unsigned char out[128];
 	size_t n;
 
-	if (sodium_base642bin(out, sizeof out, s.p, s.n, NULL, &n, NULL,
-	    sodium_base64_VARIANT_ORIGINAL_NO_PADDING) != 0)
+	if (sodium_base642bin(
+		out, sizeof out, s.p, s.n, NULL, &n, NULL, sodium_base64_VARIANT_ORIGINAL_NO_PADDING) != 0)
 		return false;
 	return n >= min && n <= max;
 }
@@ -83,7 +83,7 @@ pw_hash(struct span password, const struct pw_cost *cost, struct buf *out, struc
 	if (pw_password_valid(password, e) < 0)
 		return -1;
 	if (crypto_pwhash_str_alg(text, password.p, password.n, cost->passes, (size_t)cost->memory_kib * 1024,
-	    crypto_pwhash_ALG_ARGON2ID13) != 0)
+		crypto_pwhash_ALG_ARGON2ID13) != 0)
 		return err_set(e, ERR_TEMP, "no memory to hash a password: %u KiB", cost->memory_kib);
 	return buf_printf(out, e, "{ARGON2ID}%s", text);
 }

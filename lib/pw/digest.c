@@ -37,8 +37,8 @@ try_digest(enum pw_digest d, struct span a, struct span b, unsigned char *out)
 {
 	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
 	int ok = ctx != NULL && EVP_DigestInit_ex(ctx, md_of(d), NULL) == 1 &&
-	    EVP_DigestUpdate(ctx, a.p, a.n) == 1 && EVP_DigestUpdate(ctx, b.p, b.n) == 1 &&
-	    EVP_DigestFinal_ex(ctx, out, NULL) == 1;
+		 EVP_DigestUpdate(ctx, a.p, a.n) == 1 && EVP_DigestUpdate(ctx, b.p, b.n) == 1 &&
+		 EVP_DigestFinal_ex(ctx, out, NULL) == 1;
 
 	EVP_MD_CTX_free(ctx); /* wipes */
 	return ok ? 0 : -1;
@@ -62,7 +62,7 @@ pw_pbkdf2(
     enum pw_digest d, struct span password, struct span salt, uint32_t rounds, unsigned char *out, size_t n)
 {
 	need(PKCS5_PBKDF2_HMAC(password.p, (int)password.n, (const unsigned char *)salt.p, (int)salt.n,
-	    (int)rounds, md_of(d), (int)n, out) == 1);
+		 (int)rounds, md_of(d), (int)n, out) == 1);
 }
 
 int

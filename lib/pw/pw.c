@@ -72,10 +72,12 @@ pw_decode(enum pw_encoding enc, struct span s, unsigned char *out, size_t max, s
 static const struct pw_scheme *
 md5_kind(struct span hash)
 {
-	static const struct pw_scheme
-	    as_crypt = { "MD5", PW_TEXT, PW_NO_DIGEST, "$1$", pw_crypt_form, pw_crypt_verify },
-	    as_hex = { "MD5", PW_HEX, PW_MD5, NULL, pw_digest_form, pw_digest_verify },
-	    as_base64 = { "MD5", PW_BASE64, PW_MD5, NULL, pw_digest_form, pw_digest_verify };
+	static const struct pw_scheme as_crypt = { "MD5", PW_TEXT, PW_NO_DIGEST, "$1$", pw_crypt_form,
+		pw_crypt_verify },
+				      as_hex = { "MD5", PW_HEX, PW_MD5, NULL, pw_digest_form,
+					      pw_digest_verify },
+				      as_base64 = { "MD5", PW_BASE64, PW_MD5, NULL, pw_digest_form,
+					      pw_digest_verify };
 
 	if (span_starts(hash, "$"))
 		return &as_crypt;

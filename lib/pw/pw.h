@@ -26,12 +26,12 @@
 
 #include "base/base.h"
 
-enum { PW_MAX = 1024, PW_HASH_MAX = 2048 };	/* octets: of a password, of a hash with its scheme */
+enum { PW_MAX = 1024, PW_HASH_MAX = 2048 }; /* octets: of a password, of a hash with its scheme */
 
 /* What a new hash shall cost (Argon2id). */
 struct pw_cost {
-	uint32_t passes;	/* over the memory; 1..64 */
-	uint32_t memory_kib;	/* 8..1048576 */
+	uint32_t passes;     /* over the memory; 1..64 */
+	uint32_t memory_kib; /* 8..1048576 */
 };
 
 /* Two passes over 64 MiB: libsodium's "interactive", some 50 ms. */
@@ -41,27 +41,27 @@ struct pw_cost {
  * Load what the libraries load on first use. Call once, before the jail closes: a confined process cannot
  * open the files that OpenSSL looks for. Returns 0, or -1 with ERR_TEMP.
  */
-int	pw_init(struct err *e);
+int pw_init(struct err *e);
 
 /* Is this a hash that pw_verify() could ever accept? 0, or -1 with ERR_PEER and a text that says why not. */
-int	pw_scheme_valid(struct span hash, struct err *e);
+int pw_scheme_valid(struct span hash, struct err *e);
 
 /* May this be a password? 0, or -1 with ERR_PEER: empty, too long, a NUL in it. */
-int	pw_password_valid(struct span password, struct err *e);
+int pw_password_valid(struct span password, struct err *e);
 
 /* Does a verification take less than a millisecond, so that it may run within an event loop? */
-bool	pw_cheap(struct span hash);
+bool pw_cheap(struct span hash);
 
 /*
  * 1 if the password is right, 0 if it is wrong (which includes every string that is no password), -1 with
  * *e when that cannot be said: ERR_PERM a hash that pw_scheme_valid() refuses, ERR_TEMP no memory.
  */
-int	pw_verify(struct span hash, struct span password, struct err *e);
+int pw_verify(struct span hash, struct span password, struct err *e);
 
 /* Append "{ARGON2ID}..." for a new password: 0, or -1 with ERR_PEER (no password), ERR_TEMP (no memory). */
-int	pw_hash(struct span password, const struct pw_cost *cost, struct buf *out, struct err *e);
+int pw_hash(struct span password, const struct pw_cost *cost, struct buf *out, struct err *e);
 
 /* As long as the verification of a hash of this cost: for logins that do not exist. */
-void	pw_dummy_verify(struct span password, const struct pw_cost *cost);
+void pw_dummy_verify(struct span password, const struct pw_cost *cost);
 
 #endif

@@ -14,7 +14,7 @@ enum { SALT_MAX = 128 };
 
 struct scram {
 	uint32_t rounds;
-	struct span salt;	/* in salt_mem */
+	struct span salt; /* in salt_mem */
 	unsigned char salt_mem[SALT_MAX], stored[PW_DIGEST_MAX], server[PW_DIGEST_MAX];
 };
 

@@ -31,13 +31,13 @@ enum smtp_verb {
 /* Spans point into the line. Fields that the verb has no use for are zero. */
 struct smtp_command {
 	enum smtp_verb verb;
-	struct span arg;	/* what stands behind the verb, without blanks at its ends; HELO: the name */
-	struct path path;	/* MAIL, RCPT */
-	struct span params;	/* MAIL, RCPT: behind the path, for params.h */
-	uint64_t chunk;		/* BDAT: octets that follow */
-	bool last;		/* BDAT: of the message */
-	struct span mechanism;	/* AUTH */
-	struct span initial;	/* AUTH: initial response, base64; p == NULL: none; "=" is an empty one */
+	struct span arg;       /* what stands behind the verb, without blanks at its ends; HELO: the name */
+	struct path path;      /* MAIL, RCPT */
+	struct span params;    /* MAIL, RCPT: behind the path, for params.h */
+	uint64_t chunk;        /* BDAT: octets that follow */
+	bool last;             /* BDAT: of the message */
+	struct span mechanism; /* AUTH */
+	struct span initial;   /* AUTH: initial response, base64; p == NULL: none; "=" is an empty one */
 };
 
 /*
@@ -47,6 +47,6 @@ struct smtp_command {
  * More generous than the grammar in two places, as everybody is: blanks behind `FROM:` and `TO:`, and blanks
  * before the end of the line (RFC 5321, 4.1.1). A HELO name is any word of printable ASCII.
  */
-int	smtp_command_parse(struct span line, struct smtp_command *out, struct err *e);
+int smtp_command_parse(struct span line, struct smtp_command *out, struct err *e);
 
 #endif

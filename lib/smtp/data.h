@@ -25,15 +25,15 @@
 
 struct data_lexer {
 	enum { DATA_START, DATA_TEXT, DATA_CR, DATA_DOT, DATA_DOT_CR, DATA_ENDED, DATA_BARE } state;
-	bool raw;		/* set at birth: BDAT */
-	bool eightbit;		/* some octet was above 127 */
+	bool raw;      /* set at birth: BDAT */
+	bool eightbit; /* some octet was above 127 */
 };
 
 enum data_event {
-	DATA_PIECE,		/* *piece: octets of the message, taken from the front of *in */
-	DATA_MORE,		/* *in is used up */
-	DATA_END,		/* the end was read; what is left in *in comes behind it */
-	DATA_BAD		/* a bare CR or LF, now or before */
+	DATA_PIECE, /* *piece: octets of the message, taken from the front of *in */
+	DATA_MORE,  /* *in is used up */
+	DATA_END,   /* the end was read; what is left in *in comes behind it */
+	DATA_BAD    /* a bare CR or LF, now or before */
 };
 
 /* A lexer that is zeroed, but for `raw`, stands at the start of the text. */
@@ -48,25 +48,20 @@ data_at_line_start(const struct data_lexer *d)
 
 /* ---- the header, while it passes */
 
-enum {
-	HEADER_DATE = 1,
-	HEADER_MESSAGE_ID = 2,
-	HEADER_DELIVERED_TO = 4,
-	HEADER_FROM = 8
-};
+enum { HEADER_DATE = 1, HEADER_MESSAGE_ID = 2, HEADER_DELIVERED_TO = 4, HEADER_FROM = 8 };
 
 struct header_scan {
 	enum { SCAN_START, SCAN_NAME, SCAN_NAME_END, SCAN_REST, SCAN_ENDED } state;
-	char name[16];		/* of the field, lower case, as far as it fits */
-	size_t n;		/* octets of the name; more than fit: none that we know */
-	unsigned received;	/* Received fields so far (RFC 5321, 6.3) */
-	unsigned seen;		/* HEADER_*: fields that were there */
+	char name[16];     /* of the field, lower case, as far as it fits */
+	size_t n;          /* octets of the name; more than fit: none that we know */
+	unsigned received; /* Received fields so far (RFC 5321, 6.3) */
+	unsigned seen;     /* HEADER_*: fields that were there */
 };
 
 /*
  * Look at pieces that a lexer gave, in order. Returns how many octets of `piece` belong to the header: all,
  * until the empty line is met; then those before it, and 0 from then on (scan->state is SCAN_ENDED).
  */
-size_t	header_scan(struct header_scan *scan, struct span piece);
+size_t header_scan(struct header_scan *scan, struct span piece);
 
 #endif

@@ -22,29 +22,23 @@ enum {
 enum mail_body { BODY_UNSAID, BODY_7BIT, BODY_8BITMIME, BODY_BINARYMIME };
 enum mail_ret { RET_UNSAID, RET_FULL, RET_HDRS };
 
-enum {
-	NOTIFY_UNSAID = 0,
-	NOTIFY_NEVER = 1,
-	NOTIFY_SUCCESS = 2,
-	NOTIFY_FAILURE = 4,
-	NOTIFY_DELAY = 8
-};
+enum { NOTIFY_UNSAID = 0, NOTIFY_NEVER = 1, NOTIFY_SUCCESS = 2, NOTIFY_FAILURE = 4, NOTIFY_DELAY = 8 };
 
 /* Decoded values are in the arena. Absent: p == NULL. */
 struct mail_params {
-	uint64_t size;		/* octets; 0 when not said */
+	uint64_t size; /* octets; 0 when not said */
 	bool has_size;
-	bool utf8;		/* SMTPUTF8 was given */
+	bool utf8; /* SMTPUTF8 was given */
 	enum mail_body body;
 	enum mail_ret ret;
-	struct span auth;	/* decoded mailbox; n == 0 and p != NULL for AUTH=<> */
-	struct span envid;	/* decoded; at most 100 octets */
+	struct span auth;  /* decoded mailbox; n == 0 and p != NULL for AUTH=<> */
+	struct span envid; /* decoded; at most 100 octets */
 };
 
 struct rcpt_params {
-	unsigned notify;	/* NOTIFY_* */
+	unsigned notify;        /* NOTIFY_* */
 	struct span orcpt_type; /* "rfc822", "utf-8", as written */
-	struct span orcpt;	/* decoded address: printable ASCII, or UTF-8 when the type is utf-8 */
+	struct span orcpt;      /* decoded address: printable ASCII, or UTF-8 when the type is utf-8 */
 };
 
 /*
@@ -52,13 +46,13 @@ struct rcpt_params {
  * bad syntax, a bad value or a parameter given twice ("501 5.5.4 "); -2 for a parameter that is not
  * recognised or not offered ("555 5.5.4 "). *e is ERR_PEER; its text can be sent behind those codes.
  */
-int	mail_params_parse(struct span in, unsigned offered, struct mail_params *out, struct arena *a,
-	    struct err *e);
-int	rcpt_params_parse(struct span in, unsigned offered, struct rcpt_params *out, struct arena *a,
-	    struct err *e);
+int mail_params_parse(
+    struct span in, unsigned offered, struct mail_params *out, struct arena *a, struct err *e);
+int rcpt_params_parse(
+    struct span in, unsigned offered, struct rcpt_params *out, struct arena *a, struct err *e);
 
 /* xtext of RFC 3461, 4. Decoding gives -1 with ERR_PEER if it is not xtext. */
-int	xtext_decode(struct span in, struct buf *out, struct err *e);
-int	xtext_encode(struct span in, struct buf *out, struct err *e);
+int xtext_decode(struct span in, struct buf *out, struct err *e);
+int xtext_encode(struct span in, struct buf *out, struct err *e);
 
 #endif

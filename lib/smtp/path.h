@@ -10,16 +10,13 @@
 
 #include "base/base.h"
 
-enum {
-	PATH_LOCAL_MAX = 255,
-	PATH_DOMAIN_MAX = 255
-};
+enum { PATH_LOCAL_MAX = 255, PATH_DOMAIN_MAX = 255 };
 
 /* Spans point into the parsed input and live as long as it does. */
 struct path {
-	struct span	local;	/* octets, quotes and backslashes still in; 0..PATH_LOCAL_MAX */
-	struct span	domain;	/* octets, without the @; empty for <> and <postmaster> */
-	bool		utf8;	/* some octet is above 127: the client must have said SMTPUTF8 */
+	struct span local;  /* octets, quotes and backslashes still in; 0..PATH_LOCAL_MAX */
+	struct span domain; /* octets, without the @; empty for <> and <postmaster> */
+	bool utf8;          /* some octet is above 127: the client must have said SMTPUTF8 */
 };
 
 /*
@@ -36,6 +33,6 @@ struct path {
  * RFC 5321, 4.5.3.1 asks for local parts of 64 octets at least and for no limit where that
  * can be; longer ones are common in bounce addresses (SRS, VERP), so 255 are taken.
  */
-ssize_t	path_parse(struct span in, struct path *out, struct err *e);
+ssize_t path_parse(struct span in, struct path *out, struct err *e);
 
 #endif

@@ -11,17 +11,18 @@
 #include "base/base.h"
 
 enum {
-	REPLY_LINES_MAX = 128,		/* of one reply; an EHLO answer has some 20 */
-	REPLY_TEXT_MAX = 1024,		/* octets kept for people; what comes after is read and dropped */
-	REPLY_STATUS_MAX = 11		/* "5.123.456" and its NUL fit */
+	REPLY_LINES_MAX = 128, /* of one reply; an EHLO answer has some 20 */
+	REPLY_TEXT_MAX = 1024, /* octets kept for people; what comes after is read and dropped */
+	REPLY_STATUS_MAX = 11  /* "5.123.456" and its NUL fit */
 };
 
 struct reply {
-	unsigned code;			/* 200..599; 0 before the first line */
+	unsigned code; /* 200..599; 0 before the first line */
 	unsigned lines;
-	char status[REPLY_STATUS_MAX];	/* the server's enhanced code, or one made from the reply code */
-	bool enhanced;			/* the server gave it */
-	char text[REPLY_TEXT_MAX];	/* lines joined by one blank, codes left out; printable ASCII, NUL-terminated */
+	char status[REPLY_STATUS_MAX]; /* the server's enhanced code, or one made from the reply code */
+	bool enhanced;                 /* the server gave it */
+	char text
+	    [REPLY_TEXT_MAX]; /* lines joined by one blank, codes left out; printable ASCII, NUL-terminated */
 	size_t text_n;
 };
 

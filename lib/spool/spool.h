@@ -40,63 +40,63 @@ enum spool_flags { SPOOL_8BIT = 1, SPOOL_UTF8 = 2, SPOOL_LOCAL = 4 /* submitted 
 
 struct spool_rcpt {
 	char state;
-	struct span addr;	/* final address */
-	struct span orig;	/* what RCPT gave, when different */
-	struct span orcpt, notify;	/* RFC 3461, as received, no blanks: type;xtext, NEVER or a list */
-	uint64_t state_at;	/* offset of its state character in the file */
+	struct span addr;          /* final address */
+	struct span orig;          /* what RCPT gave, when different */
+	struct span orcpt, notify; /* RFC 3461, as received, no blanks: type;xtext, NEVER or a list */
+	uint64_t state_at;         /* offset of its state character in the file */
 };
 
 /* Text has no control characters; addresses are without brackets. What is empty has no line. */
 struct spool_msg {
 	struct id mid, sid;
-	struct id about;	/* of a report: the message it is about */
-	uint64_t arrived;	/* ms since 1970 */
-	uint64_t size;		/* of the message region */
+	struct id about;  /* of a report: the message it is about */
+	uint64_t arrived; /* ms since 1970 */
+	uint64_t size;    /* of the message region */
 	uint64_t trailer_at;
-	unsigned char digest[SPOOL_DIGEST];	/* BLAKE2b-256 of the message region */
-	uint64_t structure_sum;	/* SipHash of the structure */
+	unsigned char digest[SPOOL_DIGEST]; /* BLAKE2b-256 of the message region */
+	uint64_t structure_sum;             /* SipHash of the structure */
 	struct span client, helo, login, service, from;
-	struct span ret;	/* RFC 3461: FULL or HDRS */
-	struct span envid;	/* RFC 3461, xtext as received */
-	struct span prefix;	/* header lines, CRLF, to stand before the message */
+	struct span ret;    /* RFC 3461: FULL or HDRS */
+	struct span envid;  /* RFC 3461, xtext as received */
+	struct span prefix; /* header lines, CRLF, to stand before the message */
 	unsigned flags;
 	char state;
 	uint32_t attempts;
-	uint64_t next_try;	/* ms since 1970 */
-	bool delayed;		/* a delay report was sent */
-	uint64_t state_at;	/* offset of the `state` line in the file */
+	uint64_t next_try; /* ms since 1970 */
+	bool delayed;      /* a delay report was sent */
+	uint64_t state_at; /* offset of the `state` line in the file */
 	struct spool_rcpt *rcpts;
 	size_t nrcpts;
 };
 
 /* ---- writing (smtpd, dsn): the file is given by the queue, empty */
 struct spool_writer;
-struct spool_writer *spool_writer_new(int fd);		/* borrows fd; buffers 64 KiB, digests as it goes */
+struct spool_writer *spool_writer_new(int fd); /* borrows fd; buffers 64 KiB, digests as it goes */
 int spool_add(struct spool_writer *w, struct span octets, struct err *e);
-uint64_t spool_size(const struct spool_writer *w);	/* octets added */
+uint64_t spool_size(const struct spool_writer *w); /* octets added */
 /*
  * Octets added so far, for reading: for the structure. Mapped from the file, or the buffer itself while all
  * is still in there. Valid until the next call for this writer.
  */
 int spool_map(struct spool_writer *w, struct span *message, struct err *e);
-int spool_flush(struct spool_writer *w, struct err *e);	/* the buffer to the file, for a filter to read */
+int spool_flush(struct spool_writer *w, struct err *e); /* the buffer to the file, for a filter to read */
 /*
  * Write structure, trailer and footer of *m (size, digest, offsets are filled in here; a state of 0 is '.'),
  * sync, once. After 0 the message is durable: answer 250. After -1 (ERR_TEMP: no space, I/O; ERR_PEER: the
  * trailer is larger than its buffer may be; ERR_PERM: a value that can't stand in a trailer) it is not a
  * message and never will be. `trailer` gets the trailer's text, for queue_commit.
  */
-int spool_finish(struct spool_writer *w, struct spool_msg *m, struct span structure, struct buf *trailer,
-    struct err *e);
-void spool_writer_free(struct spool_writer *w);		/* NULL is allowed */
+int spool_finish(
+    struct spool_writer *w, struct spool_msg *m, struct span structure, struct buf *trailer, struct err *e);
+void spool_writer_free(struct spool_writer *w); /* NULL is allowed */
 
 /* ---- reading */
 /*
  * The trailer's text; spans borrow from it, rcpts (nrcpts * sizeof *rcpts octets) are in the arena. ERR_PERM
  * if it is damaged.
  */
-int spool_parse(struct span trailer, uint64_t trailer_at, struct spool_msg *m, struct arena *a,
-    struct err *e);
+int spool_parse(
+    struct span trailer, uint64_t trailer_at, struct spool_msg *m, struct arena *a, struct err *e);
 /*
  * From the file: footer, trailer, checksum. 1 a message; 0 not (yet) one; -1 I/O (ERR_TEMP), or the footer is
  * whole but the trailer is not what it was (ERR_PERM: keep the file, someone must look). `trailer` owns the

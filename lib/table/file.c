@@ -102,8 +102,9 @@ take_entry(
 		if ((value->n > 0 && buf_byte(value, e, ' ') < 0) || buf_add(value, e, span_trim(next)) < 0)
 			return -1;
 	}
-	return value->n > 0 ? 0 : err_set(e, ERR_PERM, "the key %.*s has no value",
-						 SPAN_ARG(span_head(buf_span(key), 100)));
+	return value->n > 0 ? 0
+			    : err_set(e, ERR_PERM, "the key %.*s has no value",
+				  SPAN_ARG(span_head(buf_span(key), 100)));
 }
 
 int

@@ -26,26 +26,26 @@ extern const struct table_kind table_file, table_inline, table_sqlite;
  */
 struct entries;
 
-struct entries *entries_new(size_t max);	/* max: octets of text in all */
-void	entries_free(struct entries *s);
-void	entries_add(struct entries *s, struct span key, struct span value, uint32_t line);
+struct entries *entries_new(size_t max); /* max: octets of text in all */
+void entries_free(struct entries *s);
+void entries_add(struct entries *s, struct span key, struct span value, uint32_t line);
 /* Sort, and find keys given twice: 0, or -1 with ERR_PERM "line N: ..."; call before the first get. */
-int	entries_done(struct entries *s, struct err *e);
-int	entries_get(const struct entries *s, struct span key, struct span *value);	/* 1 or 0 */
+int entries_done(struct entries *s, struct err *e);
+int entries_get(const struct entries *s, struct span key, struct span *value); /* 1 or 0 */
 
 /*
  * file.c: add what the text of a file: table holds. Pure; linear in text.n. Returns 0, or -1 with
  * ERR_PERM, "N: why" for line N.
  */
-int	table_parse_text(struct span text, struct entries *out, struct err *e);
+int table_parse_text(struct span text, struct entries *out, struct err *e);
 
 /*
  * inline.c: the next entry of {k=v, {k=v, w}}, *rest being what is between the outer braces. Returns 1, 0
  * at the end, -1 with ERR_PERM.
  */
-int	table_next_pair(struct span *rest, struct span *key, struct span *value, struct err *e);
+int table_next_pair(struct span *rest, struct span *key, struct span *value, struct err *e);
 
 /* The octets before the first of `stop` that is outside of braces, -1 if braces do not match. */
-ssize_t	table_outside(struct span s, const char *stop);
+ssize_t table_outside(struct span s, const char *stop);
 
 #endif

@@ -11,7 +11,7 @@ enum { BUSY_MS = 200, STEPS = 1000, STEPS_OF_QUERY = 10000 };
 struct sqlite_table {
 	sqlite3 *db;
 	sqlite3_stmt *get;
-	int steps;	/* thousands of instructions that this query has run */
+	int steps; /* thousands of instructions that this query has run */
 };
 
 /* Called every STEPS instructions: a query of more than ten million is a table without an index, or worse. */

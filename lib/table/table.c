@@ -11,7 +11,7 @@ static const struct table_kind *const kinds[] = { &table_file, &table_inline, &t
 
 struct member {
 	const struct table_kind *kind;
-	struct span where;	/* in t->a */
+	struct span where; /* in t->a */
 	void *state;
 };
 
@@ -38,8 +38,8 @@ member_open(struct table *t, struct span spec, struct err *e)
 
 	m->kind = colon > 0 ? kind_named(span_head(spec, (size_t)colon)) : NULL;
 	if (m->kind == NULL)
-		return err_set(e, ERR_PERM, "%.*s is no table: there are file:, inline: and sqlite:",
-		    SPAN_ARG(span_head(spec, 100)));
+		return err_set(e, ERR_PERM,
+		    "%.*s is no table: there are file:, inline: and sqlite:", SPAN_ARG(span_head(spec, 100)));
 	m->where = arena_dup(t->a, span_trim(span_from(spec, (size_t)colon + 1)));
 	if (m->where.n == 0)
 		return err_set(e, ERR_PERM, "%s: without anything behind it", m->kind->name);

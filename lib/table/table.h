@@ -48,7 +48,7 @@ struct table;
  * what cannot be read now.
  */
 struct table *table_open(struct span setting, struct err *e);
-void	table_close(struct table *t);	/* NULL is allowed */
+void table_close(struct table *t); /* NULL is allowed */
 
 /*
  * 1 and *value, 0 when no table knows the key, -1 with ERR_TEMP when a table could not be asked (then the
@@ -56,6 +56,6 @@ void	table_close(struct table *t);	/* NULL is allowed */
  * The value lives as long as the arena, and until the table is closed. What a file holds is read when it is
  * opened: to read it again, open it anew. A key of more than TABLE_KEY_MAX octets is in no table.
  */
-int	table_get(struct table *t, struct span key, struct arena *a, struct span *value, struct err *e);
+int table_get(struct table *t, struct span key, struct arena *a, struct span *value, struct err *e);
 
 #endif
