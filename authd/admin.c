@@ -1,6 +1,6 @@
 /*
- * admin.c - what the admin tool changes in one step: aliases and domains; and what its requests have in common.
- * Accounts are changed in change.c, shown and listed in list.c.
+ * admin.c - what the admin tool changes in one step: aliases and domains; and what its requests have in
+ * common. Accounts are changed in change.c, shown and listed in list.c.
  */
 #include "authd/address.h"
 #include "authd/admin.h"

@@ -1,6 +1,6 @@
 /*
- * list.c - accounts, aliases and domains as the admin tool sees them, a page a request. A hash never leaves, but its
- * scheme does.
+ * list.c - accounts, aliases and domains as the admin tool sees them, a page a request. A hash never leaves,
+ * but its scheme does.
  */
 #include "authd/address.h"
 #include "authd/admin.h"

@@ -34,8 +34,9 @@ struct listing {
 };
 
 /*
- * The verb `list [ADDRESS|DOMAIN]`: every item of one of LIST_*, page after page. item unpacks the first of *items, prints
- * it, and gives its address (which lives as long as the page), or p == NULL with *e. Exit status.
+ * The verb `list [ADDRESS|DOMAIN]`: every item of one of LIST_*, page after page. item unpacks the first of
+ * *items, prints it, and gives its address (which lives as long as the page), or p == NULL with *e. Exit
+ * status.
  */
 int authd_list_run(struct ctl *c, int argc, char **argv, uint32_t what, const char *columns,
     struct span (*item)(struct listing *l, struct span *items, struct err *e));

@@ -83,12 +83,11 @@ ready(struct watch *w, uint32_t events)
 	struct link *l = w->arg;
 	struct err e = { 0 };
 	struct ipc_in in;
-	int rc = 0;
 
 	l->busy = true;
 	if ((events & EPOLLOUT) != 0 && ipc_flush(l->ch, &e) == 0 && !ipc_unsent(l->ch))
 		loop_watch(l->p->loop, w, EPOLLIN);
-	while (!l->dead && l->ch != NULL && e.kind == ERR_NONE && (rc = ipc_get(l->ch, &in, &e)) == 1) {
+	while (!l->dead && l->ch != NULL && e.kind == ERR_NONE && ipc_get(l->ch, &in, &e) == 1) {
 		struct session *s = take(l, in.id);
 
 		if (s != NULL)

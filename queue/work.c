@@ -126,7 +126,7 @@ void
 work_load(struct queue *q, struct msg *m)
 {
 	struct arena *a = arena_new(WORK_ARENA_MAX);
-	struct spool_msg s;
+	struct spool_msg s = { 0 };
 	struct buf text;
 	struct err e = { 0 };
 	int fd = spool_file(q, msg_mid(m), O_RDONLY), rc;

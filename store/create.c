@@ -29,7 +29,7 @@ owner_valid(struct span s)
 		return false;
 	for (size_t i = 0; i < s.n; i++)
 		if (!(s.p[i] >= 'a' && s.p[i] <= 'z') && !ascii_isdigit(s.p[i]) &&
-		    memchr("._@+-", s.p[i], 5) == NULL)
+		    span_chr(SPAN("._@+-"), s.p[i]) < 0)
 			return false;
 	return true;
 }

@@ -146,7 +146,7 @@ int
 store_deliver(struct store *st, const struct store_delivery *d, struct store_delivered *out, struct err *e)
 {
 	struct mbox *m;
-	uint64_t id;
+	uint64_t id = 0;
 	int rc;
 
 	st->why = STORE_OTHER;

@@ -93,14 +93,6 @@ out:
 	return rc;
 }
 
-int
-store_mailbox_id(struct store *st, uint64_t id, struct store_mailbox *out, struct arena *a, struct err *e)
-{
-	if (tx_begin(st, TX_READ, e) < 0)
-		return -1;
-	return tx_end(st, look(st, db_open_query(st, Q_MAILBOX_ID, e, B_NUM(id)), out, a, e), e);
-}
-
 /* ---- listing */
 
 struct list {
@@ -130,7 +122,7 @@ find_name(const struct list *l, size_t n, struct span name)
 {
 	struct store_mailbox key = { .name = name };
 
-	return bsearch(&key, l->p, n, sizeof key, by_name);
+	return n == 0 ? NULL : bsearch(&key, l->p, n, sizeof key, by_name);
 }
 
 /* By row, so that names which are sorted by octets stay so. */
@@ -194,6 +186,7 @@ store_list(struct store *st, struct store_mailbox **out, size_t *n, struct arena
 	struct list l = { 0 };
 	int rc = -1;
 
+	*out = NULL;
 	*n = 0;
 	if (tx_begin(st, TX_READ, e) < 0)
 		return -1;
@@ -201,9 +194,9 @@ store_list(struct store *st, struct store_mailbox **out, size_t *n, struct arena
 		mark_parents(&l, l.n);
 		rc = list_subscriptions(st, &l, a, e);
 	}
-	if ((rc = tx_end(st, rc, e)) == 0) {
+	if ((rc = tx_end(st, rc, e)) == 0 && l.n > 0) {
 		qsort(l.p, l.n, sizeof *l.p, by_name);
-		*out = arena_array(a, l.n + 1, sizeof **out);
+		*out = arena_array(a, l.n, sizeof **out);
 		memcpy(*out, l.p, l.n * sizeof **out);
 		*n = l.n;
 	}

@@ -281,7 +281,7 @@ store_usage(struct store *st, struct store_usage *out, struct err *e)
 int
 store_room(struct store *st, uint64_t bytes, uint64_t messages, struct err *e)
 {
-	struct store_usage now;
+	struct store_usage now = { 0 };
 
 	if (store_usage(st, &now, e) < 0)
 		return -1;

@@ -135,11 +135,9 @@ struct store_mailbox {
 	bool children; /* HasChildren (RFC 3348) */
 };
 
-/* By name (INBOX in any case), or by id. 1; 0: none (store_why STORE_NONEXISTENT); -1. */
+/* By name (INBOX in any case). 1; 0: none (store_why STORE_NONEXISTENT); -1. */
 int store_mailbox(
     struct store *st, struct span name, struct store_mailbox *out, struct arena *a, struct err *e);
-int store_mailbox_id(
-    struct store *st, uint64_t id, struct store_mailbox *out, struct arena *a, struct err *e);
 
 /* All, sorted by name, and subscribed names without a mailbox (id 0). Independent of the number of messages. */
 int store_list(struct store *st, struct store_mailbox **out, size_t *n, struct arena *a, struct err *e);

@@ -1,8 +1,10 @@
 /*
- * link.h - a channel in the event loop: reads what comes, writes what does not fit at once, tells when it broke.
+ * link.h - a channel in the event loop: reads what comes, writes what does not fit at once, tells when it
+ * broke.
  *
- * Embedded in the object that owns it, which sets owner, got and gone before. Neither callback is ever called from
- * within link_send: a broken channel is told in a turn of its own, so that a sender may go on with its loop.
+ * Embedded in the object that owns it, which sets owner, got and gone before. Neither callback is ever called
+ * from within link_send: a broken channel is told in a turn of its own, so that a sender may go on with its
+ * loop.
  */
 #ifndef IO_LINK_H
 #define IO_LINK_H
@@ -29,7 +31,7 @@ struct link {
 void link_open(struct link *l, struct loop *loop, struct ipc *ch);
 /* The same through the door to a program. -1 with *e (ERR_TEMP): closed. */
 int link_dial(struct link *l, struct svc *s, const char *program, const struct ipc_def *def, struct err *e);
-/* Neither callback is called any more, in `got` neither (return false). A link that is closed may be closed again. */
+/* Neither callback is called any more; in `got`, return false then. A link that is closed may be closed again. */
 void link_close(struct link *l);
 static inline bool
 link_is_open(const struct link *l)

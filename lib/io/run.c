@@ -206,12 +206,11 @@ master_ready_to(struct watch *w, uint32_t events)
 	struct svc *s = w->arg;
 	struct err e = { 0 };
 	struct ipc_in in;
-	int rc = 0;
 
 	if ((events & EPOLLOUT) != 0)
 		ipc_flush(s->master, &e);
 	if ((events & ~(uint32_t)EPOLLOUT) != 0)
-		while ((rc = ipc_get(s->master, &in, &e)) == 1 && master_message(s, &in, &e) == 0)
+		while (ipc_get(s->master, &in, &e) == 1 && master_message(s, &in, &e) == 0)
 			;
 	if (e.kind == ERR_NONE && !ipc_eof(s->master))
 		return;

@@ -547,7 +547,7 @@ service_reload(struct svc *s, struct ipc_in *in, struct err *e)
 			*keep = f.file;
 		else if (f.file >= 0)
 			close(f.file);
-		s->files_due -= s->files_due > 0;
+		s->files_due -= s->files_due > 0; /* NOLINT: keep == NULL does not mean that s is */
 	}
 	if (s->files_due == 0)
 		reload_finish(s);

@@ -446,7 +446,7 @@ ipc_get(struct ipc *ch, struct ipc_in *in, struct err *e)
 int
 ipc_body_(struct ipc_in *in, uint32_t number, void *m, struct err *e)
 {
-	bool wants_fd;
+	bool wants_fd = false;
 
 	if (in->number != number)
 		return err_set(e, ERR_PEER, "%s was not expected", in->msg->name);
@@ -479,7 +479,7 @@ int
 ipc_call_(struct ipc *ch, uint32_t number, const void *req, uint32_t rnumber, void *reply, struct err *e)
 {
 	uint32_t id = ++ch->last_id;
-	struct ipc_in in;
+	struct ipc_in in = { 0 };
 	int rc;
 
 	need(ch->blocking);

@@ -98,7 +98,7 @@ find_group(const char *group, gid_t *gid, struct err *e)
 int
 jail_become(const char *user, const char *group, struct err *e)
 {
-	gid_t groups[2];
+	gid_t groups[2] = { 0 };
 	uid_t uid = 0;
 	size_t n = 1;
 
