@@ -1,8 +1,8 @@
 /*
  * ctl.h - what the subcommands of `rookery` share.
  *
- * A subcommand is one function in one file, with a row in the table of rookery.c. It prints for people, or one
- * JSON value when c->json is set, to standard output; complaints go to standard error. Exit statuses are
+ * A subcommand is one function in one file, with a row in the table of rookery.c. It prints for people, or
+ * one JSON value when c->json is set, to standard output; complaints go to standard error. Exit statuses are
  * those of sysexits.h (rookery(8) lists them).
  */
 #ifndef CTL_CTL_H
@@ -63,7 +63,8 @@ struct ipc *ctl_dial(struct ctl *c, const char *program, const struct ipc_def *d
 int ctl_read(struct ctl *c, const char *path, size_t max, struct buf *out, struct err *e);
 
 /*
- * What there is to say about the end of a certificate, as text: -1 it has ended, 1 it ends in two weeks, 0 nothing.
+ * What there is to say about the end of a certificate, as text: -1 it has ended, 1 it ends in two weeks, 0
+ * nothing.
  */
 struct tls_ctx;
 int ctl_cert_end(const struct tls_ctx *t, char *text, size_t size);

@@ -5,10 +5,10 @@
  *   ada@example.org,{SSHA256}...,1G,Ada Lovelace,countess@example.org
  *
  * Columns stand in this order, or in that of a first line that names them: address, password, quota, messages
- * (a quota of messages), name, aliases, enabled (yes, no); columns named otherwise are ignored. A password that
- * starts with {SCHEME} is a hash as Dovecot writes it (lib/pw/pw.h), else it is the password. aliases may hold
- * several, separated by blanks, `;` or `|`. Empty lines and lines that start with # are passed over, as is a
- * byte order mark.
+ * (a quota of messages), name, aliases, enabled (yes, no); columns named otherwise are ignored. A password
+ * that starts with {SCHEME} is a hash as Dovecot writes it (lib/pw/pw.h), else it is the password. aliases
+ * may hold several, separated by blanks, `;` or `|`. Empty lines and lines that start with # are passed over,
+ * as is a byte order mark.
  *
  * Every line is looked at, and all that is wrong is told by its line number; pure, so that nothing is stored
  * before all is right (t/unit-rookery-import.c, fuzz/import.c).
@@ -30,8 +30,8 @@ struct import {
 };
 
 /*
- * Parse it all. `complain` is called for each wrong line. 0 if there was none, else -1 with ERR_PERM: how many.
- * Hashes are looked at for their form alone; pw_init() must have been called.
+ * Parse it all. `complain` is called for each wrong line. 0 if there was none, else -1 with ERR_PERM: how
+ * many. Hashes are looked at for their form alone; pw_init() must have been called.
  */
 int import_parse(struct span text, struct arena *a,
     void (*complain)(void *arg, uint32_t line, const char *why), void *arg, struct import *out,

@@ -50,7 +50,10 @@ fill(X509 *x, EVP_PKEY *key, const struct init *in)
 	snprintf(names, sizeof names,
 	    "DNS:%s,DNS:%s,DNS:mail.%s,DNS:imap.%s,DNS:smtp.%s,DNS:localhost,IP:127.0.0.1,IP:::1",
 	    in->hostname, in->domain, in->domain, in->domain, in->domain);
-	/* A common name has at most 64 characters (RFC 5280, A.1); clients look at the alternative names anyway. */
+	/*
+	 * A common name has at most 64 characters (RFC 5280, A.1); clients look at the alternative names
+	 * anyway.
+	 */
 	return X509_set_version(x, X509_VERSION_3) && set_serial(x) &&
 	       X509_gmtime_adj(X509_getm_notBefore(x), -3600) &&
 	       X509_time_adj_ex(X509_getm_notAfter(x), DAYS, 0, NULL) && X509_set_pubkey(x, key) &&

@@ -17,7 +17,9 @@ struct logline {
 
 bool logline_parse(struct span line, struct logline *out);
 
-/* The next key and its value, quotes and escapes undone (into a). Moves *pairs behind it; false at the end. */
+/*
+ * The next key and its value, quotes and escapes undone (into a). Moves *pairs behind it; false at the end.
+ */
 bool logline_pair(struct span *pairs, struct span *key, struct span *value, struct arena *a);
 
 #endif

@@ -1,8 +1,8 @@
 /*
  * rookery - the admin tool: `rookery [-d DIR] [--json] COMMAND ...`.
  *
- * One file a subcommand, found by the table below; ctl.c has what they share (channels to master and through it
- * to services), columns.c and json.c the two ways to print. Under the name sendmail the same executable is
+ * One file a subcommand, found by the table below; ctl.c has what they share (channels to master and through
+ * it to services), columns.c and json.c the two ways to print. Under the name sendmail the same executable is
  * sendmail(1): sendmail.c.
  *
  * The instance is -d DIR, or $ROOKERY_DIR, or /etc/rookery.
@@ -89,7 +89,9 @@ own_directory(void)
 	return path;
 }
 
-/* Takes the options before the command, and --json wherever it stands. What is left is *argc words of argv. */
+/*
+ * Takes the options before the command, and --json wherever it stands. What is left is *argc words of argv.
+ */
 static int
 options(struct ctl *c, int *argc, char **argv)
 {

@@ -1,9 +1,9 @@
 /*
  * sendmail - sendmail(1) for cron, PHP, mutt and all that were written for it.
  *
- * It speaks SMTP to run/submit, a listener of smtpd, which knows by the kernel which user calls; nothing in here is
- * trusted. sendmail_text.c makes a message of what came on standard input, sendmail_smtp.c hands it over. -bs is
- * the bare conversation.
+ * It speaks SMTP to run/submit, a listener of smtpd, which knows by the kernel which user calls; nothing in
+ * here is trusted. sendmail_text.c makes a message of what came on standard input, sendmail_smtp.c hands it
+ * over. -bs is the bare conversation.
  *
  * The instance is -d DIR, or $ROOKERY_DIR, or /etc/rookery.
  */

@@ -22,7 +22,9 @@ struct submission {
 
 /* ---- sendmail_text.c: pure, but for the clock and a random id */
 
-/* Add the addresses of one argument or header value to s->recipients, completed by s->domain, no one twice. */
+/*
+ * Add the addresses of one argument or header value to s->recipients, completed by s->domain, no one twice.
+ */
 int sendmail_add(struct submission *s, struct span addresses, struct err *e);
 
 /*
@@ -32,7 +34,7 @@ int sendmail_add(struct submission *s, struct span addresses, struct err *e);
  */
 int sendmail_message(struct submission *s, struct span input, struct buf *out, struct err *e);
 
-/* ---- sendmail_smtp.c: hand it to smtpd on fd (taken). Gives the exit status; what was refused is on stderr. */
+/* ---- sendmail_smtp.c: hand it to smtpd on fd (taken). Gives the exit status. */
 int sendmail_submit(struct submission *s, int fd, struct span message);
 
 #endif

@@ -6,8 +6,8 @@
  *   an address, a Message-ID, any value  ->  the mid, else the sid, of each line that has it
  *   a sid  ->  the mids of its lines          a mid  ->  its dids; the mid of a report about it
  *
- * Shown are the lines of these messages, in order of time, and of the sessions they came in by those lines that are
- * not about another message.
+ * Shown are the lines of these messages, in order of time, and of the sessions they came in by those lines
+ * that are not about another message.
  */
 #include <dirent.h>
 #include <errno.h>

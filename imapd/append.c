@@ -134,8 +134,9 @@ opaque(struct session *s, const struct store_file *f, struct buf *out, struct er
 }
 
 /*
- * The structure of the message, in *out or borrowed from the channel to mimed. A mimed that dies may have been
- * killed: it is asked once more. One that dies twice, died of this message, which is kept as opaque text.
+ * The structure of the message, in *out or borrowed from the channel to mimed. A mimed that dies may have
+ * been killed: it is asked once more. One that dies twice, died of this message, which is kept as opaque
+ * text.
  */
 static struct span
 structure_of(struct session *s, const struct store_file *f, struct buf *out)

@@ -11,8 +11,8 @@
 int command_serve(struct session *s, struct err *e);
 
 /*
- * Behind a line that ends in this literal and will be refused: read and drop what is on its way without being asked
- * for (RFC 7888), to the end of the command, so that it is not taken for commands. -1: ERR_GONE.
+ * Behind a line that ends in this literal and will be refused: read and drop what is on its way without being
+ * asked for (RFC 7888), to the end of the command, so that it is not taken for commands. -1: ERR_GONE.
  */
 int command_skip_rest(struct session *s, struct imap_literal lit, struct err *e);
 

@@ -1,6 +1,6 @@
 /*
- * COPY (RFC 3501, 6.4.7) and MOVE (RFC 6851), with the COPYUID of RFC 4315. All or none: of numbers that another
- * session expunged in part nothing is copied (RFC 2180, 4.4), of UIDs what is left (RFC 3501, 6.4.8).
+ * COPY (RFC 3501, 6.4.7) and MOVE (RFC 6851), with the COPYUID of RFC 4315. All or none: of numbers that
+ * another session expunged in part nothing is copied (RFC 2180, 4.4), of UIDs what is left (RFC 3501, 6.4.8).
  */
 #include "imap/args.h"
 #include "imap/set.h"

@@ -132,9 +132,9 @@ answered(const struct listing *l, struct span name)
 }
 
 /*
- * A parent of subscribed names that is not subscribed itself: LSUB with % must give it as \Noselect (6.3.9), and
- * so must LIST with RECURSIVEMATCH where there is no such mailbox. `told` is the last one given, to say each
- * once: names are sorted, so equal parents of one level come together.
+ * A parent of subscribed names that is not subscribed itself: LSUB with % must give it as \Noselect (6.3.9),
+ * and so must LIST with RECURSIVEMATCH where there is no such mailbox. `told` is the last one given, to say
+ * each once: names are sorted, so equal parents of one level come together.
  */
 static int
 tell_parents(struct listing *l, const struct store_mailbox *m, struct span *told, struct err *e)

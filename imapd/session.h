@@ -51,7 +51,9 @@ struct session {
 void	session_init(struct session *s, struct conn *c);
 void	session_done(struct session *s);
 
-/* Command after command, until the session is over or the holder takes it (s->leave). Why it ended is in *e. */
+/*
+ * Command after command, until the session is over or the holder takes it (s->leave). Why it ended is in *e.
+ */
 void	session_serve(struct session *s, struct err *e);
 
 struct cmd {

@@ -36,8 +36,8 @@ struct cmd;
 struct session;
 
 /*
- * Open the store for the first command that needs it: who logs in and out, or waits with a connection at hand,
- * costs no index. -1: why is in the log, and *e and cmd->code are for the client.
+ * Open the store for the first command that needs it: who logs in and out, or waits with a connection at
+ * hand, costs no index. -1: why is in the log, and *e and cmd->code are for the client.
  */
 int worker_open(struct session *s, struct cmd *cmd, struct err *e);
 

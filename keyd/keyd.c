@@ -3,8 +3,8 @@
  *
  * smtpd and proxyd, which face strangers, hold certificates only; at each handshake they ask here for one
  * signature (lib/io/remotekey.h). keyd reads the key file before its jail closes, after that it can open
- * nothing, connect nowhere and talk only to who dials it. A new key comes with a reload, by descriptor; the one
- * before stays, for handshakes that began with the old certificate.
+ * nothing, connect nowhere and talk only to who dials it. A new key comes with a reload, by descriptor; the
+ * one before stays, for handshakes that began with the old certificate.
  *
  * One loop; a request is a signature of 20 to 300 microseconds, so nothing waits.
  */

@@ -2,8 +2,8 @@
  * admin.c - run/master.sock: the admin tool asks, master answers.
  *
  * Only root and the owner of the instance get in: the mode of the socket says so, and the kernel tells who it
- * is. A client may wait for something that takes time (a stop, a reload, readiness): it holds one of `enum wait`
- * and is answered by admin_check when that has come to be. There is one request at a time on a channel.
+ * is. A client may wait for something that takes time (a stop, a reload, readiness): it holds one of `enum
+ * wait` and is answered by admin_check when that has come to be. There is one request at a time on a channel.
  */
 #include "master/master.h"
 

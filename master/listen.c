@@ -73,7 +73,10 @@ open_inet(const char *spec, struct err *e)
 	return fd;
 }
 
-/* Relative to the instance's directory, which is master's working directory: so its path may be of any length. */
+/*
+ * Relative to the instance's directory, which is master's working directory: so its path may be of any
+ * length.
+ */
 static int
 open_unix(const char *path, struct err *e)
 {

@@ -1,12 +1,12 @@
 /*
  * master - opens every listening socket, starts the services, connects them, and keeps them running.
  *
- * One event loop. It never looks at a message and never talks to a stranger; it reads the configuration, hands
- * out descriptors, and writes the log. It does not die of anything that a service does.
+ * One event loop. It never looks at a message and never talks to a stranger; it reads the configuration,
+ * hands out descriptors, and writes the log. It does not die of anything that a service does.
  *
  * Read in this order: master.h (everything that is shared), plan.c (configuration, checked), programs.c and
- * doors.c (who may dial whom), listen.c, exec.c (what a service is given), proc.c (its life), reload.c, admin.c
- * (run/master.sock), logfile.c, setup.c (what happens once).
+ * doors.c (who may dial whom), listen.c, exec.c (what a service is given), proc.c (its life), reload.c,
+ * admin.c (run/master.sock), logfile.c, setup.c (what happens once).
  *
  * Options: -d DIR, the instance; -n, stay in the foreground.
  */

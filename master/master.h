@@ -35,7 +35,9 @@ struct plan {
 	struct span config; /* text of etc/rookery.cf */
 };
 
-/* Read etc/ below dir and check all of it, the certificate included. NULL with *e, which names file and line. */
+/*
+ * Read etc/ below dir and check all of it, the certificate included. NULL with *e, which names file and line.
+ */
 struct plan *plan_read(int dir, const char *bin_dir, struct err *e);
 void plan_release(struct plan *p);
 /* Do both lines start the same process? */

@@ -90,7 +90,10 @@ close_log(struct proc *p)
 	close(p->log_out);
 }
 
-/* We hold the other end as well, so a log that ends was shut by a process that is not its own master any more. */
+/*
+ * We hold the other end as well, so a log that ends was shut by a process that is not its own master any
+ * more.
+ */
 static void
 log_ready(struct watch *w, uint32_t events)
 {
@@ -220,7 +223,9 @@ take_frame(struct proc *p, struct ipc_in *in, struct err *e)
 	return err_set(e, ERR_PEER, "message %u is not for master", in->number);
 }
 
-/* A service that closes its channel is about to end, or is out of its mind: then there is no service to keep. */
+/*
+ * A service that closes its channel is about to end, or is out of its mind: then there is no service to keep.
+ */
 static void
 channel_ready(struct watch *w, uint32_t events)
 {
@@ -352,9 +357,9 @@ proc_start(struct proc *p)
 }
 
 /*
- * Two processes with one listening socket share its clients. Of the others there must never be two: two queues would
- * both deliver a message, and when the number of deliver-local changes so does whose share an owner is. So the new
- * one of an internal program starts when the last of the old is gone.
+ * Two processes with one listening socket share its clients. Of the others there must never be two: two
+ * queues would both deliver a message, and when the number of deliver-local changes so does whose share an
+ * owner is. So the new one of an internal program starts when the last of the old is gone.
  */
 void
 proc_start_alone(struct proc *p)

@@ -3,9 +3,9 @@
  *
  * Everything that can be wrong is found before anything is done: the files are read and checked, and the new
  * sockets opened. Then each process goes one of four ways: its line is the same: it takes over the new text
- * in place; the line has changed, or who may be dialled from there: it is replaced; the line is gone: it drains;
- * the line is new: it starts. A process that listens is replaced by one that starts at once and accepts from
- * the same sockets; an internal one by one that waits until the old is gone (proc_start_alone).
+ * in place; the line has changed, or who may be dialled from there: it is replaced; the line is gone: it
+ * drains; the line is new: it starts. A process that listens is replaced by one that starts at once and
+ * accepts from the same sockets; an internal one by one that waits until the old is gone (proc_start_alone).
  */
 #include "master/master.h"
 

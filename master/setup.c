@@ -1,6 +1,6 @@
 /*
- * setup.c - what master does once, before anything else runs: the lock that makes it the only one, limits, and
- * the privileges it gives up for itself.
+ * setup.c - what master does once, before anything else runs: the lock that makes it the only one, limits,
+ * and the privileges it gives up for itself.
  */
 #include "master/master.h"
 
@@ -59,9 +59,9 @@ setup_limits(void)
 }
 
 /*
- * What master needs of root: to open low ports and the files of the configuration, to start services under other
- * users and signal them. The rest is given up here, for itself and for all that it starts: what is not in the
- * permitted set can't come back, for no_new_privs is set.
+ * What master needs of root: to open low ports and the files of the configuration, to start services under
+ * other users and signal them. The rest is given up here, for itself and for all that it starts: what is not
+ * in the permitted set can't come back, for no_new_privs is set.
  */
 int
 setup_privileges(struct err *e)

@@ -1,7 +1,7 @@
 /*
- * marks.h - the note in a report's trailer (its envid): of what kind it is, and which recipients of the message
- * it is about it reports: "failed 0,3-7". After a crash between the report and the marks in that message, the
- * queue marks what the note says instead of writing the report again. Pure (t/unit-marks.c).
+ * marks.h - the note in a report's trailer (its envid): of what kind it is, and which recipients of the
+ * message it is about it reports: "failed 0,3-7". After a crash between the report and the marks in that
+ * message, the queue marks what the note says instead of writing the report again. Pure (t/unit-marks.c).
  */
 #ifndef QUEUE_MARKS_H
 #define QUEUE_MARKS_H

@@ -62,8 +62,9 @@ struct msg *heap_top(const struct heap *h); /* NULL when empty */
 void heap_free(struct heap *h);
 
 /*
- * ---- why messages wait: many wait for the same reason, so texts are kept once and counted. Bounded: a text is
- * cut at REASON_MAX octets, and past REASONS_MAX different ones only their first word (the status code) is kept.
+ * ---- why messages wait: many wait for the same reason, so texts are kept once and counted. Bounded: a text
+ * is cut at REASON_MAX octets, and past REASONS_MAX different ones only their first word (the status code) is
+ * kept.
  */
 enum { REASON_MAX = 160, REASONS_MAX = 4096, REASON_BUCKETS = 1024 };
 struct reason;

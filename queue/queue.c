@@ -11,7 +11,7 @@
  *   local.c     deliver-local          remote.c   deliver-smtp
  *   report.c    dsn                    retry.h    when again
  *   scan.c      the start              admin.c    `rookery queue`
- *   marks.c     what was delivered, written into the message's file
+ *   marks.h     the note in a report's trailer: what it reports
  *   io/link.h   a channel in the loop
  *
  * Reading and writing: of the file system it may touch spool/ alone. What is durable when stands with each

@@ -1,5 +1,6 @@
 /*
- * queue.h - the queue manager's state, and what its files offer each other. See queue.c for the order of reading.
+ * queue.h - the queue manager's state, and what its files offer each other. See queue.c for the order of
+ * reading.
  *
  * Everything runs in one event loop and no function blocks but for the disk. Times: "wall" is ms since 1970,
  * stored and compared over restarts; "loop" is the loop's monotonic clock, for waiting within this process.
@@ -98,8 +99,8 @@ bool pool_take(struct queue *q, struct pooled *out); /* false: no space; out is 
 bool pool_full(struct queue *q);                     /* no message is taken now */
 void pool_back(struct queue *q, struct pooled *p);   /* unused and not shown to anyone */
 /*
- * A file that was handed out and came back unused, or was found at the start: p->fd is ours. Reused or removed
- * if nobody else has it open, else looked at again later.
+ * A file that was handed out and came back unused, or was found at the start: p->fd is ours. Reused or
+ * removed if nobody else has it open, else looked at again later.
  */
 void stray_add(struct queue *q, struct span mid);
 bool stray_known(const struct queue *q, struct span mid);    /* a name that the scan need not look at */

@@ -1,6 +1,6 @@
 /*
- * retry.h - when to try again, when to warn, when to give up: RFC 5321, 4.5.4.1. Pure; all times are ms of the
- * wall clock, since they outlive the process (t/unit-retry.c).
+ * retry.h - when to try again, when to warn, when to give up: RFC 5321, 4.5.4.1. Pure; all times are ms of
+ * the wall clock, since they outlive the process (t/unit-retry.c).
  */
 #ifndef QUEUE_RETRY_H
 #define QUEUE_RETRY_H
@@ -15,9 +15,9 @@ struct retry_rule {
 };
 
 /*
- * The next try after the attempts-th failed (from 1): the interval doubles from min to max, a tenth up or down
- * by `random` so that what came together does not go together. The last try is at the end of the lifetime,
- * not before and not after.
+ * The next try after the attempts-th failed (from 1): the interval doubles from min to max, a tenth up or
+ * down by `random` so that what came together does not go together. The last try is at the end of the
+ * lifetime, not before and not after.
  */
 uint64_t retry_next(
     const struct retry_rule *r, uint64_t arrived, uint64_t now, uint32_t attempts, uint32_t random);

@@ -6,8 +6,8 @@
  * others through. Destinations take turns too: a ring holds those that have work and may use another
  * connection now.
  *
- * How many connections a destination may have is learnt (as Postfix's queue manager does): the window starts at
- * 5, grows by 1/window with each success up to the configured maximum, and shrinks to what stands when a
+ * How many connections a destination may have is learnt (as Postfix's queue manager does): the window starts
+ * at 5, grows by 1/window with each success up to the configured maximum, and shrinks to what stands when a
  * further connection is refused. A destination that refuses them all is dead for a while, and what waits for
  * it is deferred without asking again. (t/unit-schedule.c)
  */

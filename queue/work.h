@@ -68,8 +68,8 @@ struct work {
 };
 
 /*
- * Begin. text and a are taken, *s borrows from them; `targets` is a list of queue_target for all recipients, or
- * empty: then authd is asked. m is in no heap.
+ * Begin. text and a are taken, *s borrows from them; `targets` is a list of queue_target for all recipients,
+ * or empty: then authd is asked. m is in no heap.
  */
 void work_start(struct queue *q, struct msg *m, struct buf *text, struct arena *a, const struct spool_msg *s,
     struct span targets);
@@ -83,7 +83,10 @@ void work_found(struct work *w, const struct job *j);
 /* All are known: into the lanes. May free w. */
 void work_dispatch(struct queue *q, struct work *w);
 
-/* What became of a job, or (j = NULL) of a recipient without one. work_step is the caller's, once for all results. */
+/*
+ * What became of a job, or (j = NULL) of a recipient without one. work_step is the caller's, once for all
+ * results.
+ */
 struct result {
 	enum err_kind kind; /* ERR_NONE: delivered; ERR_TEMP; all else: failed */
 	struct span status, text, host;

@@ -1,11 +1,11 @@
 /*
  * chunk.h - the fixed parts of messages, packed: up to 128 records of 64 octets a row.
  *
- * A record, little-endian: uid 4, flags 4, keywords 8, modseq 8, created 8, date 8, saved 8, size 8, zone 2, six
- * octets of zero. Records of a chunk ascend by uid, and so do the chunks of a mailbox; the key of a chunk is
- * key_of(mailbox, uid of its first record when it was made) and never changes, so the chunk with the greatest key
- * that is not above key_of(mailbox, uid) is the one that has a uid, if any has. An empty chunk has no row.
- * The modseq of a chunk is at least that of each record in it.
+ * A record, little-endian: uid 4, flags 4, keywords 8, modseq 8, created 8, date 8, saved 8, size 8, zone 2,
+ * six octets of zero. Records of a chunk ascend by uid, and so do the chunks of a mailbox; the key of a chunk
+ * is key_of(mailbox, uid of its first record when it was made) and never changes, so the chunk with the
+ * greatest key that is not above key_of(mailbox, uid) is the one that has a uid, if any has. An empty chunk
+ * has no row. The modseq of a chunk is at least that of each record in it.
  */
 #ifndef STORE_CHUNK_H
 #define STORE_CHUNK_H
@@ -34,7 +34,9 @@ void rec_encode(const struct store_rec *r, unsigned char *out);
 int recs_decode(
     struct store *st, struct span data, struct store_rec *out, uint32_t max, uint32_t *n, struct err *e);
 
-/* The chunk that would hold uid; its next one (key above *c's). 1; 0 there is none, *c is then untouched; -1. */
+/*
+ * The chunk that would hold uid; its next one (key above *c's). 1; 0 there is none, *c is then untouched; -1.
+ */
 int chunk_at(struct store *st, uint64_t mailbox, uint32_t uid, struct chunk *c, struct err *e);
 int chunk_after(struct store *st, uint64_t mailbox, uint64_t key, struct chunk *c, struct err *e);
 
@@ -45,8 +47,9 @@ int chunk_write(struct store *st, struct chunk *c, struct err *e);
 int chunk_find(const struct chunk *c, uint32_t uid);
 
 /*
- * Walk over a mailbox by ascending uids: *c (with n = 0 at first) becomes the chunk that would hold uid; a dirty
- * one that is left is written. 1 with *rec in it; 0 there is no such record; -1. The last is written by the caller.
+ * Walk over a mailbox by ascending uids: *c (with n = 0 at first) becomes the chunk that would hold uid; a
+ * dirty one that is left is written. 1 with *rec in it; 0 there is no such record; -1. The last is written by
+ * the caller.
  */
 int chunk_seek(
     struct store *st, uint64_t mailbox, uint32_t uid, struct chunk *c, struct store_rec **rec, struct err *e);

@@ -17,9 +17,9 @@ int file_put(int fd, const void *p, size_t n);
 int file_create(int dir, struct id *id, struct err *e);
 
 /*
- * Make `name` of directory `from` a file of `dir`, by a link, or where that can't be (another file system, too
- * many links, not permitted) by a synced copy of its first `size` octets. It is called *id, or *id gets a new
- * name if it is empty. 1; 0 if there is no such file; -1.
+ * Make `name` of directory `from` a file of `dir`, by a link, or where that can't be (another file system,
+ * too many links, not permitted) by a synced copy of its first `size` octets. It is called *id, or *id gets a
+ * new name if it is empty. 1; 0 if there is no such file; -1.
  */
 int file_take(int dir, int from, const char *name, uint64_t size, struct id *id, struct err *e);
 

@@ -1,9 +1,9 @@
 /*
  * inside.h - what the sources of the store share: the open store and its transactions.
  *
- * A transaction that writes (store_batch_begin, and every call that changes something) holds SQLite's write lock
- * from its start, so what it reads stays true. The store's row and the rows of mailboxes are read once into
- * st->state and struct mbox, changed there, and written by tx_commit.
+ * A transaction that writes (store_batch_begin, and every call that changes something) holds SQLite's write
+ * lock from its start, so what it reads stays true. The store's row and the rows of mailboxes are read once
+ * into st->state and struct mbox, changed there, and written by tx_commit.
  */
 #ifndef STORE_INSIDE_H
 #define STORE_INSIDE_H
@@ -76,8 +76,9 @@ void tx_linked(struct store *st, const struct id *file);
 /* The modseq of this transaction, given out on first use. */
 uint64_t number_modseq(struct store *st);
 /*
- * Make sure that a TX_UNSYNCED may give out its modseq and one more uid of m. When a block is used up, what was
- * done so far is committed, the next block reserved durably, and a new transaction begun: m is then opened anew.
+ * Make sure that a TX_UNSYNCED may give out its modseq and one more uid of m. When a block is used up, what
+ * was done so far is committed, the next block reserved durably, and a new transaction begun: m is then
+ * opened anew.
  */
 int number_ready(struct store *st, uint64_t mailbox, struct mbox **m, struct err *e);
 /* Strictly greater than any before, and not less than the time in seconds. */
@@ -90,7 +91,8 @@ int quota_check(struct store *st, uint64_t bytes, uint64_t messages, struct err 
 /* Check a name and append its normal form (INBOX in capitals). ERR_PERM: STORE_CANNOT, STORE_LIMIT. */
 int name_check(struct store *st, struct span name, struct buf *out, struct err *e);
 
-/* ---- create.c: make index.db and msg/ in the directory open as `dir`; no error if they are there. Durable. */
+/* ---- create.c: make index.db and msg/ in the directory open as `dir`; no error if they are there. Durable.
+ */
 int schema_make(int dir, const char *boot_id, struct err *e);
 
 /* ---- schema.c */
@@ -101,7 +103,8 @@ int schema_ready(struct store *st, const char *boot_id, struct err *e);
 /* ---- view.c: learn the mailbox's keywords; true if there are new ones. */
 bool view_keywords(struct store_view *v, const struct keywords *k);
 
-/* ---- expunge.c: take records out of a mailbox, into the table of what is gone. In a transaction that writes. */
+/* ---- expunge.c: take records out of a mailbox, into the table of what is gone. In a transaction that
+ * writes. */
 int expunge_uids(
     struct store *st, struct mbox *m, const uint32_t *uids, size_t n, uint32_t *count, struct err *e);
 

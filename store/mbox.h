@@ -1,7 +1,9 @@
 /*
- * mbox.h - a mailbox within a transaction: its row, its keywords, and its last chunk while messages are added.
+ * mbox.h - a mailbox within a transaction: its row, its keywords, and its last chunk while messages are
+ * added.
  *
- * Opened once in a transaction however often it is asked for; written and forgotten when the transaction ends.
+ * Opened once in a transaction however often it is asked for; written and forgotten when the transaction
+ * ends.
  */
 #ifndef STORE_MBOX_H
 #define STORE_MBOX_H

@@ -23,7 +23,10 @@
 #define TEXT_OF(x)  TEXT_OF_(x)
 #define TEXT_OF_(x) #x
 
-/* Measured (bench/store-bench.c): 8192 loads 100,000 records in 0.75 instead of 0.8 ms, but writes twice as much. */
+/*
+ * Measured (bench/store-bench.c): 8192 loads 100,000 records in 0.75 instead of 0.8 ms, but writes twice as
+ * much.
+ */
 #define PAGE_SIZE 4096
 
 /*

@@ -95,8 +95,8 @@ open_messages(int dir, bool create)
  * After each commit that made the WAL longer. Checkpoints are ours, not SQLite's, because it would make one
  * whenever the last connection is closed: two syncs for each message to a reader whose store is not open
  * already. A WAL that is left behind is read again by who opens the store next: 1.2 MB at most, a third of a
- * millisecond on average. A checkpoint that fails, or that a reader keeps from its end, is made again later: the WAL
- * has everything.
+ * millisecond on average. A checkpoint that fails, or that a reader keeps from its end, is made again later:
+ * the WAL has everything.
  */
 static int
 wal_grew(void *arg, sqlite3 *db, const char *name, int pages)

@@ -34,7 +34,10 @@ struct owners {
 };
 
 void owners_init(struct owners *o, size_t max, const char *boot_id);
-/* Make the stores of those who have none yet, together, if they are many. What fails here fails in owners_get. */
+/*
+ * Make the stores of those who have none yet, together, if they are many. What fails here fails in
+ * owners_get.
+ */
 void owners_make(struct owners *o, int dir, const struct span *names, size_t n);
 /* Open, or opened now; NULL with *e. When there are too many, one that needs no sync is closed. */
 struct owner *owners_get(struct owners *o, struct span name, struct err *e);

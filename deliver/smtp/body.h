@@ -1,9 +1,9 @@
 /*
  * body.h - a message as the DATA of SMTP: RFC 5321, 2.3.8, 4.5.2.
  *
- * Lines leave with CR LF, whatever ended them in the file: this cannot write a lone CR or LF, so no server can
- * take one for the end of the data (SMTP smuggling). A dot that starts a line is doubled. Fed in pieces of any
- * size; pure and linear (t/unit-body.c, fuzz/body.c).
+ * Lines leave with CR LF, whatever ended them in the file: this cannot write a lone CR or LF, so no server
+ * can take one for the end of the data (SMTP smuggling). A dot that starts a line is doubled. Fed in pieces
+ * of any size; pure and linear (t/unit-body.c, fuzz/body.c).
  */
 #ifndef SMTP_BODY_H
 #define SMTP_BODY_H

@@ -2,9 +2,9 @@
  * peer.h - a connection to a mail server: found, opened, greeted, encrypted if it may be.
  *
  * Servers are tried in the order of their MX records and each at all its addresses (RFC 5321, 5.1): one that
- * can't be reached, does not greet or will not talk to us leads to the next. Errors carry an enhanced status code
- * in front of their text. What a server says is believed only for this connection, and only what it says behind
- * TLS when there is TLS.
+ * can't be reached, does not greet or will not talk to us leads to the next. Errors carry an enhanced status
+ * code in front of their text. What a server says is believed only for this connection, and only what it says
+ * behind TLS when there is TLS.
  */
 #ifndef DELIVER_PEER_H
 #define DELIVER_PEER_H
@@ -57,8 +57,8 @@ void peer_quit(struct peer *p);
 void peer_drop(struct peer *p);
 
 /*
- * One reply. 0, or -1: ERR_GONE it is away or too slow (4.4.2), ERR_PEER what came is no reply (4.5.0); with 421 it
- * is a reply, and the connection is of no more use after it.
+ * One reply. 0, or -1: ERR_GONE it is away or too slow (4.4.2), ERR_PEER what came is no reply (4.5.0); with
+ * 421 it is a reply, and the connection is of no more use after it.
  */
 int peer_reply(struct peer *p, struct reply *r, uint64_t wait_ms, struct err *e);
 /* One command (without CRLF) and its reply. */

@@ -2,8 +2,8 @@
  * cfg.h - the configuration of this process: `cfg`, filled by svc_start (or cfg_load) before the jail closes,
  * and only read after, but for a reload. It is the one mutable global of a program.
  *
- * A value comes from the default in keys.def, then etc/rookery.cf, then `-o key=value` of the service's line in
- * master.cf. cfg_load checks everything and changes nothing on an error.
+ * A value comes from the default in keys.def, then etc/rookery.cf, then `-o key=value` of the service's line
+ * in master.cf. cfg_load checks everything and changes nothing on an error.
  */
 #ifndef CFG_CFG_H
 #define CFG_CFG_H
@@ -40,10 +40,16 @@ int cfg_check(struct span text, const char *name, const char *const *overrides, 
 size_t cfg_complaints(
     struct span text, const char *name, void (*tell)(const char *complaint, void *arg), void *arg);
 
-/* Check one "key=value" (an option of a line in master.cf) on its own. ERR_PERM with the text but without a place. */
+/*
+ * Check one "key=value" (an option of a line in master.cf) on its own. ERR_PERM with the text but without a
+ * place.
+ */
 int cfg_option_check(struct span option, struct err *e);
 
-/* For `rookery config`: each key with its value as text, its default, where it was set ("", or file:line), help. */
+/*
+ * For `rookery config`: each key with its value as text, its default, where it was set ("", or file:line),
+ * help.
+ */
 struct cfg_row {
 	const char *name, *type, *def, *min, *max, *help;
 	const char *value, *origin;

@@ -36,8 +36,8 @@ struct services {
 };
 
 /*
- * Parse `text`, the content of the file called `file` in errors, into `a`. 0, or -1 (ERR_PERM) with a text like
- * "etc/master.cf:7: smtpd_wiat: unknown key; did you mean `smtpd_wait`?".
+ * Parse `text`, the content of the file called `file` in errors, into `a`. 0, or -1 (ERR_PERM) with a text
+ * like "etc/master.cf:7: smtpd_wiat: unknown key; did you mean `smtpd_wait`?".
  */
 int services_parse(struct span text, const char *file, struct arena *a, struct services *out, struct err *e);
 

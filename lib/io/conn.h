@@ -50,7 +50,10 @@ void conn_use(struct conn *c, size_t n);
 /* Overwrite what was used: after a password. Lines that were given out are gone with it. */
 void conn_forget(struct conn *c);
 
-/* Octets that came from the peer another way (with a hand-over): they are read before all that is still to come. */
+/*
+ * Octets that came from the peer another way (with a hand-over): they are read before all that is still to
+ * come.
+ */
 int conn_push(struct conn *c, struct span s, struct err *e);
 
 /* Exactly n octets into out. 1, 0 if the end came before, -1. */
@@ -65,9 +68,9 @@ int conn_flush(struct conn *c, struct err *e);
 int conn_sendfile(struct conn *c, int fd, uint64_t offset, uint64_t n, struct err *e);
 
 /*
- * Become the server (or client, with the name to send as SNI, may be NULL) of TLS on this connection. What was
- * buffered from the peer must be empty: the caller checks conn_peek first and refuses (STARTTLS injection).
- * On failure e says why, and the connection is of no more use.
+ * Become the server (or client, with the name to send as SNI, may be NULL) of TLS on this connection. What
+ * was buffered from the peer must be empty: the caller checks conn_peek first and refuses (STARTTLS
+ * injection). On failure e says why, and the connection is of no more use.
  */
 int conn_tls_accept(struct conn *c, const struct tls_ctx *t, struct err *e);
 int conn_tls_connect(struct conn *c, const struct tls_ctx *t, const char *name, struct err *e);

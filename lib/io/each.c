@@ -4,8 +4,9 @@
  * The parent does nothing but accept, count and fork: it is small when it forks, and never sees an octet
  * from a client. A child is a copy of it with the configuration, the TLS context and the doors.
  *
- * A child that may serve again: busy -> (one octet on its control socket) idle -> (a client on it) busy ... Only
- * the parent decides that an idle child ends, by closing that socket, so no client is sent to one that is leaving.
+ * A child that may serve again: busy -> (one octet on its control socket) idle -> (a client on it) busy ...
+ * Only the parent decides that an idle child ends, by closing that socket, so no client is sent to one that
+ * is leaving.
  */
 #include <stdlib.h>
 #include <sys/socket.h>

@@ -31,7 +31,10 @@ struct link {
 void link_open(struct link *l, struct loop *loop, struct ipc *ch);
 /* The same through the door to a program. -1 with *e (ERR_TEMP): closed. */
 int link_dial(struct link *l, struct svc *s, const char *program, const struct ipc_def *def, struct err *e);
-/* Neither callback is called any more; in `got`, return false then. A link that is closed may be closed again. */
+/*
+ * Neither callback is called any more; in `got`, return false then. A link that is closed may be closed
+ * again.
+ */
 void link_close(struct link *l);
 static inline bool
 link_is_open(const struct link *l)

@@ -2,8 +2,8 @@
  * sign.c - TLS of a service: the certificate is ours, the key is keyd's.
  *
  * Each handshake asks keyd for one signature and waits for it, a loop too: keyd does nothing else and answers
- * in well under a millisecond. When it did not answer in a second, handshakes fail at once for the next few, so
- * that the sessions of a loop are not held up by what they do not need. The channel is dialled when it is
+ * in well under a millisecond. When it did not answer in a second, handshakes fail at once for the next few,
+ * so that the sessions of a loop are not held up by what they do not need. The channel is dialled when it is
  * first needed, by each process for itself: a session's child must not share its parent's.
  */
 #include <unistd.h>

@@ -38,8 +38,10 @@ struct svc *svc_start(int argc, char **argv, enum ipc_role self);
 /* From here on: before svc_confine only. Each ends the process with one log line and exit 69 if it fails. */
 int svc_dir(struct svc *s, const char *name);  /* O_PATH of DIR/name, e.g. "spool" */
 int svc_open(struct svc *s, const char *path); /* read only; relative to DIR unless absolute */
-/* A context of tls_cert; its key stays in keyd (io/remotekey.h), which is asked through our door to it at each
- * handshake (JAIL_PAIR). Kept fresh over reloads. */
+/*
+ * A context of tls_cert; its key stays in keyd (io/remotekey.h), which is asked through our door to it at
+ * each handshake (JAIL_PAIR). Kept fresh over reloads.
+ */
 struct tls_ctx *svc_tls(struct svc *s);
 
 /* Is one of our listeners a Unix socket: do clients come whose uid the kernel tells? */
@@ -61,7 +63,10 @@ struct tls_ctx *svc_tls_now(const struct svc *s); /* the context to use for the 
 /* Dial a door and make the channel of it. NULL with *e (ERR_TEMP) when there is no such service. */
 struct ipc *svc_dial(const struct svc *s, const char *program, const struct ipc_def *def, struct err *e);
 
-/* Step 3. Lists the jail in the log at debug level. With `sandbox = off` only the uid is dropped, with a warning. */
+/*
+ * Step 3. Lists the jail in the log at debug level. With `sandbox = off` only the uid is dropped, with a
+ * warning.
+ */
 void svc_confine(struct svc *s, const struct jail *jail);
 
 /*
@@ -70,9 +75,10 @@ void svc_confine(struct svc *s, const struct jail *jail);
  * client_connections_max of one client address; who comes too much is told by `busy` (a line to send, e.g.
  * "421 4.7.0 ...\r\n"; may be NULL) and closed. The child has already forgotten the parent's listeners.
  *
- * A fork, its jail and its end cost more than a short session. So a child whose `client` returns SVC_AGAIN, and says with
- * it that nothing of that session is left and nothing in it was worth protecting from the next, waits for another
- * client of the same service, `reuse` sessions in all; when none comes for a while, or after a reload, it ends.
+ * A fork, its jail and its end cost more than a short session. So a child whose `client` returns SVC_AGAIN,
+ * and says with it that nothing of that session is left and nothing in it was worth protecting from the next,
+ * waits for another client of the same service, `reuse` sessions in all; when none comes for a while, or
+ * after a reload, it ends.
  */
 enum { SVC_AGAIN = -1 };
 struct svc_each {
@@ -84,9 +90,10 @@ struct svc_each {
 };
 int svc_each(struct svc *s, const struct svc_each *each);
 /*
- * For a session child: has master asked that sessions end? Looked at between commands, and when conn_line says
- * that input is at its end: reading from the client ends with the signal, so that no wait misses it, while what
- * the child still writes goes out. A child whose client comes by descriptor calls ending_on_term for it.
+ * For a session child: has master asked that sessions end? Looked at between commands, and when conn_line
+ * says that input is at its end: reading from the client ends with the signal, so that no wait misses it,
+ * while what the child still writes goes out. A child whose client comes by descriptor calls ending_on_term
+ * for it.
  */
 #include "io/ending.h"
 
@@ -103,7 +110,10 @@ int svc_run(struct svc *s, const struct svc_loop *fns);
 void svc_end(struct svc *s);
 void svc_sessions(struct svc *s, int delta); /* loop programs tell how many sessions are open */
 
-/* A child of a loop program (imapd's workers): the loop, signals and pending log lines of the parent are shed. */
+/*
+ * A child of a loop program (imapd's workers): the loop, signals and pending log lines of the parent are
+ * shed.
+ */
 pid_t svc_fork(struct svc *s);                                                     /* as fork */
 void svc_on_exit(struct svc *s, void (*fn)(struct svc *s, pid_t pid, int status)); /* a child ended */
 

@@ -11,7 +11,9 @@
 
 struct tls_ctx;
 
-/* A server's context from PEM files that are open already. The descriptors are read, and remain the caller's. */
+/*
+ * A server's context from PEM files that are open already. The descriptors are read, and remain the caller's.
+ */
 struct tls_ctx *tls_server(int cert_fd, int key_fd, struct err *e);
 /* The same with a key that is made of the certificate: one that is held elsewhere (io/remotekey.h). */
 struct tls_ctx *tls_server_key(

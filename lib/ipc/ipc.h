@@ -99,10 +99,10 @@ bool ipc_unsent(const struct ipc *ch);
 
 /*
  * The next frame. Returns 1 with *in filled; 0 when the other end closed in good order, and on a
- * non-blocking channel also when no whole frame is there yet (ipc_eof tells which): take frames until then, and
- * wait for fd to be readable (level-triggered), for not every 0 is preceded by a look at the socket; -1 on error: ERR_PEER for
- * a frame that is malformed, too large or not allowed to that role (drop the peer), ERR_TEMP when time is up,
- * ERR_GONE when the connection broke.
+ * non-blocking channel also when no whole frame is there yet (ipc_eof tells which): take frames until then,
+ * and wait for fd to be readable (level-triggered), for not every 0 is preceded by a look at the socket; -1
+ * on error: ERR_PEER for a frame that is malformed, too large or not allowed to that role (drop the peer),
+ * ERR_TEMP when time is up, ERR_GONE when the connection broke.
  */
 int ipc_get(struct ipc *ch, struct ipc_in *in, struct err *e);
 bool ipc_eof(const struct ipc *ch);

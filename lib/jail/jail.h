@@ -5,7 +5,8 @@
  *
  * Classes of system calls. Every jail has JAIL_STDIO: read, write, send, receive (descriptors too), poll,
  * epoll, timers, memory without PROT_EXEC, clocks, getrandom, exit, signals to itself. What it has not been
- * given fails with EACCES where libraries try it (open, stat, socket, connect), and kills where nobody honest does.
+ * given fails with EACCES where libraries try it (open, stat, socket, connect), and kills where nobody honest
+ * does.
  *
  * A file can be linked or renamed between two of the paths only if both have the same rights.
  */
@@ -48,8 +49,8 @@ struct jail {
 int jail_enter(const struct jail *j, int dir, struct err *e);
 
 /*
- * Tighten further, in a child: only `calls` (a subset of what the parent has), and of the file system only what
- * stands below the directories given as descriptors. Needs JAIL_CONFINE in the parent's jail.
+ * Tighten further, in a child: only `calls` (a subset of what the parent has), and of the file system only
+ * what stands below the directories given as descriptors. Needs JAIL_CONFINE in the parent's jail.
  */
 struct jail_fd {
 	int fd;
@@ -63,12 +64,15 @@ int jail_narrow(unsigned calls, const struct jail_fd *dirs, size_t n, struct err
  */
 int jail_prepare(unsigned calls, struct err *e);
 
-/* Become `user` (name or number; group of the same name or the user's, plus `group` when not NULL). No-op without root. */
+/*
+ * Become `user` (name or number; group of the same name or the user's, plus `group` when not NULL). No-op
+ * without root.
+ */
 int jail_become(const char *user, const char *group, struct err *e);
 
 /*
- * Can this kernel do it all? "" or what is missing: for `rookery check` and the log. jail_enter refuses when there
- * is no Landlock at all, or one without links between directories (before Linux 5.19).
+ * Can this kernel do it all? "" or what is missing: for `rookery check` and the log. jail_enter refuses when
+ * there is no Landlock at all, or one without links between directories (before Linux 5.19).
  */
 const char *jail_missing(void);
 

@@ -54,7 +54,10 @@ bool header_find(struct span message, const char *name, struct header_field *f);
  */
 struct span header_unfold(struct span value, struct arena *a);
 
-/* Walk over a comment, which may nest (RFC 5322, 3.2.2): s->p[0] is its parenthesis. Without an end: over all. */
+/*
+ * Walk over a comment, which may nest (RFC 5322, 3.2.2): s->p[0] is its parenthesis. Without an end: over
+ * all.
+ */
 void header_comment(struct span *s);
 
 /*
