@@ -22,47 +22,47 @@ struct ipc;
 struct session {
 	struct svc *svc;
 	struct conn *c;
-	struct ipc *up;			/* to the holder; NULL when it is gone, or in tests */
-	struct ipc *mimed;		/* dialled at the first APPEND */
-	struct store *st;		/* NULL until something needs it: worker_open() */
-	struct store_view *view;	/* of the selected mailbox; NULL: none is */
+	struct ipc *up;          /* to the holder; NULL when it is gone, or in tests */
+	struct ipc *mimed;       /* dialled at the first APPEND */
+	struct store *st;        /* NULL until something needs it: worker_open() */
+	struct store_view *view; /* of the selected mailbox; NULL: none is */
 
-	struct arena *a;		/* of the present command */
-	struct buf text;		/* the command as read */
-	struct buf out;			/* responses on their way to conn */
+	struct arena *a; /* of the present command */
+	struct buf text; /* the command as read */
+	struct buf out;  /* responses on their way to conn */
 
 	struct span owner, login, client, sid;
-	uint64_t since;			/* milliseconds since 1970 */
-	bool deleted;			/* the selected mailbox is no more */
-	bool condstore;			/* the client knows of modification sequences (RFC 7162, 3.1) */
-	bool quota_known;		/* the owner's limits have been asked for */
-	bool usage_changed;		/* messages came or went: authd is to be told at the end */
+	uint64_t since;     /* milliseconds since 1970 */
+	bool deleted;       /* the selected mailbox is no more */
+	bool condstore;     /* the client knows of modification sequences (RFC 7162, 3.1) */
+	bool quota_known;   /* the owner's limits have been asked for */
+	bool usage_changed; /* messages came or went: authd is to be told at the end */
 
-	struct buf idle_tag;		/* of the IDLE command in progress; empty when there is none */
-	bool recorded;			/* the holder has a record that holds */
-	bool leave;			/* the holder takes over: end without a word */
-	bool over;			/* LOGOUT, BYE */
+	struct buf idle_tag; /* of the IDLE command in progress; empty when there is none */
+	bool recorded;       /* the holder has a record that holds */
+	bool leave;          /* the holder takes over: end without a word */
+	bool over;           /* LOGOUT, BYE */
 
-	uint32_t bad, bad_row;		/* commands answered BAD; since the last that was not */
+	uint32_t bad, bad_row;                    /* commands answered BAD; since the last that was not */
 	uint64_t commands, before_in, before_out; /* octets: of the workers before this one */
 };
 
 /* On a connection (taken) of its own; the store and the rest are for the caller to set. */
-void	session_init(struct session *s, struct conn *c);
-void	session_done(struct session *s);
+void session_init(struct session *s, struct conn *c);
+void session_done(struct session *s);
 
 /*
  * Command after command, until the session is over or the holder takes it (s->leave). Why it ended is in *e.
  */
-void	session_serve(struct session *s, struct err *e);
+void session_serve(struct session *s, struct err *e);
 
 struct cmd {
-	struct span tag, name;		/* in s->text */
-	bool uid;			/* UID name */
-	struct imap_lex args;		/* at the space before the arguments, or the end */
+	struct span tag, name;              /* in s->text */
+	bool uid;                           /* UID name */
+	struct imap_lex args;               /* at the space before the arguments, or the end */
 	const struct imap_literal *message; /* APPEND: args end before this literal, which is yet to come */
-	struct span ok;			/* behind "OK " */
-	const char *code;		/* "TRYCREATE": for NO; NULL: none */
+	struct span ok;                     /* behind "OK " */
+	const char *code;                   /* "TRYCREATE": for NO; NULL: none */
 };
 
 typedef int command_fn(struct session *s, struct cmd *cmd, struct err *e);
@@ -71,10 +71,10 @@ typedef int command_fn(struct session *s, struct cmd *cmd, struct err *e);
 enum states { LOGGED_IN = 1, SELECTED = 2, STORELESS = 4 /* needs no open store */ };
 struct command {
 	const char *name;
-	bool uid;			/* exists with UID in front, too */
-	unsigned states;		/* or of enum states in which it is allowed */
+	bool uid;        /* exists with UID in front, too */
+	unsigned states; /* or of enum states in which it is allowed */
 	command_fn *run;
-	const char *where;		/* the standard */
+	const char *where; /* the standard */
 };
 const struct command *command_find(struct span name, bool uid);
 
