@@ -169,6 +169,7 @@ out_result(struct session *s, const struct cmd *cmd, struct err *e)
 		return out_printf(s, e, "%.*s OK %.*s\r\n", SPAN_ARG(cmd->tag), SPAN_ARG(cmd->ok));
 	case ERR_TEMP:
 	case ERR_PERM:
+		s->bad_row = 0;
 		return out_no(s, cmd, e);
 	case ERR_PEER:
 		s->bad++;
