@@ -231,7 +231,7 @@ static char *
 message(size_t size, size_t *n)
 {
 	char *m = malloc(size + 1024);
-	int at = sprintf(m,
+	int at = snprintf(m, 1024,
 	    "From: Bench <bench@example.test>\r\nTo: Reader <u1@example.test>\r\nSubject: a message of "
 	    "the benchmark\r\nDate: Mon, 2 Nov 2026 10:00:00 +0000\r\nMessage-ID: <%ld.%d@bench>\r\n"
 	    "MIME-Version: 1.0\r\nContent-Type: text/plain; charset=us-ascii\r\n\r\n",
