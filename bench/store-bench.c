@@ -194,7 +194,7 @@ fetching(struct bench *b, struct store_view *v)
 	size_t octets = 0;
 
 	for (uint32_t i = 0; i < v->n; i++)
-		uid[i] = v->rec[i].uid;
+		uid[i] = store_rec(v, i)->uid;
 	for (int i = 0; i < 5; i++) {
 		double start = cpu_ms();
 		struct store_fetch *f = store_fetch_open(v, uid, v->n, STORE_WANT_STRUCTURE);
@@ -262,7 +262,7 @@ copying(struct bench *b, struct store_view *v, uint64_t target)
 	double t;
 
 	for (uint32_t i = 0; i < 10000; i++)
-		uid[i] = v->rec[i].uid;
+		uid[i] = store_rec(v, i)->uid;
 	t = cpu_ms();
 	need(store_copy(v, uid, 10000, target, 0, &out, b->l.a, &e) == 0 && out.n == 10000);
 	say("COPY of 10,000, durable", cpu_ms() - t, "ms");
@@ -279,7 +279,7 @@ expunging(struct bench *b, struct store *st, struct store_view *v)
 	double t;
 
 	for (uint32_t i = 0; i < v->n; i += 2)
-		uid[n++] = v->rec[i].uid;
+		uid[n++] = store_rec(v, i)->uid;
 	t = cpu_ms();
 	need(store_expunge(v, STORE_EXPUNGE_UIDS, uid, n, &out, &e) == 0 && out.n == n);
 	say("EXPUNGE of half, durable", cpu_ms() - t, "ms");

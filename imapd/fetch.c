@@ -126,7 +126,7 @@ row(struct fetching *f, uint32_t seq, unsigned items, struct body *b, struct err
 	const char *sep;
 
 	row_start(s, seq, e);
-	sep = fixed_items(s, items, &s->view->rec[seq - 1], "", e);
+	sep = fixed_items(s, items, store_rec(s->view, seq - 1), "", e);
 	if (b != NULL && stored_items(f, items, b, sep, e) < 0)
 		return -1;
 	return buf_str(&s->out, e, ")\r\n");
@@ -194,7 +194,7 @@ only_changed(struct session *s, uint64_t since, struct messages *m)
 	size_t n = 0;
 
 	for (size_t i = 0; i < m->n; i++) {
-		if (s->view->rec[m->seq[i] - 1].modseq <= since)
+		if (store_rec(s->view, m->seq[i] - 1)->modseq <= since)
 			continue;
 		m->seq[n] = m->seq[i];
 		m->uid[n++] = m->uid[i];
@@ -218,8 +218,8 @@ set_seen(struct fetching *f, struct cmd *cmd, const struct messages *m, struct e
 
 	f->flags_too = arena_array(s->a, m->n, sizeof *f->flags_too);
 	for (size_t i = 0; i < m->n; i++) {
-		f->flags_too[i] = (s->view->rec[m->seq[i] - 1].flags & (STORE_SEEN | (uint32_t)STORE_GONE)) ==
-				  0;
+		f->flags_too[i] = (store_rec(s->view, m->seq[i] - 1)->flags &
+				      (STORE_SEEN | (uint32_t)STORE_GONE)) == 0;
 		if (f->flags_too[i])
 			seqs[n++] = m->seq[i];
 	}

@@ -2,6 +2,7 @@
 #include "imap/args.h"
 #include "imap/reply.h"
 #include "imapd/reply.h"
+#include "imapd/rights.h"
 #include "imapd/status.h"
 #include "imapd/wait.h"
 
@@ -124,18 +125,12 @@ do_status(struct session *s, struct cmd *cmd, struct err *e)
 	struct store_mailbox box = { 0 };
 	struct span name;
 	unsigned items;
-	int rc;
 
 	if (imap_sp(&cmd->args, e) < 0 || imap_mailbox(&cmd->args, s->a, &name, e) < 0 ||
 	    imap_sp(&cmd->args, e) < 0 || imap_status_parse(&cmd->args, &items, e) < 0 ||
 	    imap_end(&cmd->args, e) < 0)
 		return -1;
-	rc = store_mailbox(s->st, name, &box, s->a, e);
-	if (rc < 0)
-		return refused(s, cmd, false);
-	if (rc == 0 || box.noselect) {
-		cmd->code = rc == 0 || box.id == 0 ? "NONEXISTENT" : "CANNOT";
-		return err_set(e, ERR_PERM, "There is no such mailbox");
-	}
+	if (rights_mailbox(s, cmd, name, STORE_MAY_READ, false, &box, e) < 0)
+		return -1;
 	return out_status(s, &box, items, e);
 }

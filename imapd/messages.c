@@ -4,7 +4,7 @@ static int
 resolve(struct session *s, struct imap_set *set, bool uid, struct err *e)
 {
 	const struct store_view *v = s->view;
-	uint32_t last = uid ? (v->n > 0 ? v->rec[v->n - 1].uid : 1) : v->n;
+	uint32_t last = uid ? (v->n > 0 ? store_rec(v, v->n - 1)->uid : 1) : v->n;
 
 	if (!uid && v->n == 0)
 		return err_set(e, ERR_PEER, "The mailbox has no messages");
@@ -36,6 +36,8 @@ messages_of(struct session *s, struct imap_set *set, bool uid, struct messages *
 		return -1;
 	for (size_t i = 0; i < set->n; i++) {
 		indexes(v, set->r[i], uid, &from, &to);
+		if (store_view_load(s->view, from, to - from, e) < 0)
+			return -1;
 		n += to - from;
 	}
 	out->seq = arena_array(s->a, n, sizeof *out->seq);
@@ -44,7 +46,7 @@ messages_of(struct session *s, struct imap_set *set, bool uid, struct messages *
 	for (size_t i = 0; i < set->n; i++) {
 		for (indexes(v, set->r[i], uid, &from, &to); from < to; from++) {
 			out->seq[out->n] = from + 1;
-			out->uid[out->n++] = v->rec[from].uid;
+			out->uid[out->n++] = store_rec(v, from)->uid;
 		}
 	}
 	return 0;

@@ -99,7 +99,7 @@ out_mailbox_flags(struct session *s, bool permanent, struct err *e)
 static int
 out_changed(struct session *s, uint32_t seq, struct err *e)
 {
-	const struct store_rec *r = &s->view->rec[seq - 1];
+	const struct store_rec *r = store_rec(s->view, seq - 1);
 
 	/* The UID is for clients that pair updates with their own records; unasked data is always allowed
 	 * (7). */

@@ -73,7 +73,7 @@ look_up_set(struct searching *g, struct imap_search *k, struct err *e)
 {
 	const struct store_view *v = g->s->view;
 	bool uid = k->op == SEARCH_UID;
-	uint32_t last = v->n == 0 ? 1 : uid ? v->rec[v->n - 1].uid : v->n;
+	uint32_t last = v->n == 0 ? 1 : uid ? store_rec(v, v->n - 1)->uid : v->n;
 
 	if (!uid && v->n == 0 && k->set.n == 1 && k->set.r[0].last == IMAP_STAR)
 		k->set.n = 0; /* 1:*, as clients begin every search: a criterion that nothing meets */
@@ -277,7 +277,7 @@ from_view(struct searching *g, struct err *e)
 	g->found = arena_array(g->s->a, v->n, sizeof *g->found);
 	g->seqs = arena_array(g->s->a, v->n, sizeof *g->seqs);
 	for (uint32_t i = 0; i < v->n; i++) {
-		struct subject m = { g->s, i + 1, &v->rec[i], NULL };
+		struct subject m = { g->s, i + 1, store_rec(v, i), NULL };
 		int rc = test(g->args.root, &m, e);
 
 		if (rc < 0)
@@ -295,7 +295,7 @@ static int
 from_message(
     struct searching *g, uint32_t seq, const struct store_msg *msg, uint32_t *more, size_t *n, struct err *e)
 {
-	struct subject m = { .s = g->s, .seq = seq, .r = &g->s->view->rec[seq - 1] };
+	struct subject m = { .s = g->s, .seq = seq, .r = store_rec(g->s->view, seq - 1) };
 	struct body b;
 	int rc = body_open(&b, g->s, msg, e);
 
@@ -327,7 +327,7 @@ from_messages(struct searching *g, uint32_t **more, size_t *n, struct err *e)
 	int rc;
 
 	for (size_t k = 0; k < g->unknown; k++)
-		uids[k] = v->rec[g->seqs[k] - 1].uid;
+		uids[k] = store_rec(v, g->seqs[k] - 1)->uid;
 	*more = arena_array(g->s->a, g->unknown, sizeof **more);
 	in = store_fetch_open(g->s->view, uids, g->unknown, STORE_WANT_STRUCTURE);
 	while ((rc = store_fetch_next(in, &msg, e)) > 0) {
@@ -369,7 +369,7 @@ find(struct searching *g, struct err *e)
 		merge(g, more, n);
 	}
 	for (size_t i = 0; i < g->n; i++) {
-		uint64_t modseq = g->s->view->rec[g->found[i] - 1].modseq;
+		uint64_t modseq = store_rec(g->s->view, g->found[i] - 1)->modseq;
 
 		g->modseq = modseq > g->modseq ? modseq : g->modseq;
 	}
@@ -381,7 +381,7 @@ find(struct searching *g, struct err *e)
 static uint32_t
 number(const struct searching *g, const struct cmd *cmd, size_t i)
 {
-	return cmd->uid ? g->s->view->rec[g->found[i] - 1].uid : g->found[i];
+	return cmd->uid ? store_rec(g->s->view, g->found[i] - 1)->uid : g->found[i];
 }
 
 static int
@@ -407,9 +407,10 @@ tell_plain(struct searching *g, const struct cmd *cmd, struct err *e)
 static uint64_t
 extended_modseq(const struct searching *g)
 {
-	const struct store_rec *rec = g->s->view->rec;
+	const struct store_view *v = g->s->view;
 	unsigned r = g->args.returns;
-	uint64_t min = rec[g->found[0] - 1].modseq, max = rec[g->found[g->n - 1] - 1].modseq;
+	uint64_t min = store_rec(v, g->found[0] - 1)->modseq,
+		 max = store_rec(v, g->found[g->n - 1] - 1)->modseq;
 
 	if ((r & (RETURN_ALL | RETURN_COUNT)) != 0)
 		return g->modseq;

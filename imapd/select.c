@@ -2,13 +2,14 @@
 #include "imap/args.h"
 #include "imapd/messages.h"
 #include "imapd/reply.h"
+#include "imapd/rights.h"
 #include "imapd/wait.h"
 
 static uint32_t
 first_unseen(const struct store_view *v)
 {
 	for (uint32_t i = 0; i < v->n; i++)
-		if ((v->rec[i].flags & STORE_SEEN) == 0)
+		if ((store_rec(v, i)->flags & STORE_SEEN) == 0)
 			return i + 1;
 	return 0;
 }
@@ -46,23 +47,13 @@ select_mailbox(struct session *s, struct cmd *cmd, bool read_only, struct err *e
 	struct store_mailbox box = { 0 };
 	struct span name;
 	bool condstore;
-	int rc;
 
 	if (imap_sp(&cmd->args, e) < 0 || imap_mailbox(&cmd->args, s->a, &name, e) < 0 ||
 	    imap_select_params(&cmd->args, &condstore, e) < 0 || leave_mailbox(s, e) < 0)
 		return -1;
 	s->condstore |= condstore;
-	if ((rc = store_mailbox(s->st, name, &box, s->a, e)) <= 0) {
-		if (rc == 0) {
-			cmd->code = "NONEXISTENT";
-			return err_set(e, ERR_PERM, "There is no such mailbox");
-		}
-		return refused(s, cmd, false);
-	}
-	if (box.noselect) {
-		cmd->code = box.id == 0 ? "NONEXISTENT" : "CANNOT";
-		return err_set(e, ERR_PERM, "This name cannot be selected");
-	}
+	if (rights_mailbox(s, cmd, name, STORE_MAY_READ, false, &box, e) < 0)
+		return -1;
 	s->view = store_view_open(s->st, box.id, read_only, e);
 	if (s->view == NULL)
 		return refused(s, cmd, false);

@@ -62,23 +62,53 @@ do_id(struct session *s, struct cmd *cmd, struct err *e)
 	return out_str(s, "* ID (\"name\" \"Rookery\")\r\n", e);
 }
 
+/* What ENABLE can turn on, once a session; `flag` says where. What is not here is ignored (RFC 5161, 3.1). */
+static const struct {
+	const char *name;
+	size_t flag;
+} extensions[] = {
+	{ "CONDSTORE", offsetof(struct session, condstore) },
+};
+enum { EXTENSIONS = sizeof extensions / sizeof extensions[0] };
+
+static bool *
+extension(struct session *s, size_t i)
+{
+	return (bool *)((char *)s + extensions[i].flag);
+}
+
+/* RFC 7162, 3.1: whoever turns CONDSTORE on is told from where on. */
+static int
+modseqs_known(struct session *s, struct err *e)
+{
+	if (s->condstore || s->view == NULL)
+		return 0;
+	return out_printf(
+	    s, e, "* OK [HIGHESTMODSEQ %llu] From here on\r\n", (unsigned long long)s->view->modseq);
+}
+
 int
 do_enable(struct session *s, struct cmd *cmd, struct err *e)
 {
-	bool condstore = false;
+	bool wanted[EXTENSIONS] = { false };
 	struct span word;
 
 	do {
 		if (imap_sp(&cmd->args, e) < 0 || imap_atom(&cmd->args, &word, e) < 0)
 			return -1;
-		condstore |= span_ieq(word, "CONDSTORE"); /* what we have not is ignored (RFC 5161, 3.1) */
+		for (size_t i = 0; i < EXTENSIONS; i++)
+			wanted[i] |= span_ieq(word, extensions[i].name);
 	} while (imap_peek(&cmd->args) != '\0');
-	if (condstore && !s->condstore && s->view != NULL &&
-	    out_printf(
-		s, e, "* OK [HIGHESTMODSEQ %llu] From here on\r\n", (unsigned long long)s->view->modseq) < 0)
+	if (wanted[0] && modseqs_known(s, e) < 0)
 		return -1;
-	s->condstore |= condstore;
-	return out_str(s, condstore ? "* ENABLED CONDSTORE\r\n" : "* ENABLED\r\n", e);
+	out_str(s, "* ENABLED", e);
+	for (size_t i = 0; i < EXTENSIONS; i++) {
+		if (!wanted[i])
+			continue;
+		*extension(s, i) = true;
+		out_printf(s, e, " %s", extensions[i].name);
+	}
+	return out_str(s, "\r\n", e);
 }
 
 int

@@ -32,9 +32,14 @@ struct session {
 	struct buf out;  /* responses on their way to conn */
 
 	struct span owner, login, client, sid;
+	bool guest;         /* the reader, `login`, is not the owner of this store: rights.h */
 	uint64_t since;     /* milliseconds since 1970 */
 	bool deleted;       /* the selected mailbox is no more */
 	bool condstore;     /* the client knows of modification sequences (RFC 7162, 3.1) */
+	bool qresync;       /* ... and of VANISHED: ENABLE QRESYNC (RFC 7162, 3.2) */
+	bool utf8;          /* ENABLE UTF8=ACCEPT (RFC 6855), or IMAP4rev2: names go as UTF-8 */
+	bool rev2;          /* ENABLE IMAP4rev2 (RFC 9051) */
+	bool uidonly;       /* ENABLE UIDONLY (RFC 9586) */
 	bool quota_known;   /* the owner's limits have been asked for */
 	bool usage_changed; /* messages came or went: authd is to be told at the end */
 

@@ -9,7 +9,7 @@
 static int
 tell_one(struct session *s, const struct cmd *cmd, uint32_t seq, bool flags, struct err *e)
 {
-	const struct store_rec *r = &s->view->rec[seq - 1];
+	const struct store_rec *r = store_rec(s->view, seq - 1);
 	const char *sep = "";
 
 	out_printf(s, e, "* %u FETCH (", seq);

@@ -54,7 +54,7 @@ count(struct maildrop *m)
 	m->left = m->n;
 	m->left_size = 0;
 	for (uint32_t i = 0; i < m->n; i++)
-		m->left_size += m->view->rec[i].size;
+		m->left_size += store_rec(m->view, i)->size;
 }
 
 int
@@ -93,7 +93,7 @@ maildrop_get(const struct maildrop *m, uint32_t number)
 {
 	if (number == 0 || number > m->n || m->deleted[number - 1])
 		return NULL;
-	return &m->view->rec[number - 1];
+	return store_rec(m->view, number - 1);
 }
 
 void
@@ -165,7 +165,7 @@ int
 maildrop_send(
     struct maildrop *m, uint32_t number, uint64_t lines, const char *first, struct conn *c, struct err *e)
 {
-	uint32_t uid = m->view->rec[number - 1].uid;
+	uint32_t uid = store_rec(m->view, number - 1)->uid;
 	struct store_fetch *f = store_fetch_open(m->view, &uid, 1, STORE_WANT_FILE);
 	struct store_msg msg;
 	int rc = store_fetch_next(f, &msg, e);
@@ -188,7 +188,7 @@ maildrop_update(struct maildrop *m, uint64_t *modseq, struct err *e)
 
 	for (uint32_t i = 0; i < m->n; i++)
 		if (m->deleted[i])
-			uids[n++] = m->view->rec[i].uid;
+			uids[n++] = store_rec(m->view, i)->uid;
 	if (n > 0)
 		rc = store_expunge(m->view, STORE_EXPUNGE_UIDS, uids, n, &gone, e);
 	*modseq = gone.modseq;

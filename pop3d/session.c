@@ -68,14 +68,14 @@ static int
 list_line(struct session *s, uint32_t n, const char *before, struct err *e)
 {
 	return conn_printf(
-	    s->c, e, "%s%u %llu\r\n", before, n, (unsigned long long)s->drop.view->rec[n - 1].size);
+	    s->c, e, "%s%u %llu\r\n", before, n, (unsigned long long)store_rec(s->drop.view, n - 1)->size);
 }
 
 static int
 uidl_line(struct session *s, uint32_t n, const char *before, struct err *e)
 {
-	return conn_printf(
-	    s->c, e, "%s%u %u.%u\r\n", before, n, s->drop.view->uidvalidity, s->drop.view->rec[n - 1].uid);
+	return conn_printf(s->c, e, "%s%u %u.%u\r\n", before, n, s->drop.view->uidvalidity,
+	    store_rec(s->drop.view, n - 1)->uid);
 }
 
 /* LIST and UIDL: one message, or all. */

@@ -113,6 +113,22 @@ enum store_flag {
 	STORE_GONE = 1 << 29,   /* expunged by someone, not announced here yet */
 };
 
+/* Rights to a mailbox (RFC 4314, 2.1), with their letters. */
+enum store_right {
+	STORE_MAY_LOOKUP = 1 << 0,         /* l */
+	STORE_MAY_READ = 1 << 1,           /* r */
+	STORE_MAY_SEEN = 1 << 2,           /* s */
+	STORE_MAY_WRITE = 1 << 3,          /* w: flags but \Seen and \Deleted */
+	STORE_MAY_INSERT = 1 << 4,         /* i */
+	STORE_MAY_POST = 1 << 5,           /* p: mail to the mailbox's address */
+	STORE_MAY_CREATE = 1 << 6,         /* k: mailboxes below */
+	STORE_MAY_DELETE_MAILBOX = 1 << 7, /* x */
+	STORE_MAY_DELETE = 1 << 8,         /* t: \Deleted */
+	STORE_MAY_EXPUNGE = 1 << 9,        /* e */
+	STORE_MAY_ADMIN = 1 << 10,         /* a */
+	STORE_MAY_ALL = (1 << 11) - 1,
+};
+
 /* Special use (RFC 6154), one a mailbox. */
 enum store_use {
 	STORE_USE_NONE,
@@ -202,7 +218,20 @@ struct store_view {
 struct store_view *store_view_open(struct store *st, uint64_t mailbox, bool read_only, struct err *e);
 void store_view_close(struct store_view *v); /* NULL is allowed */
 
-/* Index of a uid in v->rec, or -1. Log n. */
+/*
+ * Before records are looked at: have the n from this index on at hand (from + n <= v->n). -1: the index cannot be read
+ * (ERR_TEMP), or is damaged (ERR_PERM). store_rec() is for those that were loaded; what it gives is good until the
+ * next store_view_load or store_view_sync.
+ */
+int store_view_load(struct store_view *v, uint32_t from, uint32_t n, struct err *e);
+
+static inline const struct store_rec *
+store_rec(const struct store_view *v, uint32_t index)
+{
+	return &v->rec[index];
+}
+
+/* Index of a uid in the view, or -1. Log n. */
 ssize_t store_view_find(const struct store_view *v, uint32_t uid);
 /* Index of the first record with a uid >= uid; v->n if there is none. */
 uint32_t store_view_from(const struct store_view *v, uint32_t uid);

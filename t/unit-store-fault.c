@@ -213,11 +213,11 @@ look(struct world *w, struct store *st)
 		for (uint32_t i = 0; v != NULL && i < v->n && n->nseen < SEEN_MAX; i++) {
 			struct seen *s = &n->seen[n->nseen];
 
-			*s = (struct seen){ .mailbox = id, .uid = v->rec[i].uid };
+			*s = (struct seen){ .mailbox = id, .uid = store_rec(v, i)->uid };
 			if (token_of(st, v, s->uid, w->l.a, s->token))
 				n->nseen++;
-			if (v->rec[i].modseq > n->modseq)
-				n->modseq = v->rec[i].modseq;
+			if (store_rec(v, i)->modseq > n->modseq)
+				n->modseq = store_rec(v, i)->modseq;
 		}
 		store_view_close(v);
 		err_clear(&e);
@@ -281,9 +281,9 @@ find(struct world *w, struct store *st, const char *name, unsigned subject, uint
 
 	snprintf(want, sizeof want, "%07u", subject);
 	for (uint32_t i = 0; v != NULL && i < v->n && uid == 0; i++)
-		if (token_of(st, v, v->rec[i].uid, w->l.a, got) && strcmp(got, want) == 0) {
-			uid = v->rec[i].uid;
-			*flags = v->rec[i].flags;
+		if (token_of(st, v, store_rec(v, i)->uid, w->l.a, got) && strcmp(got, want) == 0) {
+			uid = store_rec(v, i)->uid;
+			*flags = store_rec(v, i)->flags;
 		}
 	store_view_close(v);
 	return uid;
