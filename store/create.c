@@ -113,13 +113,17 @@ first_rows(sqlite3 *db, const char *boot_id, struct err *e)
 	char *text;
 	int rc;
 
-	text = sqlite3_mprintf("INSERT INTO store VALUES (1, %Q, 1, %d, %lld, 0, 0)", boot_id, MODSEQ_BLOCK,
-	    (long long)now + FIRST_MAILBOXES);
+	text = sqlite3_mprintf(
+	    "INSERT INTO store (id, boot, modseq, modseq_reserved, uidvalidity, bytes, messages)"
+	    " VALUES (1, %Q, 1, %d, %lld, 0, 0)",
+	    boot_id, MODSEQ_BLOCK, (long long)now + FIRST_MAILBOXES);
 	rc = sqlite3_exec(db, text, NULL, NULL, NULL);
 	sqlite3_free(text);
 	for (int i = 0; i < FIRST_MAILBOXES && rc == SQLITE_OK; i++) {
 		text = sqlite3_mprintf(
-		    "INSERT INTO mailbox VALUES (%d, %Q, %lld, 1, %d, 1, 0, 0, 0, 0, 0, 1, 0, %d, "
+		    "INSERT INTO mailbox (id, name, uidvalidity, uidnext, uid_reserved, recent_uid, exist, recent,"
+		    " unseen, deleted, bytes, highestmodseq, purged_modseq, special, noselect, deleted_ms, keywords)"
+		    " VALUES (%d, %Q, %lld, 1, %d, 1, 0, 0, 0, 0, 0, 1, 0, %d, "
 		    "0, 0, x''); INSERT INTO subscription VALUES (%Q)",
 		    i + 1, first_mailboxes[i].name, (long long)now + i + 1, i == 0 ? 1 + UID_BLOCK : 1,
 		    (int)first_mailboxes[i].use, first_mailboxes[i].name);
@@ -128,6 +132,16 @@ first_rows(sqlite3 *db, const char *boot_id, struct err *e)
 	}
 	if (rc == SQLITE_OK)
 		rc = sqlite3_exec(db, "COMMIT", NULL, NULL, NULL);
+	return rc == SQLITE_OK ? 0 : sqlite_err(db, e);
+}
+
+static int
+make_tables(sqlite3 *db, struct err *e)
+{
+	int rc = sqlite3_exec(db, schema_start, NULL, NULL, NULL);
+
+	for (int i = 0; i < STORE_VERSION && rc == SQLITE_OK; i++)
+		rc = sqlite3_exec(db, schema_steps[i], NULL, NULL, NULL);
 	return rc == SQLITE_OK ? 0 : sqlite_err(db, e);
 }
 
@@ -141,11 +155,10 @@ new_image(const char *boot_id, size_t *size, struct err *e)
 	sqlite3_int64 n = 0;
 	sqlite3 *db = NULL;
 
-	if (sqlite3_open_v2(":memory:", &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) !=
-		SQLITE_OK ||
-	    sqlite3_exec(db, schema_text, NULL, NULL, NULL) != SQLITE_OK)
+	if (sqlite3_open_v2(":memory:", &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
 		sqlite_err(db, e);
-	else if (first_rows(db, boot_id, e) == 0 && (image = sqlite3_serialize(db, "main", &n, 0)) == NULL)
+	else if (make_tables(db, e) == 0 && first_rows(db, boot_id, e) == 0 &&
+		 (image = sqlite3_serialize(db, "main", &n, 0)) == NULL)
 		sqlite_err(db, e);
 	sqlite3_close(db);
 	if (image != NULL) {

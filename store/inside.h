@@ -96,8 +96,9 @@ int name_check(struct store *st, struct span name, struct buf *out, struct err *
 int schema_make(int dir, const char *boot_id, struct err *e);
 
 /* ---- schema.c */
-extern const char schema_text[];
-/* Check the version, and skip reserved numbers if the machine was started anew. */
+extern const char schema_start[];                     /* before the first step: begins a transaction */
+extern const char *const schema_steps[STORE_VERSION]; /* [n] makes version n + 1 of version n; 0: nothing */
+/* Check the version, upgrade, and skip reserved numbers if the machine was started anew. */
 int schema_ready(struct store *st, const char *boot_id, struct err *e);
 
 /* ---- view.c: learn the mailbox's keywords; true if there are new ones. */

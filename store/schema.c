@@ -1,5 +1,6 @@
 /*
- * schema.c - the tables of index.db.
+ * schema.c - the tables of index.db, and how those of older versions are brought forward: a new index is made by the same
+ * steps, so that both are the same.
  *
  * Invariants (numbers are referred to where they are kept):
  *  1. Below mailbox.uid_reserved and up to store.modseq_reserved, numbers may have been seen by readers
@@ -18,6 +19,7 @@
  * be durable before its link (any process may sync the index). The spool file is there until store_sync, and
  * a delivery that is known already makes the link again (deliver.c: heal).
  */
+#include "base/log.h"
 #include "store/inside.h"
 
 #define TEXT_OF(x)  TEXT_OF_(x)
@@ -33,66 +35,76 @@
  * msg and chunk are keyed by one integer because SQLite keeps rows of such tables in the leaves up to a page
  * each, but those of a table WITHOUT ROWID only up to a quarter of one; the order is the same.
  */
-const char schema_text[] = "PRAGMA page_size = " TEXT_OF(
-    PAGE_SIZE) "; PRAGMA auto_vacuum = NONE;"
-	       "BEGIN;"
-	       "CREATE TABLE store ("
-	       " id INTEGER PRIMARY KEY CHECK (id = 1),"
-	       " boot TEXT NOT NULL,"
-	       " modseq INTEGER NOT NULL,"
-	       " modseq_reserved INTEGER NOT NULL,"
-	       " uidvalidity INTEGER NOT NULL,"
-	       " bytes INTEGER NOT NULL,"
-	       " messages INTEGER NOT NULL);"
-	       "CREATE TABLE mailbox ("
-	       " id INTEGER PRIMARY KEY AUTOINCREMENT,"
-	       " name TEXT UNIQUE," /* NULL: deleted */
-	       " uidvalidity INTEGER NOT NULL,"
-	       " uidnext INTEGER NOT NULL,"
-	       " uid_reserved INTEGER NOT NULL,"
-	       " recent_uid INTEGER NOT NULL,"
-	       " exist INTEGER NOT NULL,"
-	       " recent INTEGER NOT NULL,"
-	       " unseen INTEGER NOT NULL,"
-	       " deleted INTEGER NOT NULL,"
-	       " bytes INTEGER NOT NULL,"
-	       " highestmodseq INTEGER NOT NULL,"
-	       " purged_modseq INTEGER NOT NULL,"
-	       " special INTEGER NOT NULL," /* enum store_use */
-	       " noselect INTEGER NOT NULL,"
-	       " deleted_ms INTEGER NOT NULL,"
-	       " keywords BLOB NOT NULL);" /* each with a NUL behind it */
-	       "CREATE TABLE subscription (name TEXT PRIMARY KEY) WITHOUT ROWID;"
-	       "CREATE TABLE chunk ("
-	       " id INTEGER PRIMARY KEY," /* key_of(mailbox, first uid) */
-	       " modseq INTEGER NOT NULL,"
-	       " data BLOB NOT NULL);" /* see chunk.h */
-	       "CREATE TABLE gone ("
-	       " id INTEGER PRIMARY KEY,"
-	       " mailbox INTEGER NOT NULL,"
-	       " modseq INTEGER NOT NULL," /* of the expunge */
-	       " at_ms INTEGER NOT NULL,"
-	       " data BLOB NOT NULL);" /* records as in a chunk */
-	       "CREATE INDEX gone_since ON gone (mailbox, modseq);"
-	       "CREATE TABLE msg ("
-	       " id INTEGER PRIMARY KEY," /* key_of(mailbox, uid) */
-	       " file TEXT NOT NULL,"     /* name in msg/ */
-	       " mid TEXT NOT NULL,"      /* queue id of the delivery, or empty */
-	       " at INTEGER NOT NULL,"    /* the region in the file */
-	       " length INTEGER NOT NULL,"
-	       " digest BLOB NOT NULL," /* of the region: BLAKE2b, 32 octets */
-	       " prefix BLOB NOT NULL,"
-	       " structure BLOB NOT NULL);"
-	       "CREATE INDEX msg_of_file ON msg (file);" /* files are named in the order of time: it grows at
+static const char version_1[] =
+    "CREATE TABLE store ("
+    " id INTEGER PRIMARY KEY CHECK (id = 1),"
+    " boot TEXT NOT NULL,"
+    " modseq INTEGER NOT NULL,"
+    " modseq_reserved INTEGER NOT NULL,"
+    " uidvalidity INTEGER NOT NULL,"
+    " bytes INTEGER NOT NULL,"
+    " messages INTEGER NOT NULL);"
+    "CREATE TABLE mailbox ("
+    " id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " name TEXT UNIQUE," /* NULL: deleted */
+    " uidvalidity INTEGER NOT NULL,"
+    " uidnext INTEGER NOT NULL,"
+    " uid_reserved INTEGER NOT NULL,"
+    " recent_uid INTEGER NOT NULL,"
+    " exist INTEGER NOT NULL,"
+    " recent INTEGER NOT NULL,"
+    " unseen INTEGER NOT NULL,"
+    " deleted INTEGER NOT NULL,"
+    " bytes INTEGER NOT NULL,"
+    " highestmodseq INTEGER NOT NULL,"
+    " purged_modseq INTEGER NOT NULL,"
+    " special INTEGER NOT NULL," /* enum store_use */
+    " noselect INTEGER NOT NULL,"
+    " deleted_ms INTEGER NOT NULL,"
+    " keywords BLOB NOT NULL);" /* each with a NUL behind it */
+    "CREATE TABLE subscription (name TEXT PRIMARY KEY) WITHOUT ROWID;"
+    "CREATE TABLE chunk ("
+    " id INTEGER PRIMARY KEY," /* key_of(mailbox, first uid) */
+    " modseq INTEGER NOT NULL,"
+    " data BLOB NOT NULL);" /* see chunk.h */
+    "CREATE TABLE gone ("
+    " id INTEGER PRIMARY KEY,"
+    " mailbox INTEGER NOT NULL,"
+    " modseq INTEGER NOT NULL," /* of the expunge */
+    " at_ms INTEGER NOT NULL,"
+    " data BLOB NOT NULL);" /* records as in a chunk */
+    "CREATE INDEX gone_since ON gone (mailbox, modseq);"
+    "CREATE TABLE msg ("
+    " id INTEGER PRIMARY KEY," /* key_of(mailbox, uid) */
+    " file TEXT NOT NULL,"     /* name in msg/ */
+    " mid TEXT NOT NULL,"      /* queue id of the delivery, or empty */
+    " at INTEGER NOT NULL,"    /* the region in the file */
+    " length INTEGER NOT NULL,"
+    " digest BLOB NOT NULL," /* of the region: BLAKE2b, 32 octets */
+    " prefix BLOB NOT NULL,"
+    " structure BLOB NOT NULL);"
+    "CREATE INDEX msg_of_file ON msg (file);" /* files are named in the order of time: it grows at
 							    its end */
-	       "CREATE TABLE delivered ("
-	       " mid TEXT NOT NULL,"
-	       " rcpt INTEGER NOT NULL,"
-	       " msg INTEGER NOT NULL," /* key_of(mailbox, uid) */
-	       " PRIMARY KEY (mid, rcpt)) WITHOUT ROWID;"
-	       "PRAGMA user_version = " TEXT_OF(1) ";";
+    "CREATE TABLE delivered ("
+    " mid TEXT NOT NULL,"
+    " rcpt INTEGER NOT NULL,"
+    " msg INTEGER NOT NULL," /* key_of(mailbox, uid) */
+    " PRIMARY KEY (mid, rcpt)) WITHOUT ROWID;"
+    "PRAGMA user_version = 1;";
 
-_Static_assert(STORE_VERSION == 1, "the schema says which version it is");
+/*
+ * 2: rights (RFC 4314). who: a login, "group:NAME", "anyone" or "owner", with "-" in front for rights that are taken away.
+ */
+static const char version_2[] = "CREATE TABLE acl ("
+				" mailbox INTEGER NOT NULL,"
+				" who TEXT NOT NULL,"
+				" rights INTEGER NOT NULL," /* or of enum store_right */
+				" PRIMARY KEY (mailbox, who)) WITHOUT ROWID;"
+				"PRAGMA user_version = 2;";
+
+const char schema_start[] = "PRAGMA page_size = " TEXT_OF(PAGE_SIZE) "; PRAGMA auto_vacuum = NONE; BEGIN;";
+
+const char *const schema_steps[STORE_VERSION] = { version_1, version_2 };
 
 /* Invariant 2. */
 static int
@@ -107,21 +119,50 @@ boot_anew(struct store *st, const char *boot_id, struct err *e)
 	return tx_end(st, rc, e);
 }
 
+static int
+version_of(struct store *st, int *version, struct err *e)
+{
+	sqlite3_stmt *q = db_open_query(st, Q_VERSION, e);
+	int rc = db_row(st, q, e);
+
+	if (rc == 1)
+		*version = sqlite3_column_int(q, 0);
+	db_done(q);
+	if (rc == 1 && *version > STORE_VERSION)
+		rc = store_fail(st, STORE_OTHER, e, ERR_PERM,
+		    "index.db is of version %d; this program knows %d", *version, STORE_VERSION);
+	return rc < 0 ? -1 : 0;
+}
+
+/* Step by step, in one transaction; another process may have been first. */
+static int
+upgrade(struct store *st, struct err *e)
+{
+	int version = 0, from, rc;
+
+	if (tx_begin(st, TX_DURABLE, e) < 0)
+		return -1;
+	rc = version_of(st, &version, e);
+	from = version;
+	for (; rc == 0 && version < STORE_VERSION; version++)
+		rc = db_exec(st, schema_steps[version], e);
+	rc = tx_end(st, rc, e);
+	if (rc == 0 && from < version)
+		log_event(LOG_INFO, "store.upgraded", KV_U("from", from), KV_U("to", version));
+	return rc;
+}
+
 int
 schema_ready(struct store *st, const char *boot_id, struct err *e)
 {
 	sqlite3_stmt *q;
 	bool same = false;
-	int rc;
+	int version = 0, rc;
 
-	q = db_open_query(st, Q_VERSION, e);
-	if ((rc = db_row(st, q, e)) == 1 && sqlite3_column_int(q, 0) != STORE_VERSION)
-		rc = store_fail(st, STORE_OTHER, e, ERR_PERM,
-		    "index.db is of version %d; this program knows %d", sqlite3_column_int(q, 0),
-		    STORE_VERSION);
-	db_done(q);
-	if (rc < 0 || boot_id == NULL)
-		return rc < 0 ? -1 : 0;
+	if (version_of(st, &version, e) < 0 || (version < STORE_VERSION && upgrade(st, e) < 0))
+		return -1;
+	if (boot_id == NULL)
+		return 0;
 	q = db_open_query(st, Q_BOOT, e);
 	if ((rc = db_row(st, q, e)) == 1)
 		same = span_eq(db_text(q, 0), boot_id);

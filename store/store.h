@@ -30,7 +30,7 @@
 struct store;
 
 enum {
-	STORE_VERSION = 1,           /* PRAGMA user_version */
+	STORE_VERSION = 2,           /* PRAGMA user_version */
 	STORE_NAME_MAX = 1000,       /* octets of a mailbox name */
 	STORE_LEVEL_MAX = 250,       /* octets of one level of it */
 	STORE_DEPTH_MAX = 32,        /* levels */

@@ -10,7 +10,7 @@ sys.path.insert(0, "t/lib")
 import rk
 
 PROGRAMS = ("master", "svc", "log", "tls", "spool", "smtpd", "queue", "local", "remote", "dsn", "filterd", "mimed", "authd",
-            "keyd", "proxyd", "imapd", "pop3d")
+            "keyd", "proxyd", "imapd", "pop3d", "store", "upkeep")
 logged = {}
 for path in glob.glob("lib/**/*.c", recursive=True) + glob.glob("[!t]*/*.c") + glob.glob("deliver/*/*.c"):
     if path.startswith(("fuzz/", "bench/", "build/")):

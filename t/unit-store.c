@@ -674,7 +674,7 @@ damage(struct lab *l)
 	    "records that are cut are refused: %s", e.text);
 	err_clear(&e);
 	store_close(st);
-	meddle("damage", "PRAGMA user_version = 2");
+	meddle("damage", "PRAGMA user_version = 1000");
 	tap_ok(store_open("damage", &o, &e) == NULL && e.kind == ERR_PERM, "a newer version is refused: %s",
 	    e.text);
 	err_clear(&e);
