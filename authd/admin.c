@@ -51,6 +51,10 @@ admin_op(uint32_t op)
 		return "change";
 	case OP_PUT:
 		return "put";
+	case OP_JOIN:
+		return "join";
+	case OP_LEAVE:
+		return "leave";
 	case OP_SHOW:
 		break;
 	}

@@ -27,7 +27,9 @@ enum account_op {
 	OP_DELETE,
 	OP_CHANGE,
 	OP_SHOW,
-	OP_PUT, /* add, or change what is there */
+	OP_PUT,  /* add, or change what is there */
+	OP_JOIN, /* a group: its members get more, or fewer */
+	OP_LEAVE,
 };
 enum {
 	USER_SET_PASSWORD = 1,
@@ -35,7 +37,7 @@ enum {
 	USER_SET_QUOTA = 4,
 	USER_SET_ENABLED = 8,
 };
-enum list_what { LIST_USERS = 1, LIST_ALIASES, LIST_DOMAINS };
+enum list_what { LIST_USERS = 1, LIST_ALIASES, LIST_DOMAINS, LIST_GROUPS, LIST_TREES };
 
 #define IPC_DEF "ipc/authd.def"
 #include "ipc/declare.h"
