@@ -93,7 +93,7 @@ static const char version_1[] =
     "PRAGMA user_version = 1;";
 
 /*
- * 2: rights (RFC 4314). who: a login, "group:NAME", "anyone" or "owner", with "-" in front for rights that are taken away.
+ * 2: rights (RFC 4314), unique ids of POP3. who: a login, "group:NAME", "anyone" or "owner", with "-" in front for rights that are taken away.
  */
 static const char version_2[] = "CREATE TABLE acl ("
 				" mailbox INTEGER NOT NULL,"

@@ -394,6 +394,20 @@ int store_room(struct store *st, uint64_t bytes, uint64_t messages, struct err *
 /* And -1 (ERR_TEMP) if after so many octets more the disk would have less than `keep` free. */
 int store_space(struct store *st, uint64_t bytes, uint64_t keep, struct err *e);
 
+/* ---- unique ids of POP3 (RFC 1939, 7) that messages brought along from another server */
+
+enum { STORE_UIDL_MAX = 70 };
+struct store_uidl {
+	uint32_t uid;
+	struct span text; /* 1 to 70 characters from 0x21 to 0x7E */
+};
+bool store_uidl_valid(struct span text);
+/* Durable. ERR_PERM with STORE_CANNOT: one is not valid, none was set. */
+int store_uidl_set(struct store *st, uint64_t mailbox, const struct store_uidl *u, size_t n, struct err *e);
+/* All of a mailbox, by uid; expunged messages keep theirs until they are purged. */
+int store_uidl_list(
+    struct store *st, uint64_t mailbox, struct store_uidl **out, size_t *n, struct arena *a, struct err *e);
+
 /* ---- delivery: not durable until store_sync */
 
 /*

@@ -703,6 +703,38 @@ forgetting(struct lab *l)
 	store_close(st);
 }
 
+/* Unique ids of POP3 that came along (RFC 1939, 7). */
+static void
+unique_ids(struct lab *l)
+{
+	struct store *st = lab_open("uidl", "boot-1");
+	uint64_t inbox = lab_mailbox(st, "INBOX", l->a);
+	struct store_uidl two[] = { { 2, SPAN("UID2-1700000000") }, { 1, SPAN("000000012345") } }, *all;
+	struct store_uidl bad[] = { { 3, SPAN("fine") }, { 4, SPAN("with a blank") } };
+	struct store_expunged gone;
+	struct store_view *v;
+	struct err e = { 0 };
+	uint32_t uid = 1;
+	size_t n;
+
+	fill(l, st, "INBOX", 3);
+	tap_ok(store_uidl_set(st, inbox, two, 2, &e) == 0, "unique ids are set %s", e.text);
+	tap_ok(store_uidl_list(st, inbox, &all, &n, l->a, &e) == 0 && n == 2 && all[0].uid == 1 &&
+		   span_eq(all[0].text, "000000012345") && span_eq(all[1].text, "UID2-1700000000"),
+	    "and listed by uid");
+	tap_ok(
+	    store_uidl_set(st, inbox, bad, 2, &e) < 0 && e.kind == ERR_PERM && store_why(st) == STORE_CANNOT,
+	    "one that is not valid: none is set");
+	err_clear(&e);
+	need((v = view(st, "INBOX", false, l->a)) != NULL);
+	need(store_expunge(v, STORE_EXPUNGE_UIDS, &uid, 1, &gone, &e) == 0);
+	store_view_close(v);
+	need(store_purge(st, UINT64_MAX, 0, 100, &e) == 0);
+	tap_ok(store_uidl_list(st, inbox, &all, &n, l->a, &e) == 0 && n == 1 && all[0].uid == 2,
+	    "what is purged has none any more");
+	store_close(st);
+}
+
 int
 main(void)
 {
@@ -722,6 +754,7 @@ main(void)
 	fetching(&l);
 	damage(&l);
 	forgetting(&l);
+	unique_ids(&l);
 	lab_leave(&l);
 	return tap_done();
 }
