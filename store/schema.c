@@ -95,12 +95,20 @@ static const char version_1[] =
 /*
  * 2: rights (RFC 4314), unique ids of POP3. who: a login, "group:NAME", "anyone" or "owner", with "-" in front for rights that are taken away.
  */
+/* clang-format off: a table a paragraph */
 static const char version_2[] = "CREATE TABLE acl ("
 				" mailbox INTEGER NOT NULL,"
 				" who TEXT NOT NULL,"
 				" rights INTEGER NOT NULL," /* or of enum store_right */
 				" PRIMARY KEY (mailbox, who)) WITHOUT ROWID;"
+
+				/* Unique ids of POP3 that messages brought along. */
+				"CREATE TABLE uidl ("
+				" id INTEGER PRIMARY KEY," /* key_of(mailbox, uid) */
+				" text TEXT NOT NULL);"
+
 				"PRAGMA user_version = 2;";
+/* clang-format on */
 
 const char schema_start[] = "PRAGMA page_size = " TEXT_OF(PAGE_SIZE) "; PRAGMA auto_vacuum = NONE; BEGIN;";
 
