@@ -6,11 +6,11 @@
  * header fields.
  */
 #include "imap/search.h"
+#include "imap/text.h"
 #include "imapd/body.h"
 #include "imapd/flags.h"
 #include "imapd/messages.h"
 #include "imapd/reply.h"
-#include "mail/search.h"
 
 /* What a key says of a message, with what is known of it so far. */
 enum answer { NO, YES, UNKNOWN };
@@ -156,43 +156,21 @@ header(const struct imap_search *k, const struct subject *m, struct err *e)
 	return rc < 0 ? -1 : (int)is(found);
 }
 
-/* The octets of a part, as the region has them. */
-static struct search_part
-part_octets(const struct structure_part *p, struct span region, bool headers)
-{
-	struct search_part part = { .kind = p->kind, .encoding = p->encoding, .charset = p->charset };
-
-	if (headers)
-		part.header = span_head(span_from(region, p->header_at), p->header_size);
-	part.body = span_head(span_from(region, p->body_at), p->body_size);
-	return part;
-}
-
 /* BODY, TEXT: the parts one by one; for TEXT their headers and the prefix too. */
 static int
 text(const struct imap_search *k, const struct subject *m, struct err *e)
 {
-	struct search_key key = ((struct looked_up *)k->looked_up)->text;
-	struct structure_part p = { 0 };
-	struct span region = { 0 };
-	bool headers = k->op == SEARCH_TEXT;
+	const struct looked_up *l = k->looked_up;
+	struct imap_octets octets = { 0 };
+	int rc;
 
 	if (m->body == NULL)
 		return UNKNOWN;
-	if (body_map(m->body, &region, e) < 0)
+	octets.prefix = m->body->msg->prefix;
+	if (body_map(m->body, &octets.region, e) < 0)
 		return -1;
-	if (headers && search_header(m->body->msg->prefix, NULL, &key, 1))
-		return YES;
-	for (uint32_t i = 0; i < m->body->st.parts; i++) {
-		struct search_part part;
-
-		if (structure_part_at(&m->body->st, i, &p, e) < 0)
-			return -1;
-		part = part_octets(&p, region, headers);
-		if (search_part(&part, &key, 1))
-			return YES;
-	}
-	return NO;
+	rc = imap_text_has(&m->body->st, &octets, k->op == SEARCH_TEXT, l->text.text, e);
+	return rc < 0 ? -1 : (int)is(rc == 1);
 }
 
 static int test(const struct imap_search *k, const struct subject *m, struct err *e);
