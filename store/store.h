@@ -7,7 +7,7 @@
  * A struct store belongs to one process and is never carried over a fork.
  *
  * Reading order of the sources: schema.c (tables, numbered invariants), create.c, chunk.c (packed records), number.c
- * (UIDs and modification sequences), mailbox.c, view.c, fetch.c, flags.c, expunge.c, append.c, copy.c,
+ * (UIDs and modification sequences), mailbox.c, acl.c, view.c, fetch.c, flags.c, expunge.c, append.c, copy.c,
  * deliver.c, purge.c, check.c; db.c and vfs.c are the layer over SQLite, file.c the one over message files.
  *
  * Durability. What a client is told OK for (everything here but delivery) is on disk when the call returns:
@@ -60,6 +60,8 @@ struct store_opts {
 	const char *boot_id; /* svc_boot_id(): another than last time, and reserved numbers are skipped.
 				   NULL for who gives out none: the check */
 	bool create;         /* make what is missing: directory, index, INBOX and the special-use mailboxes */
+	bool tree;           /* a tree under Shared/, which is nobody's: INBOX is its root and has no brothers */
+	bool inherit;        /* mailboxes of the first level take over the ACL of INBOX: for who is not the owner */
 	uint32_t busy_ms;    /* how long to wait for another writer; 0: 10 s */
 	uint32_t cache_kib;  /* page cache; 0: 512 KiB */
 	bool unmapped; /* read the index by pread. Else it is mapped, 4 times as fast, but an I/O error of the
@@ -75,8 +77,15 @@ struct store_opts {
  */
 int store_make(int parent, struct span owner, struct err *e);
 
+/* The stores of trees under Shared/ have names that no account's store has. */
+static inline bool
+store_is_tree(struct span owner)
+{
+	return owner.n > 0 && owner.p[0] == '+';
+}
+
 /*
- * Make the stores of n owners as far as they are missing, durably, with two syncs of the whole file system: for a
+ * Make the stores of n owners, none of them a tree, as far as they are missing, durably, with two syncs of the whole file system: for a
  * message to many who never had mail. After -1 some may have been made; each can be made by store_open.
  */
 int store_make_many(int parent, const struct span *owners, size_t n, const char *boot_id, struct err *e);
