@@ -73,8 +73,10 @@ look_up_set(struct searching *g, struct imap_search *k, struct err *e)
 {
 	const struct store_view *v = g->s->view;
 	bool uid = k->op == SEARCH_UID;
-	uint32_t last = v->n == 0 ? 1 : uid ? store_rec(v, v->n - 1)->uid : v->n;
+	uint32_t last = v->n == 0 ? 1 : v->n;
 
+	if (uid && v->n > 0 && store_view_last(g->s->view, &last, e) < 0)
+		return -1;
 	if (!uid && v->n == 0 && k->set.n == 1 && k->set.r[0].last == IMAP_STAR)
 		k->set.n = 0; /* 1:*, as clients begin every search: a criterion that nothing meets */
 	if (k->set.n == 0)
@@ -252,6 +254,8 @@ from_view(struct searching *g, struct err *e)
 {
 	const struct store_view *v = g->s->view;
 
+	if (store_view_load(g->s->view, 0, v->n, e) < 0)
+		return -1;
 	g->found = arena_array(g->s->a, v->n, sizeof *g->found);
 	g->seqs = arena_array(g->s->a, v->n, sizeof *g->seqs);
 	for (uint32_t i = 0; i < v->n; i++) {

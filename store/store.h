@@ -229,10 +229,14 @@ void store_view_close(struct store_view *v); /* NULL is allowed */
 
 /*
  * Before records are looked at: have the n from this index on at hand (from + n <= v->n). -1: the index cannot be read
- * (ERR_TEMP), or is damaged (ERR_PERM). store_rec() is for those that were loaded; what it gives is good until the
- * next store_view_load or store_view_sync.
+ * (ERR_TEMP), or is damaged or purged of the view's past (ERR_PERM). store_rec() is for those that were loaded; they
+ * stay until store_view_sync, store_flags or store_view_trim, and a pointer is good until one of these.
+ * A record shows what was last changed, even if store_view_sync did not announce it yet.
  */
 int store_view_load(struct store_view *v, uint32_t from, uint32_t n, struct err *e);
+
+/* Let go of what is loaded, if that is much: between the steps of a command that goes through a large mailbox. */
+void store_view_trim(struct store_view *v);
 
 static inline const struct store_rec *
 store_rec(const struct store_view *v, uint32_t index)
@@ -240,10 +244,15 @@ store_rec(const struct store_view *v, uint32_t index)
 	return &v->rec[index];
 }
 
-/* Index of a uid in the view, or -1. Log n. */
-ssize_t store_view_find(const struct store_view *v, uint32_t uid);
-/* Index of the first record with a uid >= uid; v->n if there is none. */
-uint32_t store_view_from(const struct store_view *v, uint32_t uid);
+/* Index of a uid in the view: 1; 0 it is not there; -1 as store_view_load. Loads a few records, if any. */
+int store_view_find(struct store_view *v, uint32_t uid, uint32_t *index, struct err *e);
+/* Index of the first record with a uid >= uid; v->n if there is none. 0, -1. */
+int store_view_from(struct store_view *v, uint32_t uid, uint32_t *index, struct err *e);
+/* The last uid: of record v->n - 1; 0 if the view is empty. 0, -1. */
+int store_view_last(struct store_view *v, uint32_t *uid, struct err *e);
+
+/* Sequence number of the first message that is not \Seen, 0 if all are (RFC 3501, 6.3.1): of a view just opened. */
+int store_view_unseen(struct store_view *v, uint32_t *seq, struct err *e);
 
 /*
  * Bring the view up to date, and say what to announce, in this order (RFC 3501, 7.3.1, 7.4.1):
