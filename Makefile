@@ -48,7 +48,7 @@ LIBS	= -lssl -lcrypto -lsqlite3 -lunbound -lseccomp -lsodium -lcrypt -lpcre2-8 -
 
 # program name = directory
 PROGRAMS = master:master smtpd:smtpd queue:queue filterd:filterd mimed:mimed authd:authd keyd:keyd \
-	   proxyd:proxyd imapd:imapd pop3d:pop3d \
+	   proxyd:proxyd imapd:imapd pop3d:pop3d upkeep:upkeep \
 	   deliver-local:deliver/local deliver-smtp:deliver/smtp dsn:deliver/dsn rookery:ctl
 
 # A program whose directory has no source yet is left out.

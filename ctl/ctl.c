@@ -81,6 +81,7 @@ role_of(const char *program)
 		{ "queue", ROLE_QUEUE },
 		{ "imapd", ROLE_IMAPD },
 		{ "pop3d", ROLE_POP3D },
+		{ "upkeep", ROLE_UPKEEP },
 	};
 
 	for (size_t i = 0; i < sizeof roles / sizeof roles[0]; i++) {

@@ -40,6 +40,10 @@ static const struct command commands[] = {
 	    "domains that mail is received for, beside those of rookery.cf" },
 	{ "queue", ctl_queue, "list [MID]|show MID|flush [MID]|hold|release|delete MID|--all",
 	    "messages on their way" },
+	{ "mailbox", ctl_mailbox,
+	    "list USER[/MAILBOX] | show|delete|subscribe|unsubscribe USER/MAILBOX | create USER/MAILBOX [--use USE]\n"
+	    "                      | rename USER/MAILBOX NEW-NAME | set USER/MAILBOX --expire TIME|never|default",
+	    "mailboxes of a user, or of a shared tree as Shared/TREE/MAILBOX" },
 	{ "store", ctl_store, "check [--digest] [--repair] [OWNER ...]",
 	    "prove the indexes of mailboxes and their files against each other" },
 	{ "trace", ctl_trace, "WHAT [--since TIME]",

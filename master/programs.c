@@ -7,19 +7,20 @@
 static const struct program programs[] = {
 	{ "smtpd", "smtpd", ROLE_SMTPD, 0, false, SESSIONS_PHASE },
 	{ "proxyd", "proxyd", ROLE_PROXYD, 0, false, SESSIONS_PHASE },
-	{ "imapd", "imapd", ROLE_IMAPD, ROLE_PROXYD | ROLE_LOCAL | ROLE_POP3D | ROLE_CTL, false,
+	{ "imapd", "imapd", ROLE_IMAPD, ROLE_PROXYD | ROLE_LOCAL | ROLE_POP3D | ROLE_UPKEEP | ROLE_CTL, false,
 	    SESSIONS_PHASE },
 	{ "pop3d", "pop3d", ROLE_POP3D, ROLE_PROXYD | ROLE_CTL, false, SESSIONS_PHASE },
+	{ "upkeep", "upkeep", ROLE_UPKEEP, ROLE_CTL, false, SESSIONS_PHASE },
 	{ "filterd", "filterd", ROLE_FILTERD, ROLE_SMTPD, false, MAIL_PHASE },
-	{ "mimed", "mimed", ROLE_MIMED, ROLE_IMAPD, false, MAIL_PHASE },
+	{ "mimed", "mimed", ROLE_MIMED, ROLE_IMAPD | ROLE_UPKEEP, false, MAIL_PHASE },
 	{ "queue", "queue", ROLE_QUEUE, ROLE_SMTPD | ROLE_CTL, false, MAIL_PHASE },
 	{ "deliver-local", "local", ROLE_LOCAL, ROLE_QUEUE, true, DELIVERY_PHASE },
 	{ "deliver-smtp", "remote", ROLE_REMOTE, ROLE_QUEUE, false, DELIVERY_PHASE },
 	{ "dsn", "dsn", ROLE_DSN, ROLE_QUEUE, false, DELIVERY_PHASE },
 	{ "keyd", "keyd", ROLE_KEYD, ROLE_SMTPD | ROLE_PROXYD, false, ACCOUNTS_PHASE },
 	{ "authd", "authd", ROLE_AUTHD,
-	    ROLE_SMTPD | ROLE_QUEUE | ROLE_PROXYD | ROLE_LOCAL | ROLE_IMAPD | ROLE_POP3D | ROLE_CTL, false,
-	    ACCOUNTS_PHASE },
+	    ROLE_SMTPD | ROLE_QUEUE | ROLE_PROXYD | ROLE_LOCAL | ROLE_IMAPD | ROLE_POP3D | ROLE_UPKEEP | ROLE_CTL,
+	    false, ACCOUNTS_PHASE },
 };
 
 const struct program *

@@ -17,7 +17,7 @@ def text(*patterns):
     return "\n".join(open(p, errors="replace").read() for p in paths if os.path.isfile(p) and p != "t/05-keys.t")
 
 
-sources = text("lib/**/*.c", "store/*.c", "*d/*.c", "queue/*.c", "master/*.c", "ctl/*.c", "deliver/**/*.c")
+sources = text("lib/**/*.c", "store/*.c", "*d/*.c", "queue/*.c", "master/*.c", "ctl/*.c", "deliver/**/*.c", "upkeep/*.c")
 tests = text("t/*.t", "t/*.c", "t/*.h", "t/lib/*", "etc/*.cf", "bench/*.py")
 rk.is_([k for k in keys if not re.search(r"\bcfg\.%s\b" % k, sources) and k != "config_version"], [],
        "each key is read somewhere")

@@ -16,6 +16,7 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
 import lab  # noqa: E402
+import peers  # noqa: E402
 import rk  # noqa: E402
 
 INJECT = os.path.join(os.environ.get("BUILD", os.path.join(rk.TOP, "build", "gcc")), "t", "inject")
@@ -94,6 +95,19 @@ def pop_session():
     return c
 
 
+def upkeep_job():
+    """A process of upkeep that has opened u1's store, as for the admin tool."""
+    s = socket.socket(socket.AF_UNIX)
+    s.connect(i.path("run", "master.sock"))
+    m = peers.Channel(s, "master").call("master_dial", service="upkeep")
+    job = peers.Channel(socket.socket(fileno=m.channel), "upkeep")
+    job.call("upkeep_open", owner="u1@example.test")
+    job.send("upkeep_list", 2)
+    while job.recv().name != "upkeep_done":
+        pass
+    return job
+
+
 def submit(to):
     subprocess.run([os.path.join(rk.BIN, "sendmail"), "-d", i.dir, "-f", "u1@example.test", to], check=True,
                    input=b"Subject: out\r\n\r\nHello.\r\n")
@@ -105,6 +119,7 @@ smtp_pid, smtp = new_child("smtp", smtp_session)
 worker, imap = new_child("imapd", imap_session)
 pop_pid, pop = new_child("pop3d", pop_session)
 mimed_pid, _ = new_child("mimed", lambda: imap.append("INBOX", None, None, b"Subject: x\r\n\r\nHello.\r\n"))
+job_pid, job = new_child("upkeep", upkeep_job)
 remote_pid, _ = new_child("deliver-smtp", lambda: submit("dataslow-a@peer.example"))
 dsn_pid, _ = new_child("dsn", lambda: submit("permfail-a@peer.example"))
 
@@ -117,14 +132,15 @@ for s in ("smtp", "submission", "submit", "imap", "pop3s", "keyd", "filterd", "m
     FACING[s] = pid_of(s)
 for n, pid in enumerate(children(pid_of("authd"))):
     FACING["authd, hash worker %d" % n] = pid
-for s in ("queue", "deliver-local/0", "authd", "imapd", "pop3d"):
+for s in ("queue", "deliver-local/0", "authd", "imapd", "pop3d", "upkeep"):
     INSIDE[s] = pid_of(s)
 INSIDE["imapd, a worker"] = worker
 INSIDE["pop3d, a session"] = pop_pid
+INSIDE["upkeep, a job"] = job_pid
 EVERY = {**FACING, **INSIDE}
-FORKS = ("smtp", "submission", "submit", "mimed", "deliver-smtp", "dsn", "authd", "imapd", "pop3d")
+FORKS = ("smtp", "submission", "submit", "mimed", "deliver-smtp", "dsn", "authd", "imapd", "pop3d", "upkeep")
 PAIRS = ("smtp", "submission", "submit", "smtpd, a session", "imap", "pop3s", "authd", "imapd", "pop3d", "queue", "deliver-local/0",
-         "imapd, a worker", "pop3d, a session")
+         "imapd, a worker", "pop3d, a session", "upkeep", "upkeep, a job")
 SHUTS = ("smtp", "submission", "submit", "smtpd, a session", "imap", "pop3s", "authd")  # they may end a connection's one half
 
 # ---- making it do something
@@ -193,7 +209,8 @@ for label, names in {
 }.items():
     known.update((n if n.startswith("/") else i.path(n), label) for n in names)
 MAY = {"queue": {"spool"}, "deliver-local/0": {"spool", "u1", "u2", "store"}, "authd": {"accounts", "etc"}, "imapd": {"u1", "u2", "store"},
-       "pop3d": {"u1", "u2", "store"}, "imapd, a worker": {"u1"}, "pop3d, a session": {"u1"}}
+       "pop3d": {"u1", "u2", "store"}, "imapd, a worker": {"u1"}, "pop3d, a session": {"u1"},
+       "upkeep": {"u1", "u2", "store"}, "upkeep, a job": {"u1"}}
 
 
 def fds(pid):
@@ -240,7 +257,7 @@ LINKS = ["linkat -100 @%s -100 @%s 0" % (i.path("store/u2@example.test/index.db"
 
 for name, pid in sorted(EVERY.items()):
     try_files(name, pid)
-    if name not in ("imapd", "pop3d", "deliver-local/0"):
+    if name not in ("imapd", "pop3d", "upkeep", "deliver-local/0"):
         got = inject(pid, CHANGES)
         bad = ["%s: %s" % x for x in zip(CHANGES, got) if not str(x[1]).startswith("fails")]
         rk.ok(not bad, "%s makes and changes no file that is not its own" % name, *bad)
@@ -256,7 +273,7 @@ for name, pid in sorted(EVERY.items()):
     got = inject(pid, failing)
     bad = ["%s: %s" % x for x in zip(failing, got) if x[1] is None or x[1].startswith("ok")]
     rk.ok(not bad, "%s makes no connection and signals nobody" % name, *bad)
-for name in ("imapd, a worker", "pop3d, a session"):
+for name in ("imapd, a worker", "pop3d, a session", "upkeep, a job"):
     got = inject(EVERY[name], LINKS)
     bad = ["%s: %s" % x for x in zip(LINKS, got) if not str(x[1]).startswith("fails")]
     rk.ok(not bad, "%s: nothing of another owner can be linked, moved, removed or entered" % name, *bad)
@@ -347,15 +364,17 @@ ALLOWED = {
     "pop3s": service("pop3s", PROXYD, {"listen of pop3s"}),
     "keyd": service("keyd", serves("smtpd", "proxyd")),
     "filterd": service("filterd", serves("smtpd")),
-    "mimed": service("mimed", serves("imapd")),
+    "mimed": service("mimed", serves("imapd", "upkeep")),
     "deliver-smtp": service("deliver-smtp", serves("queue")),
     "dsn": service("dsn", serves("queue")),
     "queue": service("queue", serves("smtpd", "ctl"), {"spool", "spool/MID", "door:authd", "door:remote", "door:dsn",
                                                        "door:local/0", "door:local/1"}),
-    "authd": service("authd", serves("smtpd", "queue", "proxyd", "local", "imapd", "pop3d", "ctl"),
+    "authd": service("authd", serves("smtpd", "queue", "proxyd", "local", "imapd", "pop3d", "upkeep", "ctl"),
                      {"accounts/accounts.db", "accounts/accounts.db-wal", "accounts/accounts.db-shm"}),
-    "imapd": service("imapd", serves("proxyd", "local", "pop3d", "ctl"), {"store", "door:authd", "door:mimed"}),
+    "imapd": service("imapd", serves("proxyd", "local", "pop3d", "upkeep", "ctl"), {"store", "door:authd", "door:mimed"}),
     "pop3d": service("pop3d", serves("proxyd", "ctl"), {"store", "door:authd", "door:imapd"}),
+    "upkeep": service("upkeep", serves("ctl"), {"store", "door:authd", "door:imapd", "door:mimed"}),
+    "upkeep, a job": U1 | {"door:authd", "door:imapd", "door:mimed", "log of upkeep", "socket"},
     "imapd, a worker": U1 | {"door:authd", "door:mimed", "log of imapd", "socket"},
     "pop3d, a session": U1 | {"store/u1@example.test", "door:authd", "door:imapd", "log of pop3d", "socket"},
 }

@@ -46,6 +46,7 @@ static const struct {
 	{ "pop3d", ROLE_POP3D },
 	{ "ctl", ROLE_CTL },
 	{ "keyd", ROLE_KEYD },
+	{ "upkeep", ROLE_UPKEEP },
 };
 
 _Noreturn void

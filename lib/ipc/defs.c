@@ -10,6 +10,7 @@
 #include "ipc/queue.h"
 #include "ipc/remote.h"
 #include "ipc/session.h"
+#include "ipc/upkeep.h"
 
 enum { MIB = 1024 * 1024 };
 
@@ -78,3 +79,9 @@ const struct ipc_def master_def = { "master", 1 * MIB, master_msgs };
 #include "ipc/define.h"
 #undef IPC_MSGS
 const struct ipc_def keyd_def = { "keyd", 64 * 1024, keyd_msgs };
+
+#define IPC_MSGS upkeep_msgs
+#define IPC_DEF  "ipc/upkeep.def"
+#include "ipc/define.h"
+#undef IPC_MSGS
+const struct ipc_def upkeep_def = { "upkeep", 4 * MIB, upkeep_msgs };
