@@ -65,10 +65,10 @@ out_flags(struct session *s, const struct store_rec *r, struct err *e)
 
 	buf_str(&s->out, e, "FLAGS (");
 	imap_flags_put(flags_of_store(r->flags), &n, &s->out, e);
-	for (uint64_t left = r->keywords; left != 0; left &= left - 1) {
+	for (uint32_t k = 0; store_keyword_next(s->view, r, &k); k++) {
 		if (n++ > 0)
 			buf_byte(&s->out, e, ' ');
-		buf_add(&s->out, e, s->view->keyword[__builtin_ctzll(left)]);
+		buf_add(&s->out, e, s->view->keyword[k]);
 	}
 	return buf_byte(&s->out, e, ')');
 }

@@ -19,7 +19,7 @@ struct looked_up {
 	struct search_key text;
 	struct span name; /* of a header field */
 	struct structure_names names;
-	uint64_t keyword; /* bit in store_rec, 0: no message has it */
+	int keyword; /* index in the view; -1: no message has it */
 };
 
 struct searching {
@@ -61,11 +61,7 @@ look_up_text(struct searching *g, struct imap_search *k, struct looked_up *l, st
 static void
 look_up_keyword(struct searching *g, const struct imap_search *k, struct looked_up *l)
 {
-	const struct store_view *v = g->s->view;
-
-	for (uint32_t i = 0; i < v->keywords; i++)
-		if (span_isame(v->keyword[i], k->text))
-			l->keyword = UINT64_C(1) << i;
+	l->keyword = store_keyword_find(g->s->view, k->text);
 }
 
 static int
@@ -242,7 +238,7 @@ test(const struct imap_search *k, const struct subject *m, struct err *e)
 	case SEARCH_FLAG:
 		return (int)is((flags_of_store(m->r->flags) & k->flags) == k->flags);
 	case SEARCH_KEYWORD:
-		return (int)is((m->r->keywords & l->keyword) != 0);
+		return (int)is(l->keyword >= 0 && store_keyword_has(m->s->view, m->r, (uint32_t)l->keyword));
 	case SEARCH_LARGER:
 		return (int)is(m->r->size > k->number);
 	case SEARCH_SMALLER:

@@ -21,6 +21,7 @@ swapped(struct store_rec r)
 	r.saved_ms = (int64_t)htole64((uint64_t)r.saved_ms);
 	r.size = htole64(r.size);
 	r.zone = (int16_t)htole16((uint16_t)r.zone);
+	r.more = htole32(r.more);
 	return r;
 }
 
@@ -32,6 +33,7 @@ rec_encode(const struct store_rec *r, unsigned char *out)
 	stored.flags &= htole32(STORE_SYSTEM_FLAGS);
 	memset(out, 0, CHUNK_RECORD);
 	memcpy(out, &stored, offsetof(struct store_rec, zone) + sizeof stored.zone);
+	memcpy(out + offsetof(struct store_rec, more), &stored.more, sizeof stored.more);
 }
 
 int

@@ -187,12 +187,13 @@ int store_subscribe(struct store *st, struct span name, bool subscribed, struct 
 struct store_rec {
 	uint32_t uid;
 	uint32_t flags;           /* enum store_flag */
-	uint64_t keywords;        /* bit i: view->keyword[i] */
+	uint64_t keywords;        /* the store's: store_keyword_next() */
 	uint64_t modseq, created; /* of the last change; of its arrival in this mailbox */
 	int64_t date_ms;          /* internal date, since 1970 */
 	int64_t saved_ms;         /* save date (RFC 8514) */
 	uint64_t size;            /* RFC822.SIZE: prefix and region */
 	int16_t zone;             /* minutes east of UTC, of the internal date */
+	uint32_t more;            /* keywords too, the store's */
 };
 
 struct store_view {
@@ -205,7 +206,7 @@ struct store_view {
 	uint32_t n;                              /* EXISTS, as announced */
 	uint32_t recent;                         /* how many are STORE_RECENT */
 	uint32_t gone;                           /* how many are STORE_GONE */
-	struct span keyword[STORE_KEYWORDS_MAX]; /* names, in the case in which they were first seen */
+	const struct span *keyword; /* names, in the case in which they were first seen */
 	uint32_t keywords;
 
 	/* The store's. */
@@ -216,6 +217,19 @@ struct store_view {
 	} recent_uid[4];
 	char *keyword_text;
 };
+
+/*
+ * The keywords of a record, by their indexes in v->keyword, ascending: *index is 0 at first, and afterwards what was
+ * given plus 1. false: no more.
+ *
+ *	for (uint32_t k = 0; store_keyword_next(v, r, &k); k++)
+ *		... v->keyword[k]
+ */
+bool store_keyword_next(const struct store_view *v, const struct store_rec *r, uint32_t *index);
+/* Index of a name, in any case; -1: no message of the view has it. */
+int store_keyword_find(const struct store_view *v, struct span name);
+/* Has the record that keyword? */
+bool store_keyword_has(const struct store_view *v, const struct store_rec *r, uint32_t index);
 
 /*
  * SELECT, or EXAMINE with read_only. NULL with store_why STORE_NONEXISTENT or STORE_CANNOT (\Noselect). Sets
