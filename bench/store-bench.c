@@ -193,6 +193,7 @@ fetching(struct bench *b, struct store_view *v)
 	double t[5];
 	size_t octets = 0;
 
+	need(store_view_load(v, 0, v->n, &e) == 0);
 	for (uint32_t i = 0; i < v->n; i++)
 		uid[i] = store_rec(v, i)->uid;
 	for (int i = 0; i < 5; i++) {
@@ -261,6 +262,7 @@ copying(struct bench *b, struct store_view *v, uint64_t target)
 	struct err e = { 0 };
 	double t;
 
+	need(store_view_load(v, 0, 10000, &e) == 0);
 	for (uint32_t i = 0; i < 10000; i++)
 		uid[i] = store_rec(v, i)->uid;
 	t = cpu_ms();
@@ -278,6 +280,7 @@ expunging(struct bench *b, struct store *st, struct store_view *v)
 	struct err e = { 0 };
 	double t;
 
+	need(store_view_load(v, 0, v->n, &e) == 0);
 	for (uint32_t i = 0; i < v->n; i += 2)
 		uid[n++] = store_rec(v, i)->uid;
 	t = cpu_ms();

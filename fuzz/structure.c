@@ -49,10 +49,10 @@ search(struct span message, const struct structure *s, struct arena *a)
 	need(search_key(SPAN("utf-8"), SPAN("xyz"), a, &keys[0], NULL) == 0);
 	need(search_key(SPAN("utf-8"), SPAN("\xc3\x89t\xc3\xa9"), a, &keys[1], NULL) == 0);
 	for (uint32_t i = 0; i < s->parts && i < 20; i++) {
-		struct search_part part;
+		struct text_part part;
 
 		need(structure_part_at(s, i, &p, NULL) == 0);
-		part = (struct search_part){ p.kind, p.encoding, p.charset,
+		part = (struct text_part){ p.kind, p.encoding, p.charset,
 			span_of(message.p + p.header_at, p.header_size),
 			span_of(message.p + p.body_at, p.body_size) };
 		search_part(&part, keys, 2);

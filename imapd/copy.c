@@ -58,6 +58,7 @@ copy(struct session *s, struct cmd *cmd, bool move, struct err *e)
 	struct store_mailbox target = { 0 };
 	struct messages m;
 	struct span name;
+	uint32_t *uids;
 	unsigned how = (move ? STORE_MOVE : 0U) | (cmd->uid ? 0U : STORE_WHOLE);
 	int rc;
 
@@ -75,7 +76,9 @@ copy(struct session *s, struct cmd *cmd, bool move, struct err *e)
 	}
 	if (!move && quota_learn(s, e) < 0)
 		return -1;
-	if (store_copy(s->view, m.uid, m.n, target.id, how, &c, s->a, e) < 0)
+	if (messages_uids(s, &m, &uids, e) < 0)
+		return -1;
+	if (store_copy(s->view, uids, m.n, target.id, how, &c, s->a, e) < 0)
 		return refused(s, cmd, true);
 	s->usage_changed |= !move && c.n > 0;
 	tell_changed(s, c.mailbox, c.modseq);

@@ -18,7 +18,8 @@ enum { FROM_STRUCTURE = FETCH_ENVELOPE | FETCH_BODY | FETCH_BODYSTRUCTURE };
 struct fetching {
 	struct session *s;
 	struct imap_fetch f;
-	bool *flags_too; /* beside messages: \Seen was set, so the flags are told (6.4.5) */
+	struct piece p;  /* of the messages: those at work */
+	bool flags_too[PIECE]; /* beside p: \Seen was set, so the flags are told (6.4.5) */
 	bool lost;       /* some message could not be given */
 };
 
@@ -135,7 +136,7 @@ row(struct fetching *f, uint32_t seq, unsigned items, struct body *b, struct err
 static unsigned
 items_of(const struct fetching *f, size_t i)
 {
-	if (f->flags_too == NULL || !f->flags_too[i])
+	if (!f->flags_too[i])
 		return f->f.items;
 	return f->f.items | FETCH_FLAGS | (f->s->condstore ? FETCH_MODSEQ : 0U);
 }
@@ -155,8 +156,9 @@ one_message(struct fetching *f, uint32_t seq, unsigned items, const struct store
 
 /* With structure or octets: the index is read beside. */
 static int
-fetch_stored(struct fetching *f, const struct messages *m, struct err *e)
+fetch_stored(struct fetching *f, struct err *e)
 {
+	const struct piece *m = &f->p;
 	bool record = (f->f.items & FROM_STRUCTURE) != 0 || f->f.sections != NULL;
 	struct store_fetch *in = store_fetch_open(
 	    f->s->view, m->uid, m->n, record ? STORE_WANT_STRUCTURE : STORE_WANT_FILE);
@@ -179,21 +181,21 @@ fetch_stored(struct fetching *f, const struct messages *m, struct err *e)
 }
 
 static int
-fetch_fixed(struct fetching *f, const struct messages *m, struct err *e)
+fetch_fixed(struct fetching *f, struct err *e)
 {
-	for (size_t i = 0; i < m->n; i++)
-		if (row(f, m->seq[i], items_of(f, i), NULL, e) < 0 || out_flush_some(f->s, e) < 0)
+	for (uint32_t i = 0; i < f->p.n; i++)
+		if (row(f, f->p.seq[i], items_of(f, i), NULL, e) < 0 || out_flush_some(f->s, e) < 0)
 			return -1;
 	return 0;
 }
 
 /* CHANGEDSINCE (RFC 7162, 3.1.4.1): only what has a modseq above. */
 static void
-only_changed(struct session *s, uint64_t since, struct messages *m)
+only_changed(struct session *s, uint64_t since, struct piece *m)
 {
-	size_t n = 0;
+	uint32_t n = 0;
 
-	for (size_t i = 0; i < m->n; i++) {
+	for (uint32_t i = 0; i < m->n; i++) {
 		if (store_rec(s->view, m->seq[i] - 1)->modseq <= since)
 			continue;
 		m->seq[n] = m->seq[i];
@@ -202,22 +204,22 @@ only_changed(struct session *s, uint64_t since, struct messages *m)
 	m->n = n;
 }
 
-/* Sections without .PEEK set \Seen: all in one change before the first is sent. */
+/* Sections without .PEEK set \Seen: those of a piece in one change before the first is sent. */
 static int
-set_seen(struct fetching *f, struct cmd *cmd, const struct messages *m, struct err *e)
+set_seen(struct fetching *f, struct cmd *cmd, struct err *e)
 {
 	struct session *s = f->s;
+	const struct piece *m = &f->p;
 	struct store_flags change = {
 		.op = STORE_FLAGS_ADD,
 		.flags = STORE_SEEN,
 		.unchanged_since = UINT64_MAX,
 	};
 	struct store_flagged done = { 0 };
-	uint32_t *seqs = arena_array(s->a, m->n, sizeof *seqs);
+	uint32_t seqs[PIECE];
 	size_t n = 0;
 
-	f->flags_too = arena_array(s->a, m->n, sizeof *f->flags_too);
-	for (size_t i = 0; i < m->n; i++) {
+	for (uint32_t i = 0; i < m->n; i++) {
 		f->flags_too[i] = (store_rec(s->view, m->seq[i] - 1)->flags &
 				      (STORE_SEEN | (uint32_t)STORE_GONE)) == 0;
 		if (f->flags_too[i])
@@ -228,7 +230,20 @@ set_seen(struct fetching *f, struct cmd *cmd, const struct messages *m, struct e
 	if (store_flags(s->view, seqs, n, &change, &done, s->a, e) < 0)
 		return refused(s, cmd, false);
 	tell_changed(s, s->view->mailbox, done.modseq);
-	return 0;
+	return piece_load(s, &f->p, e);
+}
+
+static int
+fetch_piece(struct fetching *f, struct cmd *cmd, struct err *e)
+{
+	if (f->f.changed)
+		only_changed(f->s, f->f.since, &f->p);
+	if (f->p.n == 0)
+		return 0;
+	if (f->f.seen && !f->s->view->read_only && set_seen(f, cmd, e) < 0)
+		return -1;
+	return (f->f.items & FROM_STRUCTURE) == 0 && f->f.sections == NULL ? fetch_fixed(f, e)
+									   : fetch_stored(f, e);
 }
 
 int
@@ -245,14 +260,10 @@ do_fetch(struct session *s, struct cmd *cmd, struct err *e)
 	if (cmd->uid)
 		f.f.items |= FETCH_UID;
 	s->condstore |= (f.f.items & FETCH_MODSEQ) != 0; /* RFC 7162, 3.1: this enables it */
-	if (f.f.changed)
-		only_changed(s, f.f.since, &m);
-	if (f.f.seen && !s->view->read_only && set_seen(&f, cmd, &m, e) < 0)
-		return -1;
-	if ((f.f.items & FROM_STRUCTURE) == 0 && f.f.sections == NULL)
-		rc = fetch_fixed(&f, &m, e);
-	else
-		rc = fetch_stored(&f, &m, e);
+	f.p.of = &m;
+	while ((rc = piece_next(s, &f.p, e)) > 0)
+		if ((rc = fetch_piece(&f, cmd, e)) < 0)
+			break;
 	if (rc < 0)
 		return -1;
 	if (f.lost) {

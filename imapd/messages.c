@@ -4,49 +4,45 @@ static int
 resolve(struct session *s, struct imap_set *set, bool uid, struct err *e)
 {
 	const struct store_view *v = s->view;
-	uint32_t last = uid ? (v->n > 0 ? store_rec(v, v->n - 1)->uid : 1) : v->n;
+	uint32_t last = v->n > 0 ? v->n : 1;
 
 	if (!uid && v->n == 0)
 		return err_set(e, ERR_PEER, "The mailbox has no messages");
+	if (uid && v->n > 0 && store_view_last(s->view, &last, e) < 0)
+		return -1;
 	imap_set_resolve(set, last);
 	if (!uid && set->r[set->n - 1].last > v->n)
 		return err_set(e, ERR_PEER, "There are only %u messages", v->n);
 	return 0;
 }
 
-/* Indexes [from, to) of the view that a range means. */
-static void
-indexes(const struct store_view *v, struct imap_range r, bool uid, uint32_t *from, uint32_t *to)
+/* Indexes of the view that a range means. */
+static int
+indexes(struct store_view *v, struct imap_range r, bool uid, struct indexes *out, struct err *e)
 {
-	*from = uid ? store_view_from(v, r.first) : r.first - 1;
-	if (uid)
-		*to = r.last == UINT32_MAX ? v->n : store_view_from(v, r.last + 1);
-	else
-		*to = r.last;
+	*out = (struct indexes){ r.first - 1, r.last };
+	if (!uid)
+		return 0;
+	out->to = v->n;
+	if (store_view_from(v, r.first, &out->from, e) < 0)
+		return -1;
+	return r.last == UINT32_MAX ? 0 : store_view_from(v, r.last + 1, &out->to, e);
 }
 
 int
 messages_of(struct session *s, struct imap_set *set, bool uid, struct messages *out, struct err *e)
 {
-	const struct store_view *v = s->view;
-	uint32_t from, to;
-	size_t n = 0;
-
 	if (resolve(s, set, uid, e) < 0)
 		return -1;
+	*out = (struct messages){ .range = arena_array(s->a, set->n, sizeof *out->range) };
 	for (size_t i = 0; i < set->n; i++) {
-		indexes(v, set->r[i], uid, &from, &to);
-		if (store_view_load(s->view, from, to - from, e) < 0)
+		struct indexes *r = &out->range[out->ranges];
+
+		if (indexes(s->view, set->r[i], uid, r, e) < 0)
 			return -1;
-		n += to - from;
-	}
-	out->seq = arena_array(s->a, n, sizeof *out->seq);
-	out->uid = arena_array(s->a, n, sizeof *out->uid);
-	out->n = 0;
-	for (size_t i = 0; i < set->n; i++) {
-		for (indexes(v, set->r[i], uid, &from, &to); from < to; from++) {
-			out->seq[out->n] = from + 1;
-			out->uid[out->n++] = store_rec(v, from)->uid;
+		if (r->from < r->to) {
+			out->n += r->to - r->from;
+			out->ranges++;
 		}
 	}
 	return 0;
@@ -60,4 +56,67 @@ messages_parse(struct session *s, struct cmd *cmd, struct messages *out, struct 
 	if (imap_sp(&cmd->args, e) < 0 || imap_set_parse(&cmd->args, s->a, &set, e) < 0)
 		return -1;
 	return messages_of(s, &set, cmd->uid, out, e);
+}
+
+int
+piece_next(struct session *s, struct piece *p, struct err *e)
+{
+	p->n = 0;
+	store_view_trim(s->view);
+	while (p->n < PIECE && p->range < p->of->ranges) {
+		const struct indexes *r = &p->of->range[p->range];
+		uint32_t from = r->from + p->done, n = r->to - from;
+
+		if (n > PIECE - p->n)
+			n = PIECE - p->n;
+		if (store_view_load(s->view, from, n, e) < 0)
+			return -1;
+		for (uint32_t i = 0; i < n; i++) {
+			p->seq[p->n] = from + i + 1;
+			p->uid[p->n++] = store_rec(s->view, from + i)->uid;
+		}
+		p->done += n;
+		if (from + n == r->to) {
+			p->range++;
+			p->done = 0;
+		}
+	}
+	return p->n > 0;
+}
+
+int
+piece_load(struct session *s, const struct piece *p, struct err *e)
+{
+	for (uint32_t i = 0; i < p->n; i++)
+		if (store_view_load(s->view, p->seq[i] - 1, 1, e) < 0)
+			return -1;
+	return 0;
+}
+
+uint32_t *
+messages_seqs(struct session *s, const struct messages *m)
+{
+	uint32_t *seqs = arena_array(s->a, m->n, sizeof *seqs);
+	size_t n = 0;
+
+	for (size_t i = 0; i < m->ranges; i++)
+		for (uint32_t k = m->range[i].from; k < m->range[i].to; k++)
+			seqs[n++] = k + 1;
+	return seqs;
+}
+
+int
+messages_uids(struct session *s, const struct messages *m, uint32_t **uids, struct err *e)
+{
+	struct piece *p = arena_alloc(s->a, sizeof *p);
+	size_t n = 0;
+	int rc;
+
+	*uids = arena_array(s->a, m->n, sizeof **uids);
+	p->of = m;
+	while ((rc = piece_next(s, p, e)) > 0) {
+		memcpy(*uids + n, p->uid, p->n * sizeof **uids);
+		n += p->n;
+	}
+	return rc;
 }

@@ -1,14 +1,27 @@
-/* messages.h - which messages of the view a command means. */
+/*
+ * messages.h - which messages of the view a command means.
+ *
+ * Of a mailbox of a million, 1:* is one range. Who goes through them does it by pieces:
+ *
+ *	struct piece p = { .of = &m };
+ *	while ((rc = piece_next(s, &p, e)) > 0)
+ *		for (uint32_t i = 0; i < p.n; i++)
+ *			... p.seq[i], p.uid[i], store_rec(s->view, p.seq[i] - 1)
+ */
 #ifndef IMAPD_MESSAGES_H
 #define IMAPD_MESSAGES_H
 
 #include "imap/set.h"
 #include "imapd/session.h"
 
-/* Sequence numbers of the view, ascending, and the UIDs beside them. */
+enum { PIECE = 1024 };
+
 struct messages {
-	uint32_t *seq, *uid;
-	size_t n;
+	struct indexes {
+		uint32_t from, to;
+	} *range; /* indexes [from, to) of the view, ascending, none empty */
+	size_t ranges;
+	uint32_t n; /* messages in all */
 };
 
 /*
@@ -19,5 +32,22 @@ int messages_of(struct session *s, struct imap_set *set, bool uid, struct messag
 
 /* The same from the command's text: SP set. */
 int messages_parse(struct session *s, struct cmd *cmd, struct messages *out, struct err *e);
+
+/* A run of them: their records are loaded. */
+struct piece {
+	const struct messages *of;
+	size_t range;
+	uint32_t done; /* of that range */
+	uint32_t n;
+	uint32_t seq[PIECE], uid[PIECE];
+};
+/* The next: 1; 0 there are no more; -1. The piece before is let go. */
+int piece_next(struct session *s, struct piece *p, struct err *e);
+/* Its records again, after store_flags. */
+int piece_load(struct session *s, const struct piece *p, struct err *e);
+
+/* All m->n at once, in the command's arena. */
+uint32_t *messages_seqs(struct session *s, const struct messages *m);
+int messages_uids(struct session *s, const struct messages *m, uint32_t **uids, struct err *e);
 
 #endif

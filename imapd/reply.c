@@ -99,8 +99,11 @@ out_mailbox_flags(struct session *s, bool permanent, struct err *e)
 static int
 out_changed(struct session *s, uint32_t seq, struct err *e)
 {
-	const struct store_rec *r = store_rec(s->view, seq - 1);
+	const struct store_rec *r;
 
+	if (store_view_load(s->view, seq - 1, 1, e) < 0)
+		return -1;
+	r = store_rec(s->view, seq - 1);
 	/* The UID is for clients that pair updates with their own records; unasked data is always allowed
 	 * (7). */
 	out_printf(s, e, "* %u FETCH (UID %u ", seq, r->uid);

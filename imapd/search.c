@@ -6,11 +6,11 @@
  * header fields.
  */
 #include "imap/search.h"
+#include "imap/text.h"
 #include "imapd/body.h"
 #include "imapd/flags.h"
 #include "imapd/messages.h"
 #include "imapd/reply.h"
-#include "mail/search.h"
 
 /* What a key says of a message, with what is known of it so far. */
 enum answer { NO, YES, UNKNOWN };
@@ -69,8 +69,10 @@ look_up_set(struct searching *g, struct imap_search *k, struct err *e)
 {
 	const struct store_view *v = g->s->view;
 	bool uid = k->op == SEARCH_UID;
-	uint32_t last = v->n == 0 ? 1 : uid ? store_rec(v, v->n - 1)->uid : v->n;
+	uint32_t last = v->n == 0 ? 1 : v->n;
 
+	if (uid && v->n > 0 && store_view_last(g->s->view, &last, e) < 0)
+		return -1;
 	if (!uid && v->n == 0 && k->set.n == 1 && k->set.r[0].last == IMAP_STAR)
 		k->set.n = 0; /* 1:*, as clients begin every search: a criterion that nothing meets */
 	if (k->set.n == 0)
@@ -152,43 +154,21 @@ header(const struct imap_search *k, const struct subject *m, struct err *e)
 	return rc < 0 ? -1 : (int)is(found);
 }
 
-/* The octets of a part, as the region has them. */
-static struct search_part
-part_octets(const struct structure_part *p, struct span region, bool headers)
-{
-	struct search_part part = { .kind = p->kind, .encoding = p->encoding, .charset = p->charset };
-
-	if (headers)
-		part.header = span_head(span_from(region, p->header_at), p->header_size);
-	part.body = span_head(span_from(region, p->body_at), p->body_size);
-	return part;
-}
-
 /* BODY, TEXT: the parts one by one; for TEXT their headers and the prefix too. */
 static int
 text(const struct imap_search *k, const struct subject *m, struct err *e)
 {
-	struct search_key key = ((struct looked_up *)k->looked_up)->text;
-	struct structure_part p = { 0 };
-	struct span region = { 0 };
-	bool headers = k->op == SEARCH_TEXT;
+	const struct looked_up *l = k->looked_up;
+	struct imap_octets octets = { 0 };
+	int rc;
 
 	if (m->body == NULL)
 		return UNKNOWN;
-	if (body_map(m->body, &region, e) < 0)
+	octets.prefix = m->body->msg->prefix;
+	if (body_map(m->body, &octets.region, e) < 0)
 		return -1;
-	if (headers && search_header(m->body->msg->prefix, NULL, &key, 1))
-		return YES;
-	for (uint32_t i = 0; i < m->body->st.parts; i++) {
-		struct search_part part;
-
-		if (structure_part_at(&m->body->st, i, &p, e) < 0)
-			return -1;
-		part = part_octets(&p, region, headers);
-		if (search_part(&part, &key, 1))
-			return YES;
-	}
-	return NO;
+	rc = imap_text_has(&m->body->st, &octets, k->op == SEARCH_TEXT, l->text.text, e);
+	return rc < 0 ? -1 : (int)is(rc == 1);
 }
 
 static int test(const struct imap_search *k, const struct subject *m, struct err *e);
@@ -270,6 +250,8 @@ from_view(struct searching *g, struct err *e)
 {
 	const struct store_view *v = g->s->view;
 
+	if (store_view_load(g->s->view, 0, v->n, e) < 0)
+		return -1;
 	g->found = arena_array(g->s->a, v->n, sizeof *g->found);
 	g->seqs = arena_array(g->s->a, v->n, sizeof *g->seqs);
 	for (uint32_t i = 0; i < v->n; i++) {

@@ -5,22 +5,13 @@
 #include "imapd/rights.h"
 #include "imapd/wait.h"
 
-static uint32_t
-first_unseen(const struct store_view *v)
-{
-	for (uint32_t i = 0; i < v->n; i++)
-		if ((store_rec(v, i)->flags & STORE_SEEN) == 0)
-			return i + 1;
-	return 0;
-}
-
 static int
 tell_selected(struct session *s, struct err *e)
 {
 	const struct store_view *v = s->view;
-	uint32_t unseen = first_unseen(v);
+	uint32_t unseen;
 
-	if (out_mailbox_flags(s, true, e) < 0)
+	if (store_view_unseen(s->view, &unseen, e) < 0 || out_mailbox_flags(s, true, e) < 0)
 		return -1;
 	out_printf(s, e, "* %u EXISTS\r\n* %u RECENT\r\n", v->n, v->recent);
 	if (unseen > 0)
@@ -106,14 +97,17 @@ do_expunge(struct session *s, struct cmd *cmd, struct err *e)
 {
 	struct store_expunged gone = { 0 };
 	struct messages m = { 0 };
+	uint32_t *uids = NULL;
 	int rc;
 
 	if ((cmd->uid && messages_parse(s, cmd, &m, e) < 0) || imap_end(&cmd->args, e) < 0)
 		return -1;
 	if (s->view->read_only)
 		return err_set(e, ERR_PERM, "The mailbox is read-only");
+	if (cmd->uid && messages_uids(s, &m, &uids, e) < 0)
+		return -1;
 	if (cmd->uid)
-		rc = store_expunge(s->view, STORE_EXPUNGE_DELETED_OF, m.uid, m.n, &gone, e);
+		rc = store_expunge(s->view, STORE_EXPUNGE_DELETED_OF, uids, m.n, &gone, e);
 	else
 		rc = store_expunge(s->view, STORE_EXPUNGE_DELETED, NULL, 0, &gone, e);
 	if (rc < 0)

@@ -9,9 +9,12 @@
 static int
 tell_one(struct session *s, const struct cmd *cmd, uint32_t seq, bool flags, struct err *e)
 {
-	const struct store_rec *r = store_rec(s->view, seq - 1);
+	const struct store_rec *r;
 	const char *sep = "";
 
+	if (store_view_load(s->view, seq - 1, 1, e) < 0)
+		return -1;
+	r = store_rec(s->view, seq - 1);
 	out_printf(s, e, "* %u FETCH (", seq);
 	if (cmd->uid) {
 		out_printf(s, e, "UID %u", r->uid);
@@ -54,10 +57,12 @@ modified(struct session *s, struct cmd *cmd, const struct store_flagged *f, stru
 	int rc;
 
 	for (size_t i = 0; i < f->nmodified; i++) {
-		ssize_t at = cmd->uid ? 0 : store_view_find(s->view, f->modified[i]);
+		uint32_t at = 0;
 
-		if (at >= 0)
-			imap_set_append(&set, cmd->uid ? f->modified[i] : (uint32_t)at + 1);
+		if ((rc = cmd->uid ? 1 : store_view_find(s->view, f->modified[i], &at, e)) < 0)
+			return -1;
+		if (rc == 1)
+			imap_set_append(&set, cmd->uid ? f->modified[i] : at + 1);
 	}
 	buf_init(&text, 64 << 20);
 	buf_str(&text, e, "[MODIFIED ");
@@ -91,7 +96,7 @@ do_store(struct session *s, struct cmd *cmd, struct err *e)
 		.nkeywords = args.flags.n,
 		.unchanged_since = args.conditional ? args.unchanged : UINT64_MAX,
 	};
-	if (store_flags(s->view, m.seq, m.n, &change, &f, s->a, e) < 0)
+	if (store_flags(s->view, messages_seqs(s, &m), m.n, &change, &f, s->a, e) < 0)
 		return refused(s, cmd, false);
 	tell_changed(s, s->view->mailbox, f.modseq);
 	if ((f.keywords && out_mailbox_flags(s, true, e) < 0) || tell_done(s, cmd, args.silent, &f, e) < 0)

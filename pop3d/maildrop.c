@@ -71,6 +71,9 @@ maildrop_open(struct maildrop *m, int dir, const char *boot_id, bool *in_use, st
 		return -1;
 	m->n = m->view->n;
 	m->deleted = mem_zero(m->n > 0 ? m->n : 1, sizeof *m->deleted);
+	/* For the whole session: the view is never brought up to date. */
+	if (store_view_load(m->view, 0, m->n, e) < 0)
+		return -1;
 	count(m);
 	return 0;
 }

@@ -107,11 +107,11 @@ sqlite_err(sqlite3 *db, struct err *e)
 }
 
 static int
-first_rows(sqlite3 *db, const char *boot_id, struct err *e)
+first_rows(sqlite3 *db, const char *boot_id, bool tree, struct err *e)
 {
 	uint64_t now = clock_wall_ms() / 1000;
+	int boxes = tree ? 1 : FIRST_MAILBOXES, rc;
 	char *text;
-	int rc;
 
 	text = sqlite3_mprintf(
 	    "INSERT INTO store (id, boot, modseq, modseq_reserved, uidvalidity, bytes, messages)"
@@ -119,7 +119,7 @@ first_rows(sqlite3 *db, const char *boot_id, struct err *e)
 	    boot_id, MODSEQ_BLOCK, (long long)now + FIRST_MAILBOXES);
 	rc = sqlite3_exec(db, text, NULL, NULL, NULL);
 	sqlite3_free(text);
-	for (int i = 0; i < FIRST_MAILBOXES && rc == SQLITE_OK; i++) {
+	for (int i = 0; i < boxes && rc == SQLITE_OK; i++) {
 		text = sqlite3_mprintf(
 		    "INSERT INTO mailbox (id, name, uidvalidity, uidnext, uid_reserved, recent_uid, exist, recent,"
 		    " unseen, deleted, bytes, highestmodseq, purged_modseq, special, noselect, deleted_ms, keywords)"
@@ -147,7 +147,7 @@ make_tables(sqlite3 *db, struct err *e)
 
 /* The octets of a new index; sqlite3_free them. */
 static unsigned char *
-new_image(const char *boot_id, size_t *size, struct err *e)
+new_image(const char *boot_id, bool tree, size_t *size, struct err *e)
 {
 	/* File format write and read version (https://sqlite.org/fileformat.html, 1.3.3): 2 is WAL. */
 	enum { WRITE_VERSION = 18, READ_VERSION = 19, WAL = 2 };
@@ -157,7 +157,7 @@ new_image(const char *boot_id, size_t *size, struct err *e)
 
 	if (sqlite3_open_v2(":memory:", &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
 		sqlite_err(db, e);
-	else if (make_tables(db, e) == 0 && first_rows(db, boot_id, e) == 0 &&
+	else if (make_tables(db, e) == 0 && first_rows(db, boot_id, tree, e) == 0 &&
 		 (image = sqlite3_serialize(db, "main", &n, 0)) == NULL)
 		sqlite_err(db, e);
 	sqlite3_close(db);
@@ -210,7 +210,7 @@ name_index(int dir, const struct id *name, struct err *e)
 }
 
 int
-schema_make(int dir, const char *boot_id, struct err *e)
+schema_make(int dir, const char *boot_id, bool tree, struct err *e)
 {
 	struct id name = { 0 };
 	unsigned char *image;
@@ -219,7 +219,7 @@ schema_make(int dir, const char *boot_id, struct err *e)
 
 	if (has_index(dir))
 		return 0;
-	if ((image = new_image(boot_id, &size, e)) == NULL)
+	if ((image = new_image(boot_id, tree, &size, e)) == NULL)
 		return -1;
 	if ((fd = put_index(dir, image, size, &name, e)) >= 0) {
 		if (fdatasync(fd) < 0)
@@ -263,7 +263,7 @@ store_make_many(int parent, const struct span *owners, size_t n, const char *boo
 {
 	struct birth *b = mem_zero(n, sizeof *b);
 	size_t size = 0, made = 0;
-	unsigned char *image = new_image(boot_id, &size, e);
+	unsigned char *image = new_image(boot_id, false, &size, e);
 	int rc = image == NULL ? -1 : 0;
 
 	for (; rc == 0 && made < n; made++)

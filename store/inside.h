@@ -40,6 +40,7 @@ struct store {
 	int msg; /* directory of the message files */
 	enum store_why why;
 	uint64_t quota_bytes, quota_messages;
+	bool inherit; /* store_opts */
 
 	enum tx_kind tx;
 	unsigned depth;      /* reads within the transaction */
@@ -93,7 +94,7 @@ int name_check(struct store *st, struct span name, struct buf *out, struct err *
 
 /* ---- create.c: make index.db and msg/ in the directory open as `dir`; no error if they are there. Durable.
  */
-int schema_make(int dir, const char *boot_id, struct err *e);
+int schema_make(int dir, const char *boot_id, bool tree, struct err *e);
 
 /* ---- schema.c */
 extern const char schema_start[];                     /* before the first step: begins a transaction */
@@ -103,6 +104,10 @@ int schema_ready(struct store *st, const char *boot_id, struct err *e);
 
 /* ---- view.c: learn the mailbox's keywords; true if there are new ones. */
 bool view_keywords(struct store_view *v, const struct keywords *k);
+
+/* ---- acl.c: a mailbox is made, or deleted. In a transaction that writes. */
+int acl_inherit(struct store *st, int64_t id, struct span name, struct err *e);
+int acl_drop(struct store *st, uint64_t id, struct err *e);
 
 /* ---- expunge.c: take records out of a mailbox, into the table of what is gone. In a transaction that
  * writes. */

@@ -224,7 +224,7 @@ has_children(struct store *st, struct span name, struct err *e)
 static int64_t
 insert(struct store *st, struct span name, enum store_use use, struct err *e)
 {
-	int64_t count;
+	int64_t count, id;
 
 	if (db_one(st, db_open_query(st, Q_MAILBOX_COUNT, e), 0, &count, e) < 0)
 		return -1;
@@ -233,7 +233,8 @@ insert(struct store *st, struct span name, enum store_use use, struct err *e)
 	if (db_run(st, Q_MAILBOX_NEW, e, B_TEXT(name), B_NUM(number_uidvalidity(st)), B_NUM(1),
 		B_NUM(number_modseq(st)), B_NUM(use)) < 0)
 		return -1;
-	return sqlite3_last_insert_rowid(st->db);
+	id = sqlite3_last_insert_rowid(st->db);
+	return acl_inherit(st, id, name, e) < 0 ? -1 : id;
 }
 
 /* The levels above, as far as they are missing (RFC 3501, 6.3.3). */
@@ -330,6 +331,8 @@ retire(struct store *st, struct mbox *m, struct err *e)
 	m->deleted_ms = clock_wall_ms();
 	m->use = STORE_USE_NONE;
 	mbox_touch(st, m);
+	if (acl_drop(st, m->id, e) < 0) /* RFC 4314, 4: DELETE */
+		return -1;
 	return db_run(st, Q_MAILBOX_RETIRE, e, B_NUM(m->id));
 }
 

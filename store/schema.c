@@ -101,6 +101,18 @@ static const char version_2[] = "CREATE TABLE acl ("
 				" who TEXT NOT NULL,"
 				" rights INTEGER NOT NULL," /* or of enum store_right */
 				" PRIMARY KEY (mailbox, who)) WITHOUT ROWID;"
+				/* How often ACLs were changed, and what authd was told last: acl.h. */
+				"ALTER TABLE store ADD COLUMN acl INTEGER NOT NULL DEFAULT 0;"
+				"ALTER TABLE store ADD COLUMN acl_told INTEGER NOT NULL DEFAULT 0;"
+				/* \\Seen of readers who are not the owner: seen.h. */
+				"CREATE TABLE seen ("
+				" id INTEGER PRIMARY KEY,"
+				" mailbox INTEGER NOT NULL,"
+				" reader TEXT NOT NULL,"
+				" uids BLOB NOT NULL,"      /* ranges */
+				" n INTEGER NOT NULL,"      /* how many of them were there... */
+				" modseq INTEGER NOT NULL," /* ... at this HIGHESTMODSEQ */
+				" UNIQUE (mailbox, reader));"
 
 				/* Unique ids of POP3 that messages brought along. */
 				"CREATE TABLE uidl ("

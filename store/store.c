@@ -152,10 +152,11 @@ store_open(const char *path, const struct store_opts *o, struct err *e)
 	int dir = open_directory(path, o->create, e);
 
 	st->msg = -1;
+	st->inherit = o->inherit || o->tree;
 	store_quota(st, o->quota_bytes, o->quota_messages);
 	if (dir < 0)
 		goto fail;
-	if (o->create && schema_make(dir, o->boot_id, e) < 0)
+	if (o->create && schema_make(dir, o->boot_id, o->tree, e) < 0)
 		goto fail;
 	if ((st->msg = open_messages(dir, o->create)) < 0) {
 		err_set(e, ERR_TEMP, "store/%s/msg: %m", path);

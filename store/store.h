@@ -7,7 +7,7 @@
  * A struct store belongs to one process and is never carried over a fork.
  *
  * Reading order of the sources: schema.c (tables, numbered invariants), create.c, chunk.c (packed records), number.c
- * (UIDs and modification sequences), mailbox.c, view.c, fetch.c, flags.c, expunge.c, append.c, copy.c,
+ * (UIDs and modification sequences), mailbox.c, acl.c, view.c, fetch.c, flags.c, expunge.c, append.c, copy.c,
  * deliver.c, purge.c, check.c; db.c and vfs.c are the layer over SQLite, file.c the one over message files.
  *
  * Durability. What a client is told OK for (everything here but delivery) is on disk when the call returns:
@@ -60,6 +60,8 @@ struct store_opts {
 	const char *boot_id; /* svc_boot_id(): another than last time, and reserved numbers are skipped.
 				   NULL for who gives out none: the check */
 	bool create;         /* make what is missing: directory, index, INBOX and the special-use mailboxes */
+	bool tree;           /* a tree under Shared/, which is nobody's: INBOX is its root and has no brothers */
+	bool inherit;        /* mailboxes of the first level take over the ACL of INBOX: for who is not the owner */
 	uint32_t busy_ms;    /* how long to wait for another writer; 0: 10 s */
 	uint32_t cache_kib;  /* page cache; 0: 512 KiB */
 	bool unmapped; /* read the index by pread. Else it is mapped, 4 times as fast, but an I/O error of the
@@ -75,8 +77,15 @@ struct store_opts {
  */
 int store_make(int parent, struct span owner, struct err *e);
 
+/* The stores of trees under Shared/ have names that no account's store has. */
+static inline bool
+store_is_tree(struct span owner)
+{
+	return owner.n > 0 && owner.p[0] == '+';
+}
+
 /*
- * Make the stores of n owners as far as they are missing, durably, with two syncs of the whole file system: for a
+ * Make the stores of n owners, none of them a tree, as far as they are missing, durably, with two syncs of the whole file system: for a
  * message to many who never had mail. After -1 some may have been made; each can be made by store_open.
  */
 int store_make_many(int parent, const struct span *owners, size_t n, const char *boot_id, struct err *e);
@@ -240,10 +249,14 @@ void store_view_close(struct store_view *v); /* NULL is allowed */
 
 /*
  * Before records are looked at: have the n from this index on at hand (from + n <= v->n). -1: the index cannot be read
- * (ERR_TEMP), or is damaged (ERR_PERM). store_rec() is for those that were loaded; what it gives is good until the
- * next store_view_load or store_view_sync.
+ * (ERR_TEMP), or is damaged or purged of the view's past (ERR_PERM). store_rec() is for those that were loaded; they
+ * stay until store_view_sync, store_flags or store_view_trim, and a pointer is good until one of these.
+ * A record shows what was last changed, even if store_view_sync did not announce it yet.
  */
 int store_view_load(struct store_view *v, uint32_t from, uint32_t n, struct err *e);
+
+/* Let go of what is loaded, if that is much: between the steps of a command that goes through a large mailbox. */
+void store_view_trim(struct store_view *v);
 
 static inline const struct store_rec *
 store_rec(const struct store_view *v, uint32_t index)
@@ -251,10 +264,15 @@ store_rec(const struct store_view *v, uint32_t index)
 	return &v->rec[index];
 }
 
-/* Index of a uid in the view, or -1. Log n. */
-ssize_t store_view_find(const struct store_view *v, uint32_t uid);
-/* Index of the first record with a uid >= uid; v->n if there is none. */
-uint32_t store_view_from(const struct store_view *v, uint32_t uid);
+/* Index of a uid in the view: 1; 0 it is not there; -1 as store_view_load. Loads a few records, if any. */
+int store_view_find(struct store_view *v, uint32_t uid, uint32_t *index, struct err *e);
+/* Index of the first record with a uid >= uid; v->n if there is none. 0, -1. */
+int store_view_from(struct store_view *v, uint32_t uid, uint32_t *index, struct err *e);
+/* The last uid: of record v->n - 1; 0 if the view is empty. 0, -1. */
+int store_view_last(struct store_view *v, uint32_t *uid, struct err *e);
+
+/* Sequence number of the first message that is not \Seen, 0 if all are (RFC 3501, 6.3.1): of a view just opened. */
+int store_view_unseen(struct store_view *v, uint32_t *seq, struct err *e);
 
 /*
  * Bring the view up to date, and say what to announce, in this order (RFC 3501, 7.3.1, 7.4.1):

@@ -23,8 +23,8 @@ reserve(struct store_view *v, uint32_t n)
 	v->rec = mem_resize(v->rec, (size_t)v->cap * sizeof *v->rec);
 }
 
-uint32_t
-store_view_from(const struct store_view *v, uint32_t uid)
+static uint32_t
+index_from(const struct store_view *v, uint32_t uid)
 {
 	uint32_t lo = 0, hi = v->n;
 
@@ -39,10 +39,10 @@ store_view_from(const struct store_view *v, uint32_t uid)
 	return lo;
 }
 
-ssize_t
-store_view_find(const struct store_view *v, uint32_t uid)
+static ssize_t
+index_of(const struct store_view *v, uint32_t uid)
 {
-	uint32_t i = store_view_from(v, uid);
+	uint32_t i = index_from(v, uid);
 
 	return i < v->n && v->rec[i].uid == uid ? (ssize_t)i : -1;
 }
@@ -52,6 +52,53 @@ store_view_load(struct store_view *v, uint32_t from, uint32_t n, struct err *e)
 {
 	(void)e; /* all are, since store_view_open */
 	need(from <= v->n && n <= v->n - from);
+	return 0;
+}
+
+void
+store_view_trim(struct store_view *v)
+{
+	(void)v;
+}
+
+int
+store_view_from(struct store_view *v, uint32_t uid, uint32_t *index, struct err *e)
+{
+	(void)e;
+	*index = index_from(v, uid);
+	return 0;
+}
+
+int
+store_view_find(struct store_view *v, uint32_t uid, uint32_t *index, struct err *e)
+{
+	if (store_view_from(v, uid, index, e) < 0)
+		return -1;
+	return *index < v->n && store_rec(v, *index)->uid == uid;
+}
+
+int
+store_view_last(struct store_view *v, uint32_t *uid, struct err *e)
+{
+	*uid = 0;
+	if (v->n == 0)
+		return 0;
+	if (store_view_load(v, v->n - 1, 1, e) < 0)
+		return -1;
+	*uid = store_rec(v, v->n - 1)->uid;
+	return 0;
+}
+
+int
+store_view_unseen(struct store_view *v, uint32_t *seq, struct err *e)
+{
+	*seq = 0;
+	for (uint32_t i = 0; i < v->n && *seq == 0; i++) {
+		if (store_view_load(v, i, 1, e) < 0)
+			return -1;
+		if ((store_rec(v, i)->flags & STORE_SEEN) == 0)
+			*seq = i + 1;
+	}
 	return 0;
 }
 
@@ -327,7 +374,7 @@ learn(struct store_view *v, struct store_rec *r, struct news *news)
 		reserve(v, v->n + 1);
 		v->rec[v->n++] = *r;
 		news->added++;
-	} else if ((i = store_view_find(v, r->uid)) >= 0 && v->rec[i].modseq != r->modseq) {
+	} else if ((i = index_of(v, r->uid)) >= 0 && v->rec[i].modseq != r->modseq) {
 		r->flags |= v->rec[i].flags & ours;
 		v->rec[i] = *r;
 		note_changed(news, r->uid);
@@ -378,7 +425,7 @@ learn_missing(struct store_view *v, struct err *e)
 
 	while (at < old && (rc = chunk_after(st, v->mailbox, key, &c, e)) == 1) {
 		for (uint32_t i = 0; i < c.n && at < old; i++) {
-			uint32_t next = store_view_from(v, c.rec[i].uid);
+			uint32_t next = index_from(v, c.rec[i].uid);
 
 			mark_gone(v, at, next);
 			at = next < old && v->rec[next].uid == c.rec[i].uid ? next + 1 : next;
@@ -405,7 +452,7 @@ learn_expunged(struct store_view *v, struct err *e)
 		if ((rc = recs_decode(st, db_blob(q, 2), rec, CHUNK_RECORDS, &n, e)) < 0)
 			break;
 		for (uint32_t i = 0; i < n; i++)
-			if ((at = store_view_find(v, rec[i].uid)) >= 0)
+			if ((at = index_of(v, rec[i].uid)) >= 0)
 				mark_gone(v, (uint32_t)at, (uint32_t)at + 1);
 	}
 	db_done(q);
@@ -447,7 +494,7 @@ announce_changed(
 	ssize_t at;
 
 	for (size_t i = 0; i < news->nchanged; i++)
-		if ((at = store_view_find(v, news->changed[i])) >= 0 && (v->rec[at].flags & STORE_GONE) == 0)
+		if ((at = index_of(v, news->changed[i])) >= 0 && (v->rec[at].flags & STORE_GONE) == 0)
 			seq[n++] = (uint32_t)at + 1;
 	out->changed = seq;
 	out->nchanged = n;

@@ -177,6 +177,18 @@ lab_check(struct store *st)
 	return n;
 }
 
+/* A record of a view, loaded. */
+static inline const struct store_rec *
+lab_rec(struct store_view *v, uint32_t index)
+{
+	struct err e = { 0 };
+
+	if (store_view_load(v, index, 1, &e) < 0)
+		printf("# store_view_load: %s\n", e.text);
+	need(e.kind == ERR_NONE);
+	return store_rec(v, index);
+}
+
 /* The octets of a message as a reader gets them; in the arena. */
 static inline struct span
 lab_read(struct store *st, struct store_view *v, uint32_t uid, struct arena *a)

@@ -48,7 +48,7 @@ headers(struct arena *a)
 static bool
 in_body(enum mime_encoding encoding, const char *charset, struct span body, const char *text, struct arena *a)
 {
-	struct search_part p = {
+	struct text_part p = {
 		.kind = MIME_TEXT, .encoding = encoding, .charset = span_str(charset), .body = body
 	};
 	struct search_key k = key(text, a);
@@ -59,7 +59,7 @@ in_body(enum mime_encoding encoding, const char *charset, struct span body, cons
 static void
 bodies(struct arena *a)
 {
-	struct search_part image = { .kind = MIME_LEAF,
+	struct text_part image = { .kind = MIME_LEAF,
 		.header = SPAN("Content-Type: image/png; name=Cat.png\r\n\r\n"),
 		.body = SPAN("dog") };
 	struct search_key two[2] = { key("cat", a), key("dog", a) };

@@ -213,11 +213,11 @@ look(struct world *w, struct store *st)
 		for (uint32_t i = 0; v != NULL && i < v->n && n->nseen < SEEN_MAX; i++) {
 			struct seen *s = &n->seen[n->nseen];
 
-			*s = (struct seen){ .mailbox = id, .uid = store_rec(v, i)->uid };
+			*s = (struct seen){ .mailbox = id, .uid = lab_rec(v, i)->uid };
 			if (token_of(st, v, s->uid, w->l.a, s->token))
 				n->nseen++;
-			if (store_rec(v, i)->modseq > n->modseq)
-				n->modseq = store_rec(v, i)->modseq;
+			if (lab_rec(v, i)->modseq > n->modseq)
+				n->modseq = lab_rec(v, i)->modseq;
 		}
 		store_view_close(v);
 		err_clear(&e);
@@ -281,9 +281,9 @@ find(struct world *w, struct store *st, const char *name, unsigned subject, uint
 
 	snprintf(want, sizeof want, "%07u", subject);
 	for (uint32_t i = 0; v != NULL && i < v->n && uid == 0; i++)
-		if (token_of(st, v, store_rec(v, i)->uid, w->l.a, got) && strcmp(got, want) == 0) {
-			uid = store_rec(v, i)->uid;
-			*flags = store_rec(v, i)->flags;
+		if (token_of(st, v, lab_rec(v, i)->uid, w->l.a, got) && strcmp(got, want) == 0) {
+			uid = lab_rec(v, i)->uid;
+			*flags = lab_rec(v, i)->flags;
 		}
 	store_view_close(v);
 	return uid;
@@ -527,7 +527,7 @@ verify(struct world *w, const char *boot)
 	struct store_view *v;
 	struct err e = { 0 };
 	struct store_appended out;
-	uint32_t flags = 0, uid;
+	uint32_t flags = 0, uid, at;
 	char token[TOKEN], text[200];
 
 	if (st == NULL)
@@ -569,7 +569,7 @@ verify(struct world *w, const char *boot)
 	for (unsigned i = 0; i < n->nseen; i++) {
 		v = store_view_open(st, n->seen[i].mailbox, true, &e);
 		uid = n->seen[i].uid;
-		if (v != NULL && store_view_find(v, uid) >= 0 &&
+		if (v != NULL && store_view_find(v, uid, &at, &e) == 1 &&
 		    (!token_of(st, v, uid, w->l.a, token) || strcmp(token, n->seen[i].token) != 0))
 			return "no uid names another message than a reader saw";
 		store_view_close(v);

@@ -54,7 +54,7 @@ follow(struct store_view *v, struct arena *a)
 	}
 	need(v->n >= before - c.nexpunged && (v->n > before - c.nexpunged) == c.exists);
 	for (uint32_t i = 1; i < v->n; i++)
-		need(store_rec(v, i - 1)->uid < store_rec(v, i)->uid && store_rec(v, i)->modseq <= v->modseq);
+		need(lab_rec(v, i - 1)->uid < lab_rec(v, i)->uid && lab_rec(v, i)->modseq <= v->modseq);
 	for (size_t i = 0; i < c.nchanged; i++)
 		need(c.changed[i] >= 1 && c.changed[i] <= v->n);
 }
@@ -77,7 +77,7 @@ reader(struct lab *l, struct sums *s, unsigned who)
 		struct store_appended appended;
 		struct store_view_state state;
 		uint32_t seq = 1 + (i * 7 + who * 13) % (v->n > 0 ? v->n : 1),
-			 uid = v->n > 0 ? store_rec(v, seq - 1)->uid : 0;
+			 uid = v->n > 0 ? lab_rec(v, seq - 1)->uid : 0;
 
 		if (uid != 0)
 			need(store_flags(v, &seq, 1, &f, &flagged, l->a, &e) == 0 &&

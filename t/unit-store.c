@@ -107,8 +107,8 @@ delivering(struct lab *l)
 
 	v = view(st, "INBOX", false, l->a);
 	tap_ok(v->n == 2 && v->recent == 2, "SELECT finds them, recent");
-	tap_ok(store_rec(v, 0)->size == strlen(PREFIX MESSAGE) && store_rec(v, 0)->date_ms == 1700000000000 &&
-		   store_rec(v, 0)->zone == 60,
+	tap_ok(lab_rec(v, 0)->size == strlen(PREFIX MESSAGE) && lab_rec(v, 0)->date_ms == 1700000000000 &&
+		   lab_rec(v, 0)->zone == 60,
 	    "with size and date");
 	tap_span(lab_read(st, v, 1, l->a), SPAN(PREFIX MESSAGE), "its octets are prefix and region");
 	f = store_fetch_open(v, &uid, 1, STORE_WANT_STRUCTURE);
@@ -314,13 +314,13 @@ views(struct lab *l)
 	tap_ok(!c.exists && c.nexpunged == 0 && c.nchanged == 0, "no news is no news");
 
 	tap_ok(store_flags(v, some, 2, &seen, &fl, l->a, &e) == 0 && fl.ndone == 2 && fl.nforeign == 0 &&
-		   (store_rec(v, 1)->flags & STORE_SEEN) != 0,
+		   (lab_rec(v, 1)->flags & STORE_SEEN) != 0,
 	    "STORE changes the view");
 	c = news(v, true, l->a);
 	tap_ok(c.nchanged == 0, "and is not announced to who did it");
 	c = news(w, false, l->a);
 	tap_ok(c.nchanged == 2 && c.changed[0] == 2 && c.changed[1] == 4 &&
-		   (store_rec(w, 1)->flags & STORE_SEEN) != 0,
+		   (lab_rec(w, 1)->flags & STORE_SEEN) != 0,
 	    "but to the other");
 	tap_ok(row(st, "INBOX", l->a).unseen == 3, "counters follow");
 
@@ -329,11 +329,11 @@ views(struct lab *l)
 	    "keywords are made");
 	seen = (struct store_flags){ STORE_FLAGS_REMOVE, STORE_SEEN, kw + 1, 1, UINT64_MAX };
 	tap_ok(store_flags(v, some, 2, &seen, &fl, l->a, &e) == 0 && fl.ndone == 2 && fl.nforeign == 1 &&
-		   fl.foreign[0] == 2 && store_rec(v, 1)->flags == (STORE_FLAGGED | STORE_RECENT) &&
-		   store_rec(v, 1)->keywords == 1,
+		   fl.foreign[0] == 2 && lab_rec(v, 1)->flags == (STORE_FLAGGED | STORE_RECENT) &&
+		   lab_rec(v, 1)->keywords == 1,
 	    "a STORE that meets another's change says so");
 	c = news(w, false, l->a);
-	seen = (struct store_flags){ STORE_FLAGS_SET, STORE_DELETED, NULL, 0, store_rec(v, 0)->modseq };
+	seen = (struct store_flags){ STORE_FLAGS_SET, STORE_DELETED, NULL, 0, lab_rec(v, 0)->modseq };
 	some[0] = 1;
 	some[1] = 2;
 	tap_ok(store_flags(w, some, 2, &seen, &fl, l->a, &e) == 0 && fl.ndone == 1 && fl.nmodified == 1 &&
@@ -352,7 +352,7 @@ views(struct lab *l)
 	fill(l, st2, "", 2);
 	c = news(v, true, l->a);
 	tap_ok(c.nexpunged == 2 && c.expunged[0] == 3 && c.expunged[1] == 1 && c.exists && v->n == 5 &&
-		   store_rec(v, 0)->uid == 2 && store_rec(v, 4)->uid == 7 && v->recent == 5,
+		   lab_rec(v, 0)->uid == 2 && lab_rec(v, 4)->uid == 7 && v->recent == 5,
 	    "later they are announced from the end, and new ones behind");
 	c = news(w, true, l->a);
 	tap_ok(c.exists && w->recent == 0, "\\Recent of the new ones is the first session's too");
@@ -398,7 +398,7 @@ idle(struct lab *l)
 	tap_ok(store_view_stale(st, &s, &e) == 1, "after changes it is stale");
 	w = store_view_restore(st, &s, &e);
 	for (uint32_t i = 0; w != NULL && i < w->n; i++)
-		same = same && store_rec(w, i)->uid == i + 1;
+		same = same && lab_rec(w, i)->uid == i + 1;
 	tap_ok(w != NULL && w->n == 300 && same, "restored it has what it had: expunged ones, not new ones");
 	c = news(w, true, l->a);
 	tap_ok(c.nexpunged == 3 && c.expunged[0] == 200 && c.expunged[1] == 11 && c.expunged[2] == 10 &&
@@ -458,15 +458,15 @@ appending(struct lab *l)
 	err_clear(&e);
 
 	v = view(st, "INBOX", false, l->a);
-	tap_ok(v->n == 2 && store_rec(v, 0)->flags == (STORE_SEEN | STORE_RECENT) &&
-		   store_rec(v, 1)->keywords == 1 && v->keywords == 1,
+	tap_ok(v->n == 2 && lab_rec(v, 0)->flags == (STORE_SEEN | STORE_RECENT) &&
+		   lab_rec(v, 1)->keywords == 1 && v->keywords == 1,
 	    "flags and keywords are there");
 	tap_ok(store_copy(v, uids, 3, trash, 0, &cp, l->a, &e) == 0 && cp.n == 2 && cp.dst[1] == 2 &&
 		   cp.source_modseq == 0,
 	    "COPY passes over what is not there");
 	w = view(st, "Trash", false, l->a);
-	tap_ok(w->n == 2 && store_rec(w, 0)->flags == (STORE_SEEN | STORE_RECENT) &&
-		   store_rec(w, 1)->keywords == 1 && span_eq(w->keyword[0], "$Forwarded"),
+	tap_ok(w->n == 2 && lab_rec(w, 0)->flags == (STORE_SEEN | STORE_RECENT) &&
+		   lab_rec(w, 1)->keywords == 1 && span_eq(w->keyword[0], "$Forwarded"),
 	    "flags and keywords are copied");
 	tap_span(lab_read(st, w, 1, l->a), SPAN(MESSAGE), "and the octets");
 	tap_ok(files(l, "append") == 2, "files are shared");
@@ -475,7 +475,7 @@ appending(struct lab *l)
 	tap_ok(store_copy(v, uids, 1, v->mailbox, STORE_MOVE, &cp, l->a, &e) == 0 && cp.dst[0] == 5,
 	    "MOVE into the same mailbox");
 	(void)news(v, true, l->a);
-	tap_ok(v->n == 4 && store_rec(v, 0)->uid == 2 && store_rec(v, 3)->uid == 5, "takes the old one away");
+	tap_ok(v->n == 4 && lab_rec(v, 0)->uid == 2 && lab_rec(v, 3)->uid == 5, "takes the old one away");
 	tap_ok(store_usage(st, &u, &e) == 0 && u.messages == 6, "usage counts each message");
 	store_quota(st, 0, 6);
 	tap_ok(store_copy(v, uids + 1, 1, trash, 0, &cp, l->a, &e) < 0 && store_why(st) == STORE_OVERQUOTA,
@@ -524,14 +524,14 @@ chunks(struct lab *l)
 	for (uint32_t step = 2; step <= 7; step++) {
 		n = 0;
 		for (uint32_t i = 0; i < v->n; i += step)
-			uids[n++] = store_rec(v, i)->uid;
+			uids[n++] = lab_rec(v, i)->uid;
 		need(store_expunge(v, STORE_EXPUNGE_UIDS, uids, n, &x, &e) == 0);
 		c = news(v, true, l->a);
 		w = view(st, "INBOX", true, l->a);
 		same = same && x.n == n && c.nexpunged == n && w->n == v->n;
 		for (uint32_t i = 0; same && i < v->n; i++)
-			same = store_rec(w, i)->uid == store_rec(v, i)->uid &&
-			       store_rec(w, i)->created == store_rec(v, i)->created;
+			same = lab_rec(w, i)->uid == lab_rec(v, i)->uid &&
+			       lab_rec(w, i)->created == lab_rec(v, i)->created;
 		store_view_close(w);
 		fill(l, st, "", 50);
 		c = news(v, true, l->a);
@@ -540,14 +540,14 @@ chunks(struct lab *l)
 	tap_ok(lab_check(st) == 0, "the check finds nothing");
 	n = 0;
 	for (uint32_t i = 0; i < v->n; i++)
-		uids[n++] = store_rec(v, i)->uid;
+		uids[n++] = lab_rec(v, i)->uid;
 	tap_ok(store_expunge(v, STORE_EXPUNGE_UIDS, uids, n, &x, &e) == 0 &&
 		   row(st, "INBOX", l->a).exists == 0 && row(st, "INBOX", l->a).bytes == 0,
 	    "a mailbox can be emptied");
 	tap_ok(store_purge(st, UINT64_MAX, 0, 1000000, &e) == 0 && lab_check(st) == 0, "and purged");
 	fill(l, st, "", 1);
 	c = news(v, true, l->a);
-	tap_ok(v->n == 1 && store_rec(v, 0)->uid == 2301 && c.exists,
+	tap_ok(v->n == 1 && lab_rec(v, 0)->uid == 2301 && c.exists,
 	    "a session that slept over a purge learns what is gone, and uids go on");
 	store_view_close(v);
 	store_close(st);
@@ -574,7 +574,7 @@ keywords(struct lab *l)
 		name = span_str(text);
 		need(store_flags(v, &seq, 1, &f, &fl, l->a, &e) == 0);
 	}
-	tap_ok(store_rec(v, 0)->keywords == UINT64_MAX && v->keywords == 64, "64 keywords fit");
+	tap_ok(lab_rec(v, 0)->keywords == UINT64_MAX && v->keywords == 64, "64 keywords fit");
 	name = SPAN("K7");
 	tap_ok(store_flags(v, &seq, 1, &f, &fl, l->a, &e) == 0 && !fl.keywords && fl.modseq == 0,
 	    "their case does not matter");

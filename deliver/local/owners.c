@@ -155,6 +155,7 @@ owner_open(struct owners *o, struct span name, struct err *e)
 	struct store_opts opts = {
 		.boot_id = o->boot_id,
 		.create = true,
+		.tree = store_is_tree(name),
 		.busy_ms = BUSY_MS,
 		.cache_kib = CACHE_KIB,
 		.unmapped = true,
@@ -202,8 +203,8 @@ owners_make(struct owners *o, int dir, const struct span *names, size_t n)
 		char path[NAME_MAX + sizeof "/index.db"];
 		int len = snprintf(path, sizeof path, "%.*s/index.db", SPAN_ARG(names[i]));
 
-		if (*place(o, names[i]) == NULL && len > 0 && (size_t)len < sizeof path &&
-		    faccessat(dir, path, F_OK, 0) < 0 && errno == ENOENT)
+		if (*place(o, names[i]) == NULL && !store_is_tree(names[i]) && len > 0 &&
+		    (size_t)len < sizeof path && faccessat(dir, path, F_OK, 0) < 0 && errno == ENOENT)
 			missing[m++] = names[i];
 	}
 	for (size_t i = 0; i + MAKE_MIN <= m; i += MAKE_MAX)

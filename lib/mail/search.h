@@ -2,16 +2,15 @@
  * search.h - finding text in messages as a reader sees it: transfer encodings and charsets decoded, case
  * ignored (RFC 3501, 6.4.4: SEARCH BODY, TEXT, SUBJECT, FROM, HEADER ...).
  *
- * Text is decoded in bounded pieces, never as a whole; a match across their borders is found. Linear in the
- * message for each key. Memory: the longest key and some 100 KiB.
+ * Text comes in bounded pieces (text.h, which says what of a message is text), never as a whole; a match across their
+ * borders is found. Linear in the message for each key. Memory: the longest key and some 100 KiB.
  *
  * All keys of a command can be looked for in one pass.
  */
 #ifndef MAIL_SEARCH_H
 #define MAIL_SEARCH_H
 
-#include "base/base.h"
-#include "mail/mime.h"
+#include "mail/text.h"
 
 struct search_key {
 	struct span text; /* from search_key() */
@@ -31,16 +30,7 @@ int search_key(struct span charset, struct span text, struct arena *a, struct se
  */
 bool search_header(struct span header, const char *name, struct search_key *keys, size_t n);
 
-/* One part of a message: where it is, as the parser or a stored record knows it. */
-struct search_part {
-	enum mime_kind kind;
-	enum mime_encoding encoding;
-	struct span charset;
-	struct span header; /* its octets: searched as search_header(NULL) does */
-	struct span body;   /* searched if it is a text part */
-};
-
 /* Look for the keys in a part; true if all keys are found now. */
-bool search_part(const struct search_part *p, struct search_key *keys, size_t n);
+bool search_part(const struct text_part *p, struct search_key *keys, size_t n);
 
 #endif
