@@ -38,7 +38,7 @@ arguments(struct span name, struct imap_lex *l, struct arena *a, struct err *e)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct imap_lex l = { span_of(data, size) };
+	struct imap_lex l = { .in = span_of(data, size) };
 	struct arena *a = arena_new(256 << 20);
 	struct err e = { 0 };
 	struct span tag, name;

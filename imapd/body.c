@@ -130,6 +130,8 @@ section_run(const struct body *b, const struct imap_section *sec, struct run *r,
 		return p.message;
 	case SECTION_FIELDS:
 	case SECTION_FIELDS_NOT:
+	case SECTION_BINARY:
+	case SECTION_BINARY_SIZE:
 		break;
 	}
 	return 0;

@@ -44,4 +44,10 @@ void body_prepare(struct imap_section *sections, struct arena *a);
  */
 int body_section(struct body *b, const struct imap_section *section, struct err *e);
 
+/*
+ * The same for "BINARY[1]<0> ~{123}" and "BINARY.SIZE[1] 123". 1 when the part is in an encoding that is not known
+ * (NO [UNKNOWN-CTE], RFC 3516, 4.3); NIL, or 0 as the size, has been said then.
+ */
+int binary_section(struct body *b, const struct imap_section *section, struct err *e);
+
 #endif

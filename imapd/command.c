@@ -105,7 +105,7 @@ command_skip_rest(struct session *s, struct imap_literal lit, struct err *e)
 static bool
 append_complete(struct session *s, const struct imap_literal *lit)
 {
-	struct imap_lex l = { span_head(buf_span(&s->text), lit->text) };
+	struct imap_lex l = { .in = span_head(buf_span(&s->text), lit->text), .utf8 = s->utf8 };
 	struct span tag, name;
 	bool uid;
 
@@ -194,6 +194,7 @@ find(struct session *s, struct cmd *cmd, struct err *e)
 {
 	const struct command *c;
 
+	cmd->args.utf8 = s->utf8;
 	cmd->args.in = cmd->message != NULL ? span_head(buf_span(&s->text), cmd->message->text)
 					    : buf_span(&s->text);
 	if (imap_command(&cmd->args, &cmd->tag, &cmd->name, &cmd->uid, e) < 0)
@@ -239,7 +240,7 @@ run(struct session *s, struct cmd *cmd, struct err *e)
 static void
 find_tag(struct session *s, struct cmd *cmd)
 {
-	struct imap_lex l = { buf_span(&s->text) };
+	struct imap_lex l = { .in = buf_span(&s->text) };
 
 	if (cmd->tag.n == 0 && (imap_tag(&l, &cmd->tag, NULL) < 0 || imap_peek(&l) != ' '))
 		cmd->tag = (struct span){ 0 };

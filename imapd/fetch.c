@@ -1,5 +1,6 @@
 /*
- * FETCH and UID FETCH: RFC 3501, 6.4.5 and 7.4.2; MODSEQ and CHANGEDSINCE of RFC 7162, 3.1.4.
+ * FETCH and UID FETCH: RFC 3501, 6.4.5 and 7.4.2; MODSEQ and CHANGEDSINCE of RFC 7162, 3.1.4; SAVEDATE of RFC 8514; EMAILID
+ * and THREADID of RFC 8474; UIDFETCH of RFC 9586.
  *
  * What is in the fixed records (flags, UID, dates, sizes) is answered from the view alone, without a look
  * into the index. ENVELOPE, BODY, BODYSTRUCTURE and the usual header fields are copied from the structure
@@ -12,7 +13,7 @@
 #include "imapd/wait.h"
 #include "mail/date.h"
 
-enum { FROM_STRUCTURE = FETCH_ENVELOPE | FETCH_BODY | FETCH_BODYSTRUCTURE };
+enum { FROM_STRUCTURE = FETCH_ENVELOPE | FETCH_BODY | FETCH_BODYSTRUCTURE | FETCH_PREVIEW };
 
 /* One FETCH at work. */
 struct fetching {
@@ -21,14 +22,15 @@ struct fetching {
 	struct piece p;  /* of the messages: those at work */
 	bool flags_too[PIECE]; /* beside p: \Seen was set, so the flags are told (6.4.5) */
 	bool lost;       /* some message could not be given */
+	bool unknown;    /* some part is in an encoding that is not known */
 };
 
 static void
-internaldate(struct session *s, const struct store_rec *r, struct err *e)
+date(struct session *s, const char *name, int64_t ms, int zone, struct err *e)
 {
-	struct date d = { .utc = (r->date_ms - (r->date_ms % 1000 + 1000) % 1000) / 1000, .zone = r->zone };
+	struct date d = { .utc = (ms - (ms % 1000 + 1000) % 1000) / 1000, .zone = zone };
 
-	out_str(s, "INTERNALDATE \"", e);
+	out_str(s, name, e);
 	date_format_imap(d, &s->out, e);
 	buf_byte(&s->out, e, '"');
 }
@@ -45,6 +47,7 @@ fixed_items(struct session *s, unsigned items, const struct store_rec *r, const 
 		{ FETCH_FLAGS, "" },
 		{ FETCH_MODSEQ, "MODSEQ (" },
 		{ FETCH_INTERNALDATE, "" },
+		{ FETCH_SAVEDATE, "" },
 		{ FETCH_SIZE, "RFC822.SIZE " },
 	};
 
@@ -59,7 +62,9 @@ fixed_items(struct session *s, unsigned items, const struct store_rec *r, const 
 		else if (rows[i].item == FETCH_FLAGS)
 			out_flags(s, r, e);
 		else if (rows[i].item == FETCH_INTERNALDATE)
-			internaldate(s, r, e);
+			date(s, "INTERNALDATE \"", r->date_ms, r->zone, e);
+		else if (rows[i].item == FETCH_SAVEDATE)
+			date(s, "SAVEDATE \"", r->saved_ms, 0, e);
 		else if (rows[i].item == FETCH_SIZE)
 			buf_u64(&s->out, e, r->size);
 		else if (buf_u64(&s->out, e, r->modseq) == 0)
@@ -77,12 +82,13 @@ structure_item(struct session *s, const char *sep, const char *name, struct span
 	return " ";
 }
 
+/* RFC 9586, 3.2: once the client knows UIDs alone, they stand where message numbers did. */
 static int
 row_start(struct session *s, uint32_t seq, struct err *e)
 {
 	buf_str(&s->out, e, "* ");
-	buf_u64(&s->out, e, seq);
-	return buf_str(&s->out, e, " FETCH (");
+	buf_u64(&s->out, e, s->uidonly ? store_rec(s->view, seq - 1)->uid : seq);
+	return buf_str(&s->out, e, s->uidonly ? " UIDFETCH (" : " FETCH (");
 }
 
 /* Why a message or section could not be given is for the log; the others are given all the same. */
@@ -96,6 +102,37 @@ lost(struct fetching *f, uint32_t uid, struct err *e)
 	err_clear(e);
 	f->lost = true;
 	return 0;
+}
+
+static const char *
+object_items(struct session *s, unsigned items, const struct store_msg *m, const struct store_rec *r,
+    const char *sep, struct err *e)
+{
+	char id[STORE_OBJECT_MAX];
+
+	if (items & FETCH_EMAILID) {
+		store_emailid(m, r, id);
+		out_printf(s, e, "%sEMAILID (%s)", sep, id);
+		sep = " ";
+	}
+	if (items & FETCH_THREADID) {
+		store_threadid(m, id);
+		out_printf(s, e, m->thread != 0 ? "%sTHREADID (%s)" : "%sTHREADID NIL", sep, id);
+		sep = " ";
+	}
+	return sep;
+}
+
+static int
+one_section(struct fetching *f, struct body *b, const struct imap_section *sec, struct err *e)
+{
+	int rc;
+
+	if (sec->kind != SECTION_BINARY && sec->kind != SECTION_BINARY_SIZE)
+		return body_section(b, sec, e);
+	rc = binary_section(b, sec, e);
+	f->unknown |= rc > 0;
+	return rc;
 }
 
 /* What is copied from the structure record, and the sections. */
@@ -113,7 +150,7 @@ stored_items(struct fetching *f, unsigned items, struct body *b, const char *sep
 	for (struct imap_section *sec = f->f.sections; sec != NULL; sec = sec->next) {
 		buf_str(&s->out, e, sep);
 		sep = " ";
-		if (body_section(b, sec, e) < 0 && lost(f, b->msg->uid, e) < 0)
+		if (one_section(f, b, sec, e) < 0 && lost(f, b->msg->uid, e) < 0)
 			return -1;
 	}
 	return 0;
@@ -128,6 +165,8 @@ row(struct fetching *f, uint32_t seq, unsigned items, struct body *b, struct err
 
 	row_start(s, seq, e);
 	sep = fixed_items(s, items, store_rec(s->view, seq - 1), "", e);
+	if (b != NULL)
+		sep = object_items(s, items, b->msg, store_rec(s->view, seq - 1), sep, e);
 	if (b != NULL && stored_items(f, items, b, sep, e) < 0)
 		return -1;
 	return buf_str(&s->out, e, ")\r\n");
@@ -141,14 +180,24 @@ items_of(const struct fetching *f, size_t i)
 	return f->f.items | FETCH_FLAGS | (f->s->condstore ? FETCH_MODSEQ : 0U);
 }
 
+static bool
+wants_record(const struct fetching *f)
+{
+	return (f->f.items & FROM_STRUCTURE) != 0 || f->f.sections != NULL;
+}
+
 static int
 one_message(struct fetching *f, uint32_t seq, unsigned items, const struct store_msg *m, struct err *e)
 {
 	struct body b;
 	int rc;
 
-	if (body_open(&b, f->s, m, e) < 0)
-		return lost(f, m->uid, e);
+	if (wants_record(f)) {
+		if (body_open(&b, f->s, m, e) < 0)
+			return lost(f, m->uid, e);
+	} else {
+		b = (struct body){ .s = f->s, .msg = m, .fd = -1 };
+	}
 	rc = row(f, seq, items, &b, e);
 	body_close(&b);
 	return rc < 0 ? -1 : out_flush_some(f->s, e);
@@ -159,9 +208,9 @@ static int
 fetch_stored(struct fetching *f, struct err *e)
 {
 	const struct piece *m = &f->p;
-	bool record = (f->f.items & FROM_STRUCTURE) != 0 || f->f.sections != NULL;
-	struct store_fetch *in = store_fetch_open(
-	    f->s->view, m->uid, m->n, record ? STORE_WANT_STRUCTURE : STORE_WANT_FILE);
+	unsigned what = (wants_record(f) ? STORE_WANT_STRUCTURE : 0U) |
+			((f->f.items & FETCH_THREADID) != 0 ? STORE_WANT_OBJECT : 0U);
+	struct store_fetch *in = store_fetch_open(f->s->view, m->uid, m->n, what);
 	struct store_msg msg;
 	size_t i = 0;
 	int rc;
@@ -242,8 +291,9 @@ fetch_piece(struct fetching *f, struct cmd *cmd, struct err *e)
 		return 0;
 	if (f->f.seen && !f->s->view->read_only && set_seen(f, cmd, e) < 0)
 		return -1;
-	return (f->f.items & FROM_STRUCTURE) == 0 && f->f.sections == NULL ? fetch_fixed(f, e)
-									   : fetch_stored(f, e);
+	if (!wants_record(f) && (f->f.items & (FETCH_EMAILID | FETCH_THREADID)) == 0)
+		return fetch_fixed(f, e);
+	return fetch_stored(f, e);
 }
 
 int
@@ -257,7 +307,12 @@ do_fetch(struct session *s, struct cmd *cmd, struct err *e)
 	    imap_fetch_parse(&cmd->args, s->a, &f.f, e) < 0)
 		return -1;
 	body_prepare(f.f.sections, s->a);
-	if (cmd->uid)
+	if (f.f.old && s->rev2)
+		return err_set(e, ERR_PEER, "IMAP4rev2 has no RFC822 items (RFC 9051, E)");
+	if (f.f.vanished && (!cmd->uid || !s->qresync))
+		return err_set(
+		    e, ERR_PEER, "VANISHED is for UID FETCH after ENABLE QRESYNC (RFC 7162, 3.2.6)");
+	if (cmd->uid && !s->uidonly)
 		f.f.items |= FETCH_UID;
 	s->condstore |= (f.f.items & FETCH_MODSEQ) != 0; /* RFC 7162, 3.1: this enables it */
 	f.p.of = &m;
@@ -269,6 +324,10 @@ do_fetch(struct session *s, struct cmd *cmd, struct err *e)
 	if (f.lost) {
 		cmd->code = "EXPUNGEISSUED";
 		return err_set(e, ERR_PERM, "Some of the messages can no longer be given");
+	}
+	if (f.unknown) {
+		cmd->code = "UNKNOWN-CTE"; /* RFC 3516, 4.3 */
+		return err_set(e, ERR_PERM, "A part is in an encoding that is not known");
 	}
 	return 0;
 }

@@ -93,7 +93,7 @@ tell(struct listing *l, const struct store_mailbox *m, bool childinfo, struct er
 	    (!l->args.extended || (o & (LIST_SPECIAL_USE | LIST_RETURN_SPECIAL_USE)) != 0))
 		attribute(l, &sep, use_name(m->use), e);
 	out_str(l->s, ") \"/\" ", e);
-	if (imap_put_mailbox(m->name, &l->s->out, e) < 0)
+	if (out_mailbox(l->s, m->name, e) < 0)
 		return -1;
 	if (childinfo) /* RFC 5258, 4: which of the criteria the children meet */
 		out_printf(l->s, e, " (\"CHILDINFO\" (%s%s%s))",

@@ -1,6 +1,5 @@
 /* CREATE, DELETE, RENAME, SUBSCRIBE, UNSUBSCRIBE, STATUS: RFC 3501, 6.3.3 to 6.3.10. */
 #include "imap/args.h"
-#include "imap/reply.h"
 #include "imapd/reply.h"
 #include "imapd/rights.h"
 #include "imapd/status.h"
@@ -28,10 +27,15 @@ int
 do_create(struct session *s, struct cmd *cmd, struct err *e)
 {
 	struct span name;
+	uint64_t id = 0;
 
 	if (one_name(s, cmd, &name, e) < 0)
 		return -1;
-	return list_changed(s, cmd, store_create(s->st, name, STORE_USE_NONE, NULL, e));
+	if (store_create(s->st, name, STORE_USE_NONE, &id, e) < 0)
+		return refused(s, cmd, false);
+	cmd->ok = arena_printf(
+	    s->a, "[MAILBOXID (%.*s)] Made", SPAN_ARG(mailbox_id(s, id))); /* RFC 8474, 4.1 */
+	return list_changed(s, cmd, 0);
 }
 
 int
@@ -103,10 +107,13 @@ out_status(struct session *s, const struct store_mailbox *box, unsigned items, s
 		{ STATUS_UIDVALIDITY, "UIDVALIDITY", box->uidvalidity },
 		{ STATUS_UNSEEN, "UNSEEN", box->unseen },
 		{ STATUS_HIGHESTMODSEQ, "HIGHESTMODSEQ", box->highestmodseq },
+		{ STATUS_SIZE, "SIZE", box->bytes },
+		{ STATUS_DELETED, "DELETED", box->deleted },
+		{ STATUS_APPENDLIMIT, "APPENDLIMIT", cfg.message_size_max },
 	};
 	const char *sep = "";
 
-	if (out_str(s, "* STATUS ", e) < 0 || imap_put_mailbox(box->name, &s->out, e) < 0)
+	if (out_str(s, "* STATUS ", e) < 0 || out_mailbox(s, box->name, e) < 0)
 		return -1;
 	out_str(s, " (", e);
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
@@ -115,6 +122,8 @@ out_status(struct session *s, const struct store_mailbox *box, unsigned items, s
 		out_printf(s, e, "%s%s %llu", sep, rows[i].name, (unsigned long long)rows[i].value);
 		sep = " ";
 	}
+	if (items & STATUS_MAILBOXID)
+		out_printf(s, e, "%sMAILBOXID (%.*s)", sep, SPAN_ARG(mailbox_id(s, box->id)));
 	s->condstore |= (items & STATUS_HIGHESTMODSEQ) != 0; /* RFC 7162, 3.1 */
 	return out_str(s, ")\r\n", e);
 }

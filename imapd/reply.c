@@ -1,5 +1,6 @@
 #include "imapd/reply.h"
 
+#include <sodium.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -33,6 +34,22 @@ out_printf(struct session *s, struct err *e, const char *fmt, ...)
 		s->out.n += (size_t)vsnprintf(to, (size_t)n + 1, fmt, ap);
 	va_end(ap);
 	return to != NULL ? 0 : -1;
+}
+
+int
+out_mailbox(struct session *s, struct span name, struct err *e)
+{
+	return s->utf8 ? imap_put_mailbox_utf8(name, &s->out, e) : imap_put_mailbox(name, &s->out, e);
+}
+
+struct span
+mailbox_id(struct session *s, uint64_t mailbox)
+{
+	unsigned char owner[16];
+
+	crypto_generichash(owner, sizeof owner, (const unsigned char *)s->owner.p, s->owner.n, NULL, 0);
+	return arena_printf(s->a, "M%02x%02x%02x%02x%02x%02x%02x%02x-%llx", owner[0], owner[1], owner[2],
+	    owner[3], owner[4], owner[5], owner[6], owner[7], (unsigned long long)mailbox);
 }
 
 static int

@@ -13,6 +13,12 @@ int out_printf(struct session *s, struct err *e, const char *fmt, ...) __attribu
 int out_flush_some(struct session *s, struct err *e); /* to conn, when there is much */
 int out_flush(struct session *s, struct err *e);      /* to the client */
 
+/* The name of a mailbox, in the form that this client knows (RFC 3501, 5.1.3; 6855, 3). */
+int out_mailbox(struct session *s, struct span name, struct err *e);
+
+/* MAILBOXID (RFC 8474, 4): of this owner's mailbox, and of no other owner's; in s->a. */
+struct span mailbox_id(struct session *s, uint64_t mailbox);
+
 /*
  * Say what others changed in the selected mailbox (RFC 3501, 7.3 and 7.4): EXPUNGE if allowed now, EXISTS,
  * RECENT, FLAGS, FETCH.

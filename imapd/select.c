@@ -18,6 +18,7 @@ tell_selected(struct session *s, struct err *e)
 		out_printf(s, e, "* OK [UNSEEN %u] The first\r\n", unseen);
 	out_printf(s, e, "* OK [UIDVALIDITY %u] UIDs hold\r\n", v->uidvalidity);
 	out_printf(s, e, "* OK [UIDNEXT %u] The next UID\r\n", v->uidnext);
+	out_printf(s, e, "* OK [MAILBOXID (%.*s)] Its name for ever\r\n", SPAN_ARG(mailbox_id(s, v->mailbox)));
 	return out_printf(s, e, "* OK [HIGHESTMODSEQ %llu] Up to now\r\n", (unsigned long long)v->modseq);
 }
 

@@ -234,7 +234,7 @@ command_done(struct dialogue *d)
 static struct span
 tag_of(struct span text)
 {
-	struct imap_lex l = { text };
+	struct imap_lex l = { .in = text };
 	struct span tag;
 
 	return imap_tag(&l, &tag, NULL) == 0 ? tag : SPAN("*");

@@ -80,6 +80,8 @@ insert_row(struct store *st, uint64_t key, const struct new_msg *msg, struct err
 		rc = db_run(st, Q_MSG_NEW, e, B_NUM(key), B_TEXT(id_span(&msg->file)), B_TEXT(msg->mid),
 		    B_NUM(0), B_NUM(msg->length), B_BLOB(msg->digest), B_BLOB(msg->prefix),
 		    B_BLOB(structure));
+	if (rc == 0)
+		rc = object_add(st, key, &msg->rec, msg->digest, msg->prefix, structure, e);
 	buf_free(&opaque);
 	return rc;
 }

@@ -69,6 +69,8 @@ add_copies(struct store *st, struct mbox *from, struct mbox *to, struct store_re
 			return -1;
 		if (db_changes(st) != 1)
 			return store_damaged(st, e, "message %u has no row", src[i]);
+		if (db_run(st, Q_OBJECT_COPY, e, B_NUM(key_of(from->id, src[i])), B_NUM(key_of(to->id, dst[i]))) < 0)
+			return -1;
 	}
 	return 0;
 }

@@ -69,6 +69,8 @@ take_row(struct store_fetch *f, sqlite3_stmt *q, struct err *e)
 		.length = db_num(q, 4),
 	};
 	memcpy(m->digest, digest.p, STORE_DIGEST);
+	if ((f->what & STORE_WANT_OBJECT) != 0)
+		m->thread = db_num(q, 8);
 	f->at[f->nmsg++] = f->text.n;
 	m->prefix = db_blob(q, 6);
 	buf_add(&f->text, NULL, m->prefix);
@@ -94,8 +96,7 @@ read_run(struct store_fetch *f, struct err *e)
 	sqlite3_stmt *q;
 	int rc = 1;
 
-	q = db_open_query(
-	    st, Q_MSG_RANGE, e, B_NUM(key_of(f->mailbox, uid)), B_NUM(key_of(f->mailbox, f->uid[f->n - 1])));
+	q = db_open_query(st, (f->what & STORE_WANT_OBJECT) != 0 ? Q_MSG_RANGE_OBJECT : Q_MSG_RANGE, e, B_NUM(key_of(f->mailbox, uid)), B_NUM(key_of(f->mailbox, f->uid[f->n - 1])));
 	while (!batch_full(f) && f->uid[f->next] - uid <= GAP && (rc = db_row(st, q, e)) == 1) {
 		uid = (uint32_t)db_num(q, 0);
 		while (f->next < f->n && f->uid[f->next] < uid) /* purged */

@@ -127,6 +127,11 @@ struct new_msg {
 };
 int message_add(struct store *st, struct mbox *m, struct new_msg *msg, struct err *e);
 
+/* ---- object.c: object ids of a new message; of all there are, after an upgrade. In a transaction that writes. */
+int object_add(struct store *st, uint64_t key, const struct store_rec *r, struct span digest, struct span prefix,
+    struct span structure, struct err *e);
+int object_fill(struct store *st, struct err *e);
+
 static inline uint32_t
 unseen_of(const struct store_rec *r)
 {

@@ -42,6 +42,7 @@ drop_message(struct purge *p, uint64_t key, struct err *e)
 	if (rc <= 0)
 		return rc;
 	if (db_run(st, Q_MSG_DROP, e, B_NUM(key)) < 0 || db_run(st, Q_UIDL_DROP, e, B_NUM(key)) < 0 ||
+	    db_run(st, Q_OBJECT_DROP, e, B_NUM(key)) < 0 ||
 	    db_one(st, db_open_query(st, Q_MSG_OF_FILE, e, B_TEXT(id_span(&file))), 0, &used, e) < 0)
 		return -1;
 	if (used == 0 && file.s[0] != '\0')

@@ -134,6 +134,15 @@ static const char version_2[] = "CREATE TABLE acl ("
 				"ALTER TABLE store ADD COLUMN scrubbed_ms INTEGER NOT NULL DEFAULT 0;"
 				"ALTER TABLE store ADD COLUMN listed_modseq INTEGER NOT NULL DEFAULT 0;"
 
+
+				/* Object ids (RFC 8474): object.c. */
+				"CREATE TABLE object ("
+				" msg INTEGER PRIMARY KEY," /* key_of(mailbox, uid) */
+				" email INTEGER NOT NULL,"
+				" thread INTEGER NOT NULL);"
+				"CREATE TABLE thread ("
+				" ref INTEGER PRIMARY KEY," /* digest of a message id */
+				" thread INTEGER NOT NULL);"
 				"PRAGMA user_version = 2;";
 /* clang-format on */
 
@@ -181,6 +190,8 @@ upgrade(struct store *st, struct err *e)
 	from = version;
 	for (; rc == 0 && version < STORE_VERSION; version++)
 		rc = db_exec(st, schema_steps[version], e);
+	if (rc == 0 && from < 2)
+		rc = object_fill(st, e);
 	rc = tx_end(st, rc, e);
 	if (rc == 0 && from < version)
 		log_event(LOG_INFO, "store.upgraded", KV_U("from", from), KV_U("to", version));

@@ -327,6 +327,7 @@ struct store_msg {
 	struct id file;
 	struct id mid; /* queue id of the delivery, empty after APPEND */
 	unsigned char digest[STORE_DIGEST];
+	uint64_t thread; /* with STORE_WANT_OBJECT: for store_threadid() */
 };
 
 /*
@@ -334,13 +335,28 @@ struct store_msg {
  * while the caller writes to its client. `what` leaves out what is not needed. Uids that are no more (purged)
  * are passed over. *m lives until the next call. uids are borrowed.
  */
-enum { STORE_WANT_FILE = 0, STORE_WANT_STRUCTURE = 1 };
+enum { STORE_WANT_FILE = 0, STORE_WANT_STRUCTURE = 1, STORE_WANT_OBJECT = 2 };
 struct store_fetch *store_fetch_open(struct store_view *v, const uint32_t *uids, size_t n, unsigned what);
 int store_fetch_next(struct store_fetch *f, struct store_msg *m, struct err *e); /* 1, 0 at the end, -1 */
 void store_fetch_close(struct store_fetch *f);
 
 /* The file of a message, open for reading: its octets are m->prefix, then [offset, offset + length). */
 int store_msg_open(struct store *st, const struct store_msg *m, struct err *e);
+
+/*
+ * Object ids (RFC 8474, 5), C strings. EMAILID: of a message and its record, kept by COPY and MOVE. THREADID: of one
+ * fetched with STORE_WANT_OBJECT.
+ */
+enum { STORE_OBJECT_MAX = 40 };
+void store_emailid(const struct store_msg *m, const struct store_rec *r, char out[STORE_OBJECT_MAX]);
+void store_threadid(const struct store_msg *m, char out[STORE_OBJECT_MAX]);
+
+/*
+ * Messages of the view's mailbox with this EMAILID or THREADID (SEARCH): uids ascending, none if it is not an id of
+ * ours; some may not be announced in the view yet.
+ */
+int store_with_object(
+    struct store_view *v, struct span id, uint32_t **uids, size_t *n, struct arena *a, struct err *e);
 
 /* ---- changing messages. All of these are durable when they return. */
 

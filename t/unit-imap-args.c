@@ -281,7 +281,7 @@ static void
 table(const char *what, int (*parse)(struct imap_lex *, struct err *), const struct row *rows, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
-		struct imap_lex l = { span_str(rows[i].in) };
+		struct imap_lex l = { .in = span_str(rows[i].in) };
 		struct err e = { 0 };
 		int rc;
 

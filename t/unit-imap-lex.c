@@ -45,7 +45,7 @@ strings(void)
 	};
 
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-		struct imap_lex l = { span_str(rows[i].in) };
+		struct imap_lex l = { .in = span_str(rows[i].in) };
 		struct span s = { 0 };
 		struct err e = { 0 };
 		int rc = imap_astring(&l, a, &s, &e);
@@ -61,8 +61,8 @@ strings(void)
 static void
 nul_is_refused(void)
 {
-	struct imap_lex quoted = { SPAN("\"a\0b\"") }, literal = { SPAN("{3}\r\na\0b") },
-			atom = { SPAN("a\0b") };
+	struct imap_lex quoted = { .in = SPAN("\"a\0b\"") }, literal = { .in = SPAN("{3}\r\na\0b") },
+			atom = { .in = SPAN("a\0b") };
 	struct err e = { 0 };
 	struct span s;
 
@@ -140,7 +140,7 @@ sets(void)
 	};
 
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-		struct imap_lex l = { span_str(rows[i].in) };
+		struct imap_lex l = { .in = span_str(rows[i].in) };
 		struct imap_set set;
 		struct err e = { 0 };
 		struct buf out;
@@ -161,7 +161,7 @@ sets(void)
 static void
 set_membership(void)
 {
-	struct imap_lex l = { SPAN("2:4,8,10:12") };
+	struct imap_lex l = { .in = SPAN("2:4,8,10:12") };
 	struct imap_set set, built = { arena_array(a, 20, sizeof(struct imap_range)), 0 };
 	bool same = true;
 
@@ -199,7 +199,7 @@ flags(void)
 	};
 
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-		struct imap_lex l = { span_str(rows[i].in) };
+		struct imap_lex l = { .in = span_str(rows[i].in) };
 		struct imap_flags f = { 0 };
 		struct err e = { 0 };
 		int rc = imap_flags_parse(&l, rows[i].bare, a, &f, &e);

@@ -1,4 +1,6 @@
 #include "imap/args.h"
+
+#include "base/utf8.h"
 #include "imap/utf7.h"
 
 enum { NAME_MAX_OCTETS = 4096, PATTERNS_MAX = 100 };
@@ -15,12 +17,18 @@ imap_command(struct imap_lex *l, struct span *tag, struct span *name, bool *uid,
 }
 
 static int
-decode_name(struct span wire, struct arena *a, struct span *out, struct err *e)
+decode_name(const struct imap_lex *l, struct span wire, struct arena *a, struct span *out, struct err *e)
 {
 	struct err bad = { 0 };
 	struct buf name;
 	int rc;
 
+	if (l->utf8) { /* RFC 6855, 3: as it stands; "&" is only a character */
+		if (!utf8_valid(wire))
+			return err_set(e, ERR_PEER, "A mailbox name must be UTF-8 (RFC 6855, 3)");
+		*out = wire;
+		return 0;
+	}
 	buf_init(&name, NAME_MAX_OCTETS);
 	rc = utf7_decode(wire, &name, &bad); /* past the maximum is an error, too */
 	if (rc < 0)
@@ -42,7 +50,7 @@ imap_mailbox(struct imap_lex *l, struct arena *a, struct span *out, struct err *
 		*out = SPAN("INBOX");
 		return 0;
 	}
-	return decode_name(wire, a, out, e);
+	return decode_name(l, wire, a, out, e);
 }
 
 static int
@@ -116,6 +124,10 @@ imap_status_parse(struct imap_lex *l, unsigned *items, struct err *e)
 		{ "UIDVALIDITY", STATUS_UIDVALIDITY },
 		{ "UNSEEN", STATUS_UNSEEN },
 		{ "HIGHESTMODSEQ", STATUS_HIGHESTMODSEQ },
+		{ "SIZE", STATUS_SIZE },
+		{ "DELETED", STATUS_DELETED },
+		{ "APPENDLIMIT", STATUS_APPENDLIMIT },
+		{ "MAILBOXID", STATUS_MAILBOXID },
 	};
 	enum { WORDS = sizeof words / sizeof words[0] };
 	unsigned all = 0;
@@ -196,7 +208,7 @@ pattern(struct imap_lex *l, struct arena *a, struct imap_list *list, struct err 
 		return err_set(e, ERR_PEER, "Too many patterns");
 	if (imap_pattern(l, a, &wire, e) < 0)
 		return -1;
-	return decode_name(wire, a, &list->patterns[list->n++], e);
+	return decode_name(l, wire, a, &list->patterns[list->n++], e);
 }
 
 static int
@@ -228,7 +240,7 @@ imap_list_parse(struct imap_lex *l, struct arena *a, struct imap_list *out, stru
 
 	if (imap_peek(l) == '(' && (option_list(l, false, &list, e) < 0 || imap_sp(l, e) < 0))
 		return -1;
-	if (imap_astring(l, a, &wire, e) < 0 || decode_name(wire, a, &list.reference, e) < 0 ||
+	if (imap_astring(l, a, &wire, e) < 0 || decode_name(l, wire, a, &list.reference, e) < 0 ||
 	    imap_sp(l, e) < 0 || patterns(l, a, &list, e) < 0)
 		return -1;
 	if (imap_take(l, ' ')) {

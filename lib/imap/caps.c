@@ -1,5 +1,7 @@
 #include "imap/caps.h"
 
+#include "cfg/cfg.h"
+
 /* A row counts in a session that is in one of these states. */
 static const struct {
 	const char *name;
@@ -28,7 +30,18 @@ static const struct {
 	{ "MOVE", IMAP_CAPS_AFTER, "RFC 6851" },
 	{ "ESEARCH", IMAP_CAPS_AFTER, "RFC 4731" },
 	{ "CONDSTORE", IMAP_CAPS_AFTER, "RFC 7162" },
+	{ "OBJECTID", IMAP_CAPS_AFTER, "RFC 8474" },
+	{ "SAVEDATE", IMAP_CAPS_AFTER, "RFC 8514" },
+	{ "STATUS=SIZE", IMAP_CAPS_AFTER, "RFC 8438" },
+	{ "APPENDLIMIT=", IMAP_CAPS_AFTER, "RFC 7889: message_size_max" },
 };
+
+/* What stands behind "=" and is configured. */
+static int
+value(const char *name, struct buf *out, struct err *e)
+{
+	return name[strlen(name) - 1] == '=' ? buf_u64(out, e, cfg.message_size_max) : 0;
+}
 
 int
 imap_caps(unsigned state, struct buf *out, struct err *e)
@@ -40,7 +53,7 @@ imap_caps(unsigned state, struct buf *out, struct err *e)
 			continue;
 		if (out->n > start)
 			buf_byte(out, e, ' ');
-		if (buf_str(out, e, rows[i].name) < 0)
+		if (buf_str(out, e, rows[i].name) < 0 || value(rows[i].name, out, e) < 0)
 			return -1;
 	}
 	return 0;

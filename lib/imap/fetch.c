@@ -18,6 +18,9 @@ static const struct {
 	{ "ENVELOPE", FETCH_ENVELOPE },
 	{ "BODY", FETCH_BODY },
 	{ "BODYSTRUCTURE", FETCH_BODYSTRUCTURE },
+	{ "SAVEDATE", FETCH_SAVEDATE },
+	{ "EMAILID", FETCH_EMAILID },
+	{ "THREADID", FETCH_THREADID },
 };
 enum { MACROS = 3 }; /* the first rows, which stand alone */
 
@@ -146,11 +149,15 @@ partial(struct imap_lex *l, struct imap_section *s, struct err *e)
 static int
 label(struct state *st, struct imap_section *s, struct span word, struct err *e)
 {
+	static const char *const prefix[] = {
+		[SECTION_BINARY] = "BINARY[",
+		[SECTION_BINARY_SIZE] = "BINARY.SIZE[",
+	};
 	struct buf b;
 	int rc;
 
 	buf_init(&b, LABEL_MAX);
-	buf_str(&b, e, "BODY[");
+	buf_str(&b, e, prefix[s->kind] != NULL ? prefix[s->kind] : "BODY[");
 	buf_add(&b, e, s->part);
 	if (s->part.n > 0 && word.n > 0)
 		buf_byte(&b, e, '.');
@@ -181,22 +188,47 @@ add_section(struct state *st, bool seen)
 	return s;
 }
 
-/* Behind "BODY[" or "BODY.PEEK[". */
+/* What stands in front of a "[". */
+static const struct bracket {
+	const char *name;
+	enum imap_section_kind kind; /* SECTION_WHOLE: what stands within will tell */
+	bool seen;
+} brackets[] = {
+	{ "BODY", SECTION_WHOLE, true },
+	{ "BODY.PEEK", SECTION_WHOLE, false },
+	{ "BINARY", SECTION_BINARY, true },
+	{ "BINARY.PEEK", SECTION_BINARY, false },
+	{ "BINARY.SIZE", SECTION_BINARY_SIZE, false },
+};
+
+static const struct bracket *
+bracket_of(struct span name)
+{
+	for (size_t i = 0; i < sizeof brackets / sizeof brackets[0]; i++)
+		if (span_ieq(name, brackets[i].name))
+			return &brackets[i];
+	return NULL;
+}
+
+/* Behind the "[". */
 static int
-section(struct state *st, bool peek, struct err *e)
+section(struct state *st, const struct bracket *b, struct err *e)
 {
 	struct imap_section *s;
 	struct span word = { 0 };
 	const char *start = st->l->in.p;
 
+	if (b == NULL)
+		return err_set(e, ERR_PEER, "There is no such item to fetch");
 	if (st->sections++ == SECTIONS_MAX)
 		return err_set(e, ERR_PEER, "Too many sections");
-	s = add_section(st, !peek);
+	s = add_section(st, b->seen);
+	s->kind = b->kind;
 	if (section_part(st->l, &s->part, e) < 0)
 		return -1;
 	if (st->l->in.p > start && st->l->in.p[-1] == '.' && imap_peek(st->l) == ']')
 		return err_set(e, ERR_PEER, "A part's number ends in a dot");
-	if (imap_peek(st->l) != ']') {
+	if (s->kind == SECTION_WHOLE && imap_peek(st->l) != ']') {
 		if (s->part.n > 0 && st->l->in.p[-1] != '.')
 			return err_set(e, ERR_PEER, "A dot is missing behind a part's number");
 		if (section_text(st, s, &word, e) < 0)
@@ -204,7 +236,7 @@ section(struct state *st, bool peek, struct err *e)
 	}
 	if (!imap_take(st->l, ']'))
 		return err_set(e, ERR_PEER, "A section has no ]");
-	if (partial(st->l, s, e) < 0)
+	if (s->kind != SECTION_BINARY_SIZE && partial(st->l, s, e) < 0)
 		return -1;
 	return label(st, s, word, e);
 }
@@ -229,10 +261,28 @@ old_section(struct state *st, struct span name)
 
 			s->kind = words[i].kind;
 			s->label = span_str(words[i].name);
+			st->f->old = true;
 			return true;
 		}
 	}
 	return false;
+}
+
+/* "PREVIEW" or "PREVIEW (LAZY)" (RFC 8970, 3.1 and 4.1: other modifiers are not known). */
+static int
+preview(struct state *st, struct err *e)
+{
+	struct imap_lex ahead = *st->l;
+
+	st->f->items |= FETCH_PREVIEW;
+	/* Alone, without parentheses around the items, a list behind it may be that of FETCH's modifiers. */
+	if (!imap_take(&ahead, ' ') || !imap_take(&ahead, '(') || !imap_word(&ahead, "LAZY"))
+		return 0;
+	if (!imap_take(&ahead, ')'))
+		return err_set(e, ERR_PEER, "The only modifier of PREVIEW is LAZY");
+	st->f->lazy = true;
+	*st->l = ahead;
+	return 0;
 }
 
 static int
@@ -245,23 +295,39 @@ item(struct state *st, bool macros, struct err *e)
 		n++;
 	name = span_head(st->l->in, n);
 	st->l->in = span_from(st->l->in, n);
-	if (imap_take(st->l, '[')) {
-		if (!span_ieq(name, "BODY") && !span_ieq(name, "BODY.PEEK"))
-			return err_set(e, ERR_PEER, "There is no such item to fetch");
-		return section(st, n > 4, e);
-	}
+	if (imap_take(st->l, '['))
+		return section(st, bracket_of(name), e);
 	for (size_t i = macros ? 0 : MACROS; i < sizeof simple / sizeof simple[0]; i++) {
 		if (span_ieq(name, simple[i].name)) {
 			st->f->items |= simple[i].items;
 			return 0;
 		}
 	}
+	if (span_ieq(name, "PREVIEW"))
+		return preview(st, e);
 	if (old_section(st, name))
 		return 0;
 	return err_set(e, ERR_PEER, "There is no such item to fetch");
 }
 
-/* " (CHANGEDSINCE 17)": fetch-modifiers of RFC 4466, 2.4. */
+static int
+modifier(struct state *st, struct err *e)
+{
+	struct imap_fetch *f = st->f;
+
+	if (imap_word(st->l, "CHANGEDSINCE") && !f->changed) {
+		f->changed = true;
+		f->items |= FETCH_MODSEQ; /* RFC 7162, 3.1.4.1: implied */
+		return imap_sp(st->l, e) < 0 ? -1 : imap_modseq(st->l, &f->since, e);
+	}
+	if (imap_word(st->l, "VANISHED") && !f->vanished) {
+		f->vanished = true;
+		return 0;
+	}
+	return err_set(e, ERR_PEER, "There is no such modifier of FETCH");
+}
+
+/* " (CHANGEDSINCE 17 VANISHED)": fetch-modifiers of RFC 4466, 2.4. */
 static int
 modifiers(struct state *st, struct err *e)
 {
@@ -269,14 +335,16 @@ modifiers(struct state *st, struct err *e)
 		return 0;
 	if (imap_sp(st->l, e) < 0)
 		return -1;
-	if (!imap_take(st->l, '(') || !imap_word(st->l, "CHANGEDSINCE") || st->f->changed)
-		return err_set(e, ERR_PEER, "The only modifier of FETCH is CHANGEDSINCE");
-	st->f->changed = true;
-	st->f->items |= FETCH_MODSEQ; /* RFC 7162, 3.1.4.1: implied */
-	if (imap_sp(st->l, e) < 0 || imap_modseq(st->l, &st->f->since, e) < 0)
-		return -1;
+	if (!imap_take(st->l, '('))
+		return err_set(e, ERR_PEER, "A list of modifiers is missing");
+	do {
+		if (modifier(st, e) < 0)
+			return -1;
+	} while (imap_take(st->l, ' '));
 	if (!imap_take(st->l, ')'))
 		return err_set(e, ERR_PEER, "The list of modifiers has no end");
+	if (st->f->vanished && !st->f->changed)
+		return err_set(e, ERR_PEER, "VANISHED needs CHANGEDSINCE (RFC 7162, 3.2.6)");
 	return imap_end(st->l, e);
 }
 

@@ -1,5 +1,6 @@
 /*
- * fetch.h - what FETCH asks for: RFC 3501, 6.4.5, with MODSEQ and CHANGEDSINCE of RFC 7162, 3.1.
+ * fetch.h - what FETCH asks for: RFC 3501, 6.4.5, with MODSEQ, CHANGEDSINCE and VANISHED of RFC 7162, BINARY of RFC
+ * 3516, SAVEDATE of 8514, EMAILID and THREADID of 8474, PREVIEW of 8970.
  *
  * Macros are expanded, so the items are those of the response. (t/unit-imap-fetch.c, fuzz/imap.c)
  */
@@ -18,6 +19,10 @@ enum imap_fetch_item {
 	FETCH_ENVELOPE = 32,
 	FETCH_BODY = 64, /* without extension data */
 	FETCH_BODYSTRUCTURE = 128,
+	FETCH_SAVEDATE = 256,
+	FETCH_EMAILID = 512,
+	FETCH_THREADID = 1024,
+	FETCH_PREVIEW = 2048,
 };
 
 enum imap_section_kind {
@@ -26,7 +31,9 @@ enum imap_section_kind {
 	SECTION_FIELDS, /* HEADER.FIELDS (names) */
 	SECTION_FIELDS_NOT,
 	SECTION_TEXT,
-	SECTION_MIME, /* only with a part */
+	SECTION_MIME,        /* only with a part */
+	SECTION_BINARY,      /* BINARY[1.2]: decoded */
+	SECTION_BINARY_SIZE, /* BINARY.SIZE[1.2] */
 };
 
 struct imap_section {
@@ -46,7 +53,10 @@ struct imap_fetch {
 	unsigned items;                /* or of imap_fetch_item */
 	struct imap_section *sections; /* as written */
 	bool seen;                     /* some section sets \Seen */
+	bool old;                      /* RFC822, RFC822.HEADER or RFC822.TEXT, which IMAP4rev2 does not have */
+	bool lazy;                     /* PREVIEW (LAZY) */
 	bool changed;                  /* CHANGEDSINCE was given */
+	bool vanished;                 /* and VANISHED (RFC 7162, 3.2.6) */
 	uint64_t since;
 };
 

@@ -43,6 +43,9 @@ imap_line_literal(struct span line, struct imap_literal *lit, struct err *e)
 	if (at == end || at == 0 || line.p[at - 1] != '{')
 		return 0;
 	lit->text = at - 1;
+	lit->binary = at > 1 && line.p[at - 2] == '~' &&
+		      (at == 2 || line.p[at - 3] == ' ' || line.p[at - 3] == '(');
+	lit->text -= lit->binary;
 	if (span_u64(span_of(line.p + at, end - at), &lit->size, NULL) < 0)
 		return err_set(e, ERR_PEER, "The size of the literal is no number of 64 bits");
 	return 1;
@@ -119,7 +122,7 @@ imap_atom(struct imap_lex *l, struct span *out, struct err *e)
 bool
 imap_is_atom(struct span s)
 {
-	struct imap_lex l = { s };
+	struct imap_lex l = { .in = s };
 
 	return s.n > 0 && run(&l, ATOM).n == s.n;
 }
@@ -163,19 +166,20 @@ quoted(struct imap_lex *l, struct arena *a, struct span *out, struct err *e)
 }
 
 static int
-literal(struct imap_lex *l, struct span *out, struct err *e)
+literal(struct imap_lex *l, bool binary, struct span *out, struct err *e)
 {
 	ssize_t eol = span_find(l->in, SPAN("\r\n"));
 	struct imap_literal lit;
 	struct span s;
 
-	if (eol < 0 || imap_line_literal(span_head(l->in, (size_t)eol), &lit, e) <= 0 || lit.text != 0)
+	if (eol < 0 || imap_line_literal(span_head(l->in, (size_t)eol), &lit, e) <= 0 || lit.text != 0 ||
+	    lit.binary != binary)
 		return err_set(e, ERR_PEER, "That is no literal");
 	s = span_from(l->in, (size_t)eol + 2);
 	if (lit.size > s.n)
 		return err_set(e, ERR_PEER, "A literal is cut");
 	*out = span_head(s, (size_t)lit.size);
-	if (span_chr(*out, '\0') >= 0)
+	if (!binary && span_chr(*out, '\0') >= 0)
 		return err_set(e, ERR_PEER, "NUL is not allowed in a literal");
 	l->in = span_from(s, out->n);
 	return 0;
@@ -188,7 +192,7 @@ imap_string(struct imap_lex *l, struct arena *a, struct span *out, struct err *e
 	case '"':
 		return quoted(l, a, out, e);
 	case '{':
-		return literal(l, out, e);
+		return literal(l, false, out, e);
 	}
 	return err_set(e, ERR_PEER, "A string is missing");
 }
@@ -227,6 +231,12 @@ imap_nstring(struct imap_lex *l, struct arena *a, struct span *out, struct err *
 		return 0;
 	}
 	return imap_string(l, a, out, e);
+}
+
+int
+imap_nstring8(struct imap_lex *l, struct arena *a, struct span *out, struct err *e)
+{
+	return imap_peek(l) == '~' ? literal(l, true, out, e) : imap_nstring(l, a, out, e);
 }
 
 static struct span

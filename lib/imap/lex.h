@@ -17,18 +17,20 @@
 
 struct imap_lex {
 	struct span in; /* what is still to be read; borrowed */
+	bool utf8;      /* names of mailboxes are UTF-8 (RFC 6855, 3; 9051, 5.1), else modified UTF-7 */
 };
 
 /* The end of a line: does a literal follow? */
 struct imap_literal {
 	uint64_t size;
-	size_t text;  /* octets of the line before the "{" */
+	size_t text;  /* octets of the line before the "{", or the "~{" */
 	bool nonsync; /* {n+}: the client does not wait for us (RFC 7888) */
+	bool binary;  /* ~{n}, literal8: NUL may be in it (RFC 3516, 7) */
 };
 
 /*
  * 1 if the line (without CR LF) ends in {n} or {n+}, 0 if not; -1 if it does, but n is no number of 64
- * bits.
+ * bits. "~" in front of it, at the start of the line or behind a space or a parenthesis, makes it a literal8.
  */
 int imap_line_literal(struct span line, struct imap_literal *lit, struct err *e);
 
@@ -55,6 +57,9 @@ int imap_atom(struct imap_lex *l, struct span *out, struct err *e);
 int imap_string(struct imap_lex *l, struct arena *a, struct span *out, struct err *e);
 int imap_astring(struct imap_lex *l, struct arena *a, struct span *out, struct err *e);
 int imap_nstring(struct imap_lex *l, struct arena *a, struct span *out, struct err *e);
+
+/* nstring / literal8: as imap_nstring, and ~{n}, in which NULs may be (RFC 5464, 5: value). */
+int imap_nstring8(struct imap_lex *l, struct arena *a, struct span *out, struct err *e);
 
 /* list-mailbox: a pattern of LIST, where % and * need no quotes. */
 int imap_pattern(struct imap_lex *l, struct arena *a, struct span *out, struct err *e);

@@ -5,12 +5,12 @@
 enum { QUOTED_MAX = 1000 };
 
 static bool
-quotable(struct span s)
+quotable(struct span s, unsigned char highest)
 {
 	if (s.n > QUOTED_MAX)
 		return false;
 	for (size_t i = 0; i < s.n; i++)
-		if ((unsigned char)s.p[i] > 126 || s.p[i] == '\r' || s.p[i] == '\n')
+		if ((unsigned char)s.p[i] > highest || s.p[i] == 0x7f || s.p[i] == '\r' || s.p[i] == '\n')
 			return false;
 	return true;
 }
@@ -66,7 +66,7 @@ put_text_literal(struct span s, struct buf *out, struct err *e)
 int
 imap_put_string(struct span s, struct buf *out, struct err *e)
 {
-	return quotable(s) ? put_quoted(s, out, e) : put_text_literal(s, out, e);
+	return quotable(s, 126) ? put_quoted(s, out, e) : put_text_literal(s, out, e);
 }
 
 int
@@ -89,4 +89,12 @@ imap_put_mailbox(struct span name, struct buf *out, struct err *e)
 		rc = imap_put_astring(buf_span(&wire), out, e);
 	buf_free(&wire);
 	return rc;
+}
+
+int
+imap_put_mailbox_utf8(struct span name, struct buf *out, struct err *e)
+{
+	if (imap_is_atom(name) || !quotable(name, 255))
+		return imap_put_astring(name, out, e);
+	return put_quoted(name, out, e);
 }

@@ -13,8 +13,9 @@
 int imap_put_string(struct span s, struct buf *out, struct err *e);
 /* An atom where it can be one: not for NIL in any case, nor the empty string. */
 int imap_put_astring(struct span s, struct buf *out, struct err *e);
-/* A mailbox name (UTF-8) as modified UTF-7. */
+/* A mailbox name (UTF-8) as modified UTF-7; or, after ENABLE UTF8=ACCEPT, as it is (RFC 6855, 3). */
 int imap_put_mailbox(struct span name, struct buf *out, struct err *e);
+int imap_put_mailbox_utf8(struct span name, struct buf *out, struct err *e);
 /* A literal: "{n}" CR LF and the octets, all of them. */
 int imap_put_literal(struct span s, struct buf *out, struct err *e);
 
