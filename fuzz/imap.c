@@ -14,7 +14,7 @@ arguments(struct span name, struct imap_lex *l, struct arena *a, struct err *e)
 	struct span mailbox;
 
 	if (span_ieq(name, "SEARCH"))
-		return imap_search_parse(l, a, &(struct imap_search_args){ 0 }, e);
+		return imap_search_parse(l, a, false, &(struct imap_search_args){ 0 }, e);
 	if (span_ieq(name, "APPEND"))
 		return imap_append_parse(l, a, &(struct imap_append){ 0 }, e);
 	if (span_ieq(name, "LIST"))

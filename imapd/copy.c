@@ -13,8 +13,8 @@
 static int
 copyuid(struct session *s, const struct store_copied *c, struct span *out, struct err *e)
 {
-	struct imap_set src = { arena_array(s->a, c->n, sizeof *src.r), 0 };
-	struct imap_set dst = { arena_array(s->a, c->n, sizeof *dst.r), 0 };
+	struct imap_set src = { .r = arena_array(s->a, c->n, sizeof *src.r) };
+	struct imap_set dst = { .r = arena_array(s->a, c->n, sizeof *dst.r) };
 	struct buf text;
 	int rc;
 

@@ -32,8 +32,12 @@ indexes(struct store_view *v, struct imap_range r, bool uid, struct indexes *out
 int
 messages_of(struct session *s, struct imap_set *set, bool uid, struct messages *out, struct err *e)
 {
-	if (resolve(s, set, uid, e) < 0)
+	if (set->saved) { /* RFC 5182, 2.1: an empty one means no message, and is no error */
+		*set = s->saved;
+		uid = true;
+	} else if (resolve(s, set, uid, e) < 0) {
 		return -1;
+	}
 	*out = (struct messages){ .range = arena_array(s->a, set->n, sizeof *out->range) };
 	for (size_t i = 0; i < set->n; i++) {
 		struct indexes *r = &out->range[out->ranges];

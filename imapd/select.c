@@ -3,6 +3,7 @@
 #include "imapd/messages.h"
 #include "imapd/reply.h"
 #include "imapd/rights.h"
+#include "imapd/search.h"
 #include "imapd/wait.h"
 
 static int
@@ -28,6 +29,7 @@ leave_mailbox(struct session *s, struct err *e)
 {
 	if (s->view == NULL)
 		return 0;
+	saved_clear(s);
 	store_view_close(s->view);
 	s->view = NULL;
 	return out_str(s, "* OK [CLOSED] The mailbox before is closed\r\n", e);
@@ -77,6 +79,7 @@ do_close(struct session *s, struct cmd *cmd, struct err *e)
 		return refused(s, cmd, false);
 	s->usage_changed |= gone.n > 0;
 	tell_changed(s, s->view->mailbox, gone.modseq);
+	saved_clear(s);
 	store_view_close(s->view);
 	s->view = NULL;
 	return 0;
@@ -87,6 +90,7 @@ do_unselect(struct session *s, struct cmd *cmd, struct err *e)
 {
 	if (imap_end(&cmd->args, e) < 0)
 		return -1;
+	saved_clear(s);
 	store_view_close(s->view);
 	s->view = NULL;
 	return 0;

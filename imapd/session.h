@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "cfg/cfg.h"
 #include "imap/lex.h"
+#include "imap/set.h"
 #include "io/conn.h"
 #include "io/svc.h"
 #include "store/store.h"
@@ -42,6 +43,8 @@ struct session {
 	bool uidonly;       /* ENABLE UIDONLY (RFC 9586) */
 	bool quota_known;   /* the owner's limits have been asked for */
 	bool usage_changed; /* messages came or went: authd is to be told at the end */
+
+	struct imap_set saved; /* $ (RFC 5182): UIDs, on the heap; saved_clear() when the mailbox is left */
 
 	struct buf idle_tag; /* of the IDLE command in progress; empty when there is none */
 	bool recorded;       /* the holder has a record that holds */

@@ -52,7 +52,7 @@ tell_done(struct session *s, const struct cmd *cmd, bool silent, const struct st
 static int
 modified(struct session *s, struct cmd *cmd, const struct store_flagged *f, struct err *e)
 {
-	struct imap_set set = { arena_array(s->a, f->nmodified, sizeof(struct imap_range)), 0 };
+	struct imap_set set = { .r = arena_array(s->a, f->nmodified, sizeof(struct imap_range)) };
 	struct buf text;
 	int rc;
 

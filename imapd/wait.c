@@ -48,7 +48,7 @@ hand_over(struct session *s, bool leave, struct err *e)
 	if (s->up == NULL || conn_peek(s->c).n > 0)
 		return 0;
 	if (s->view != NULL) {
-		if (s->view->gone > 0 || s->deleted) /* no record says it: stay */
+		if (s->view->gone > 0 || s->deleted || s->saved.n > 0) /* no record says it: stay */
 			return 0;
 		if (store_view_save(s->view, &v, e) < 0)
 			return -1;

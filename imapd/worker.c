@@ -8,6 +8,7 @@
 #include "imapd/idle.h"
 #include "imapd/quota.h"
 #include "imapd/reply.h"
+#include "imapd/search.h"
 #include "imapd/wait.h"
 #include "ipc/idle.h"
 
@@ -68,6 +69,7 @@ session_of(struct session *s, const struct worker_start *w)
 void
 session_done(struct session *s)
 {
+	saved_clear(s);
 	store_view_close(s->view);
 	store_close(s->st);
 	ipc_free(s->mimed);

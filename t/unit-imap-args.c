@@ -90,9 +90,10 @@ static const struct row fetches[] = {
 static void
 put_key(const struct imap_search *k)
 {
-	static const char *const names[] = { "and", "or", "not", "set", "uid", "flag", "keyword", "larger",
-		"smaller", "before", "on", "since", "sentbefore", "senton", "sentsince", "header", "body",
-		"text", "modseq" };
+	static const char *const names[] = { "and", "or", "not", "set", "uid", "saved", "flag", "keyword", "larger",
+		"smaller", "before", "on", "since", "sentbefore", "senton", "sentsince", "savedbefore",
+		"savedon", "savedsince", "savedatesupported", "older", "younger", "header", "body", "text",
+		"modseq", "emailid", "threadid" };
 	size_t n = 0;
 
 	buf_printf(&out, NULL, "(%s", names[k->op]);
@@ -104,9 +105,9 @@ put_key(const struct imap_search *k)
 		buf_printf(&out, NULL, " %s", k->name);
 	if (k->text.p != NULL)
 		buf_printf(&out, NULL, " '%.*s'", SPAN_ARG(k->text));
-	if (k->op == SEARCH_LARGER || k->op == SEARCH_SMALLER)
+	if (k->op == SEARCH_LARGER || k->op == SEARCH_SMALLER || k->op == SEARCH_OLDER || k->op == SEARCH_YOUNGER)
 		buf_printf(&out, NULL, " %u", k->number);
-	if (k->op >= SEARCH_BEFORE && k->op <= SEARCH_SENTSINCE)
+	if (k->op >= SEARCH_BEFORE && k->op <= SEARCH_SAVEDSINCE)
 		buf_printf(&out, NULL, " %d", k->day);
 	if (k->op == SEARCH_MODSEQ)
 		buf_printf(&out, NULL, " %llu", (unsigned long long)k->modseq);
@@ -122,7 +123,7 @@ search(struct imap_lex *l, struct err *e)
 {
 	struct imap_search_args s;
 
-	if (imap_search_parse(l, a, &s, e) < 0)
+	if (imap_search_parse(l, a, false, &s, e) < 0)
 		return -1;
 	if (s.extended)
 		buf_printf(&out, NULL, "return=%u ", s.returns);
@@ -153,7 +154,8 @@ static const struct row searches[] = {
 	{ "MODSEQ \"/bad\" all 1", NULL },
 	{ "RETURN (MIN COUNT) SEEN", "return=9 (and(flag \\Seen))" },
 	{ "RETURN () CHARSET US-ASCII SEEN", "return=4 charset=US-ASCII (and(flag \\Seen))" },
-	{ "RETURN (SAVE) SEEN", NULL },
+	{ "RETURN (SAVE) SEEN", "return=16 (and(flag \\Seen))" },
+	{ "RETURN (SAFE) SEEN", NULL },
 	{ "", NULL },
 	{ "ALL ", NULL },
 	{ "OR SEEN", NULL },
@@ -308,13 +310,13 @@ deep(void)
 	for (int i = 0; i < 100000; i++)
 		buf_byte(&text, NULL, '(');
 	l.in = buf_span(&text);
-	tap_ok(imap_search_parse(&l, a, &s, &e) < 0, "a hundred thousand parentheses are refused");
+	tap_ok(imap_search_parse(&l, a, false, &s, &e) < 0, "a hundred thousand parentheses are refused");
 	buf_clear(&text);
 	for (int i = 0; i < 100000; i++)
 		buf_str(&text, NULL, "NOT ");
 	l.in = buf_span(&text);
 	err_clear(&e);
-	tap_ok(imap_search_parse(&l, a, &s, &e) < 0, "so are a hundred thousand NOTs");
+	tap_ok(imap_search_parse(&l, a, false, &s, &e) < 0, "so are a hundred thousand NOTs");
 	buf_free(&text);
 }
 

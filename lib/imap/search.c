@@ -5,12 +5,26 @@
 struct state {
 	struct imap_lex *l;
 	struct arena *a;
-	unsigned keys, depth;
-	bool modseq;
+	unsigned keys, depth, fuzzy; /* fuzzy: how many FUZZY are around */
+	bool rev2;
+	struct imap_search_args *args;
 };
 
 /* What follows the word of a key. */
-enum argument { NOTHING, KEYWORD, NUMBER, DAY, TEXT, FIELD_TEXT, UIDS, MODSEQ, ONE_KEY, TWO_KEYS };
+enum argument {
+	NOTHING,
+	KEYWORD,
+	NUMBER,
+	INTERVAL,
+	DAY,
+	TEXT,
+	FIELD_TEXT,
+	OBJECT_ID,
+	UIDS,
+	MODSEQ,
+	ONE_KEY,
+	TWO_KEYS
+};
 
 struct word {
 	const char *name;
@@ -30,6 +44,7 @@ static const struct word words[] = {
 	{ "CC", TEXT, SEARCH_HEADER, false, 0, "cc" },
 	{ "DELETED", NOTHING, SEARCH_FLAG, false, IMAP_DELETED, NULL },
 	{ "DRAFT", NOTHING, SEARCH_FLAG, false, IMAP_DRAFT, NULL },
+	{ "EMAILID", OBJECT_ID, SEARCH_EMAILID, false, 0, NULL },
 	{ "FLAGGED", NOTHING, SEARCH_FLAG, false, IMAP_FLAGGED, NULL },
 	{ "FROM", TEXT, SEARCH_HEADER, false, 0, "from" },
 	{ "HEADER", FIELD_TEXT, SEARCH_HEADER, false, 0, NULL },
@@ -38,9 +53,14 @@ static const struct word words[] = {
 	{ "MODSEQ", MODSEQ, SEARCH_MODSEQ, false, 0, NULL },
 	{ "NOT", ONE_KEY, SEARCH_NOT, false, 0, NULL },
 	{ "OLD", NOTHING, SEARCH_FLAG, true, IMAP_RECENT, NULL },
+	{ "OLDER", INTERVAL, SEARCH_OLDER, false, 0, NULL },
 	{ "ON", DAY, SEARCH_ON, false, 0, NULL },
 	{ "OR", TWO_KEYS, SEARCH_OR, false, 0, NULL },
 	{ "RECENT", NOTHING, SEARCH_FLAG, false, IMAP_RECENT, NULL },
+	{ "SAVEDATESUPPORTED", NOTHING, SEARCH_SAVEDATESUPPORTED, false, 0, NULL },
+	{ "SAVEDBEFORE", DAY, SEARCH_SAVEDBEFORE, false, 0, NULL },
+	{ "SAVEDON", DAY, SEARCH_SAVEDON, false, 0, NULL },
+	{ "SAVEDSINCE", DAY, SEARCH_SAVEDSINCE, false, 0, NULL },
 	{ "SEEN", NOTHING, SEARCH_FLAG, false, IMAP_SEEN, NULL },
 	{ "SENTBEFORE", DAY, SEARCH_SENTBEFORE, false, 0, NULL },
 	{ "SENTON", DAY, SEARCH_SENTON, false, 0, NULL },
@@ -49,6 +69,7 @@ static const struct word words[] = {
 	{ "SMALLER", NUMBER, SEARCH_SMALLER, false, 0, NULL },
 	{ "SUBJECT", TEXT, SEARCH_HEADER, false, 0, "subject" },
 	{ "TEXT", TEXT, SEARCH_TEXT, false, 0, NULL },
+	{ "THREADID", OBJECT_ID, SEARCH_THREADID, false, 0, NULL },
 	{ "TO", TEXT, SEARCH_HEADER, false, 0, "to" },
 	{ "UID", UIDS, SEARCH_UID, false, 0, NULL },
 	{ "UNANSWERED", NOTHING, SEARCH_FLAG, true, IMAP_ANSWERED, NULL },
@@ -57,6 +78,7 @@ static const struct word words[] = {
 	{ "UNFLAGGED", NOTHING, SEARCH_FLAG, true, IMAP_FLAGGED, NULL },
 	{ "UNKEYWORD", KEYWORD, SEARCH_KEYWORD, true, 0, NULL },
 	{ "UNSEEN", NOTHING, SEARCH_FLAG, true, IMAP_SEEN, NULL },
+	{ "YOUNGER", INTERVAL, SEARCH_YOUNGER, false, 0, NULL },
 };
 
 static int one_key(struct state *st, struct imap_search **out, struct err *e);
@@ -67,6 +89,7 @@ node(struct state *st, enum imap_search_op op)
 	struct imap_search *k = arena_alloc(st->a, sizeof *k);
 
 	k->op = op;
+	k->fuzzy = st->fuzzy > 0;
 	return k;
 }
 
@@ -111,7 +134,7 @@ modseq_key(struct state *st, struct imap_search *k, struct err *e)
 {
 	struct span entry;
 
-	st->modseq = true;
+	st->args->modseq = true;
 	if (imap_peek(st->l) == '"') {
 		if (imap_string(st->l, st->a, &entry, e) < 0 || imap_sp(st->l, e) < 0)
 			return -1;
@@ -141,6 +164,29 @@ field_name(struct state *st, struct imap_search *k, struct err *e)
 	return imap_sp(st->l, e);
 }
 
+/* objectid (RFC 8474, 7): what no message can have is an error of the client. */
+static int
+object_id(struct state *st, struct imap_search *k, struct err *e)
+{
+	if (imap_atom(st->l, &k->text, e) < 0)
+		return -1;
+	for (size_t i = 0; i < k->text.n; i++)
+		if (!ascii_isalnum(k->text.p[i]) && k->text.p[i] != '_' && k->text.p[i] != '-')
+			return err_set(e, ERR_PEER, "An object id is of letters, digits, _ and -");
+	return k->text.n <= 255 ? 0 : err_set(e, ERR_PEER, "An object id has at most 255 characters");
+}
+
+/* Of UID: a set, or $ (RFC 5182, 2.1). */
+static int
+uids(struct state *st, struct imap_search *k, struct err *e)
+{
+	if (!imap_take(st->l, '$'))
+		return imap_set_parse(st->l, st->a, &k->set, e);
+	k->op = SEARCH_SAVED;
+	st->args->saved = true;
+	return 0;
+}
+
 static int
 argument(struct state *st, enum argument arg, struct imap_search *k, struct err *e)
 {
@@ -153,6 +199,10 @@ argument(struct state *st, enum argument arg, struct imap_search *k, struct err 
 		return imap_atom(st->l, &k->text, e);
 	case NUMBER:
 		return imap_number(st->l, &k->number, e);
+	case INTERVAL:
+		return imap_nz_number(st->l, &k->number, e);
+	case OBJECT_ID:
+		return object_id(st, k, e);
 	case DAY:
 		return day(st->l, st->a, &k->day, e);
 	case FIELD_TEXT:
@@ -162,7 +212,7 @@ argument(struct state *st, enum argument arg, struct imap_search *k, struct err 
 	case TEXT:
 		return imap_astring(st->l, st->a, &k->text, e);
 	case UIDS:
-		return imap_set_parse(st->l, st->a, &k->set, e);
+		return uids(st, k, e);
 	case MODSEQ:
 		return modseq_key(st, k, e);
 	case ONE_KEY:
@@ -175,6 +225,26 @@ argument(struct state *st, enum argument arg, struct imap_search *k, struct err 
 	return -1;
 }
 
+/* FUZZY key (RFC 6203, 3): whatever texts are in it. */
+static int
+fuzzy_key(struct state *st, struct imap_search **out, struct err *e)
+{
+	int rc;
+
+	st->args->fuzzy = true;
+	st->fuzzy++;
+	rc = imap_sp(st->l, e) < 0 ? -1 : one_key(st, out, e);
+	st->fuzzy--;
+	return rc;
+}
+
+/* RFC 9051, E, 12: there is no \Recent any more. */
+static bool
+of_recent(struct span name)
+{
+	return span_ieq(name, "NEW") || span_ieq(name, "OLD") || span_ieq(name, "RECENT");
+}
+
 static int
 word_key(struct state *st, struct imap_search **out, struct err *e)
 {
@@ -182,6 +252,10 @@ word_key(struct state *st, struct imap_search **out, struct err *e)
 
 	if (imap_atom(st->l, &name, e) < 0)
 		return -1;
+	if (st->rev2 && of_recent(name))
+		return err_set(e, ERR_PEER, "IMAP4rev2 has no NEW, OLD and RECENT");
+	if (span_ieq(name, "FUZZY"))
+		return fuzzy_key(st, out, e);
 	if (span_ieq(name, "NEW")) {
 		*out = new_key(st);
 		return 0;
@@ -235,7 +309,12 @@ one_key(struct state *st, struct imap_search **out, struct err *e)
 		return err_set(e, ERR_PEER, "Search keys are nested too deeply");
 	if (imap_take(st->l, '(')) {
 		rc = parenthesis(st, out, e);
+	} else if (imap_take(st->l, '$')) {
+		*out = node(st, SEARCH_SAVED);
+		st->args->saved = true;
+		rc = 0;
 	} else if (ascii_isdigit(c) || c == '*') {
+		st->args->numbers = true;
 		*out = node(st, SEARCH_SET);
 		rc = imap_set_parse(st->l, st->a, &(*out)->set, e);
 	} else {
@@ -245,48 +324,10 @@ one_key(struct state *st, struct imap_search **out, struct err *e)
 	return rc;
 }
 
-/* RETURN (MIN MAX ALL COUNT) */
-static int
-returns(struct state *st, struct imap_search_args *args, struct err *e)
-{
-	static const char *const names[] = { "MIN", "MAX", "ALL", "COUNT" };
-	size_t i;
-
-	args->extended = true;
-	if (imap_sp(st->l, e) < 0)
-		return -1;
-	if (!imap_take(st->l, '('))
-		return err_set(e, ERR_PEER, "RETURN has a list in parentheses");
-	while (imap_peek(st->l) != ')') {
-		if (args->returns != 0 && imap_sp(st->l, e) < 0)
-			return -1;
-		for (i = 0; i < 4 && !imap_word(st->l, names[i]); i++)
-			;
-		if (i == 4)
-			return err_set(e, ERR_PEER, "There is no such search result");
-		args->returns |= 1U << i;
-	}
-	imap_take(st->l, ')');
-	if (args->returns == 0)
-		args->returns = RETURN_ALL;
-	return imap_sp(st->l, e);
-}
-
 int
-imap_search_parse(struct imap_lex *l, struct arena *a, struct imap_search_args *out, struct err *e)
+imap_search_keys(struct imap_lex *l, struct arena *a, bool rev2, struct imap_search_args *args, struct err *e)
 {
-	struct imap_search_args args = { 0 };
-	struct state st = { l, a, 0, 0, false };
+	struct state st = { .l = l, .a = a, .rev2 = rev2, .args = args };
 
-	if (imap_word(l, "RETURN") && returns(&st, &args, e) < 0)
-		return -1;
-	if (imap_word(l, "CHARSET")) {
-		if (imap_sp(l, e) < 0 || imap_astring(l, a, &args.charset, e) < 0 || imap_sp(l, e) < 0)
-			return -1;
-	}
-	if (key_list(&st, &args.root, e) < 0 || imap_end(l, e) < 0)
-		return -1;
-	args.modseq = st.modseq;
-	*out = args;
-	return 0;
+	return key_list(&st, &args->root, e) < 0 ? -1 : imap_end(l, e);
 }

@@ -26,9 +26,13 @@ ranges_of(struct span s)
 int
 imap_set_parse(struct imap_lex *l, struct arena *a, struct imap_set *set, struct err *e)
 {
-	struct imap_range *r = arena_array(a, ranges_of(l->in), sizeof *r);
+	struct imap_range *r;
 	size_t n = 0;
 
+	*set = (struct imap_set){ .saved = imap_take(l, '$') };
+	if (set->saved)
+		return 0;
+	r = arena_array(a, ranges_of(l->in), sizeof *r);
 	do {
 		if (seq_number(l, &r[n].first, e) < 0)
 			return -1;
@@ -37,7 +41,7 @@ imap_set_parse(struct imap_lex *l, struct arena *a, struct imap_set *set, struct
 			return -1;
 		n++;
 	} while (imap_take(l, ','));
-	*set = (struct imap_set){ r, n };
+	*set = (struct imap_set){ r, n, false };
 	return 0;
 }
 

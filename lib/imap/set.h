@@ -19,9 +19,10 @@ struct imap_range {
 struct imap_set {
 	struct imap_range *r;
 	size_t n;
+	bool saved; /* it is "$", what the last search with SAVE found (RFC 5182, 2.1); n is 0 */
 };
 
-/* "1:3,7,10:*". A number that does not fit in 32 bits, and 0, are ERR_PEER. The ranges are in a. */
+/* "1:3,7,10:*", or "$". A number that does not fit in 32 bits, and 0, are ERR_PEER. The ranges are in a. */
 int imap_set_parse(struct imap_lex *l, struct arena *a, struct imap_set *set, struct err *e);
 
 /* Bring it to normal form, * being `last` (at least 1). */
