@@ -42,6 +42,7 @@ int ctl_status(struct ctl *c, int argc, char **argv);
 int ctl_store(struct ctl *c, int argc, char **argv);
 int ctl_stop(struct ctl *c, int argc, char **argv);
 int ctl_trace(struct ctl *c, int argc, char **argv);
+int ctl_undelete(struct ctl *c, int argc, char **argv);
 int ctl_user(struct ctl *c, int argc, char **argv);
 int ctl_who(struct ctl *c, int argc, char **argv);
 

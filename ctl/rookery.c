@@ -44,6 +44,8 @@ static const struct command commands[] = {
 	    "list USER[/MAILBOX] | show|delete|subscribe|unsubscribe USER/MAILBOX | create USER/MAILBOX [--use USE]\n"
 	    "                      | rename USER/MAILBOX NEW-NAME | set USER/MAILBOX --expire TIME|never|default",
 	    "mailboxes of a user, or of a shared tree as Shared/TREE/MAILBOX" },
+	{ "undelete", ctl_undelete, "USER[/MAILBOX] [--since TIME] [--list]",
+	    "bring back what was expunged or deleted, as long as it is kept (expunged_keep)" },
 	{ "store", ctl_store, "check [--digest] [--repair] [OWNER ...]",
 	    "prove the indexes of mailboxes and their files against each other" },
 	{ "trace", ctl_trace, "WHAT [--since TIME]",

@@ -48,8 +48,8 @@ collect(struct store *st, struct mbox *from, const uint32_t *uids, size_t n, str
 	return 0;
 }
 
-static int
-add_copies(struct store *st, struct mbox *from, struct mbox *to, struct store_rec *rec, size_t n,
+int
+copy_records(struct store *st, struct mbox *from, struct mbox *to, struct store_rec *rec, size_t n,
     uint32_t *src, uint32_t *dst, struct err *e)
 {
 	int known[STORE_KEYWORDS_MAX];
@@ -93,9 +93,11 @@ copy(struct store *st, struct mbox *from, struct mbox *to, const uint32_t *uids,
 	}
 	if (!move && quota_check(st, bytes, out->n, e) < 0)
 		goto out;
-	rc = add_copies(st, from, to, found, out->n, src, dst, e);
+	rc = copy_records(st, from, to, found, out->n, src, dst, e);
 	if (rc == 0 && move && out->n > 0)
 		rc = expunge_uids(st, from, src, out->n, &count, e);
+	if (rc == 0 && move && out->n > 0) /* nothing to undelete: it is where it was moved to */
+		rc = db_run(st, Q_GONE_BACK_OF, e, B_NUM(from->id), B_NUM(from->highestmodseq));
 	if (rc == 0 && out->n > 0) {
 		out->modseq = to->highestmodseq;
 		out->source_modseq = move ? from->highestmodseq : 0;

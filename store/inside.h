@@ -109,12 +109,20 @@ bool view_keywords(struct store_view *v, const struct keywords *k);
 int acl_inherit(struct store *st, int64_t id, struct span name, struct err *e);
 int acl_drop(struct store *st, uint64_t id, struct err *e);
 
+/* ---- mailbox.c: a mailbox of this name, which is none yet, and the levels above. In a transaction that writes. Its id, -1. */
+int64_t mailbox_new(struct store *st, struct span name, enum store_use use, struct err *e);
+
 /* ---- expunge.c: take records out of a mailbox, into the table of what is gone. In a transaction that
  * writes. */
 int expunge_uids(
     struct store *st, struct mbox *m, const uint32_t *uids, size_t n, uint32_t *count, struct err *e);
 
-/* ---- copy.c: RENAME of INBOX. In a transaction that writes. */
+/*
+ * ---- copy.c: give `to` the records of `from`, with rows of their own and the next uids: src[i] became dst[i]. And RENAME of
+ * INBOX. In a transaction that writes.
+ */
+int copy_records(struct store *st, struct mbox *from, struct mbox *to, struct store_rec *rec, size_t n,
+    uint32_t *src, uint32_t *dst, struct err *e);
 int move_all(struct store *st, uint64_t from, uint64_t to, struct err *e);
 
 /* ---- append.c: the row and the record of a new message. In a transaction that writes. */

@@ -288,9 +288,13 @@ create(struct store *st, struct span name, enum store_use use, struct err *e)
 	}
 	if (id > 0)
 		return make_selectable(st, id, use, e) < 0 ? -1 : id;
-	if (make_parents(st, name, e) < 0)
-		return -1;
-	return insert(st, name, use, e);
+	return mailbox_new(st, name, use, e);
+}
+
+int64_t
+mailbox_new(struct store *st, struct span name, enum store_use use, struct err *e)
+{
+	return make_parents(st, name, e) < 0 ? -1 : insert(st, name, use, e);
 }
 
 int
@@ -329,7 +333,6 @@ retire(struct store *st, struct mbox *m, struct err *e)
 	st->state.messages -= m->exist < st->state.messages ? m->exist : st->state.messages;
 	st->state.dirty = true;
 	m->deleted_ms = clock_wall_ms();
-	m->use = STORE_USE_NONE;
 	mbox_touch(st, m);
 	if (acl_drop(st, m->id, e) < 0) /* RFC 4314, 4: DELETE */
 		return -1;

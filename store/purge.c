@@ -133,7 +133,8 @@ purge_mailbox(struct purge *p, uint64_t before_ms, struct err *e)
 	db_done(q);
 	if (rc != 1)
 		return rc;
-	if ((rc = chunk_after(st, id, key_of(id, 0), &c, e)) < 0)
+	if (db_run(st, Q_MAILBOX_BROKEN, e, B_NUM(id)) < 0 ||
+	    (rc = chunk_after(st, id, key_of(id, 0), &c, e)) < 0) /* half of it can't be undeleted */
 		return -1;
 	if (rc == 1)
 		return drop_records(p, id, c.rec, c.n, e) < 0 || db_run(st, Q_CHUNK_DROP, e, B_NUM(c.key)) < 0

@@ -516,6 +516,36 @@ int store_expire_of(struct store *st, uint64_t mailbox, uint64_t *ms, struct err
 int store_expire_set(struct store *st, uint64_t mailbox, uint64_t ms, struct err *e);
 
 /*
+ * What was expunged or deleted stays until store_purge, outside of quota, and can come back: packs of up to 128 messages
+ * that were expunged together, and whole mailboxes. Set name (empty: all; else that mailbox, and those below it that were
+ * deleted) and since_ms, and zero the rest.
+ *
+ * store_kept only tells what there is; store_undelete brings it back, one mailbox or pack each call, durably. 1; 0 there is
+ * no more; -1. *out is what came back: a deleted mailbox under its old name, or with "-restored" behind it if that is
+ * taken, its UIDs as they were; messages in their mailbox, or one of its name, without \Deleted, with new UIDs. What came
+ * back does not come back again. Quota does not hinder it, and counts it.
+ */
+struct store_undelete {
+	struct span name;
+	uint64_t since_ms;
+
+	/* The store's: where it is. */
+	bool mailboxes_done;
+	uint64_t at_ms, id;
+};
+struct store_kept {
+	struct span name; /* in the arena */
+	bool whole;       /* the mailbox itself */
+	uint64_t mailbox; /* id */
+	uint64_t at_ms;   /* when it was deleted */
+	uint64_t messages, bytes;
+	uint64_t modseq; /* store_undelete: of the change */
+};
+int store_kept(struct store *st, struct store_undelete *u, struct store_kept *out, struct arena *a, struct err *e);
+int store_undelete(
+    struct store *st, struct store_undelete *u, struct store_kept *out, struct arena *a, struct err *e);
+
+/*
  * Expunge what came into a mailbox (RFC 8514: SAVEDATE) before before_ms, `max` messages at most. Gives in *out what
  * went, and in *oldest_ms when the oldest that is left came; INT64_MAX: none is left.
  */

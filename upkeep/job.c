@@ -20,6 +20,7 @@ static const struct job_request requests[] = {
 	{ upkeep_list_no, do_list },
 	{ upkeep_change_no, do_change },
 	{ upkeep_check_no, do_check },
+	{ upkeep_undelete_no, do_undelete },
 };
 
 /* ---- telling others */

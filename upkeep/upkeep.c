@@ -5,7 +5,7 @@
  * channel gets a process of its own (job.h), upkeep_jobs at a time, and who comes when there are so many waits. Beside them
  * the parent starts passes: what is due in a store by time (plan.h).
  *
- * Read on in this order: job.c (a process, its requests), mailbox.c check.c (what is asked), plan.c.
+ * Read on in this order: job.c (a process, its requests), mailbox.c check.c undelete.c (what is asked), plan.c.
  */
 #include <dirent.h>
 #include <errno.h>
