@@ -1,18 +1,26 @@
 #include "pop3d/maildrop.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
+#include "cfg/cfg.h"
+#include "imap/structure.h"
+#include "mail/surrogate.h"
 #include "pop3d/send.h"
+#include "pop3d/uidl.h"
 
 enum {
 	LOCK_TRIES = 40,
 	LOCK_PAUSE_MS = 50,
 	PIECE = 64 * 1024,
-	ARENA_MAX = 1024 * 1024,
+	ARENA_MAX = 64 << 20,
+	HEADER_MAX = 1 << 20, /* a longer one is sent as it is */
 };
 
 /* 1 it is ours, 0 another's, -1. */
@@ -34,18 +42,17 @@ lock(int dir, struct err *e)
 static int
 open_inbox(struct maildrop *m, struct err *e)
 {
-	struct arena *a = arena_new(ARENA_MAX);
 	struct store_mailbox box;
-	int rc = store_mailbox(m->st, SPAN("INBOX"), &box, a, e);
+	int rc = store_mailbox(m->st, SPAN("INBOX"), &box, m->a, e);
 
 	if (rc == 0)
 		rc = err_set(e, ERR_TEMP, "there is no INBOX");
-	if (rc > 0)
-		m->mailbox = box.id;
-	if (rc > 0 && (m->view = store_view_open(m->st, box.id, false, e)) == NULL)
-		rc = -1;
-	arena_free(a);
-	return rc > 0 ? 0 : -1;
+	if (rc < 0 || store_uidl_list(m->st, box.id, &m->uidl, &m->uidls, m->a, e) < 0)
+		return -1;
+	m->mailbox = box.id;
+	if ((m->view = store_view_open(m->st, box.id, false, e)) == NULL)
+		return -1;
+	return store_view_load(m->view, 0, m->view->n, e);
 }
 
 static void
@@ -57,23 +64,51 @@ count(struct maildrop *m)
 		m->left_size += store_rec(m->view, i)->size;
 }
 
+/*
+ * Is it too early after the last login (RFC 2449, 6.5)? That is the time of an empty file beside the index: lost in a power
+ * cut, it costs nobody anything.
+ */
+static bool
+too_soon(int dir)
+{
+	uint64_t now = clock_wall_ms(), last;
+	struct stat st;
+	bool was, early = false;
+	int fd;
+
+	if (cfg.pop3_login_delay == 0)
+		return false;
+	was = fstatat(dir, "pop3", &st, AT_SYMLINK_NOFOLLOW) == 0;
+	if (was) {
+		last = (uint64_t)st.st_mtim.tv_sec * 1000 + (uint64_t)st.st_mtim.tv_nsec / 1000000;
+		early = now >= last && now - last < cfg.pop3_login_delay;
+	}
+	if (!early && (fd = openat(dir, "pop3", O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600)) >= 0) {
+		futimens(fd, NULL);
+		close(fd);
+	}
+	return early;
+}
+
 int
-maildrop_open(struct maildrop *m, int dir, const char *boot_id, bool *in_use, struct err *e)
+maildrop_open(struct maildrop *m, int dir, const char *boot_id, enum maildrop_why *why, struct err *e)
 {
 	struct store_opts opts = { .boot_id = boot_id, .create = true };
 	int locked = lock(dir, e);
 
 	*m = (struct maildrop){ .lock = dir };
-	*in_use = locked == 0;
+	*why = locked == 0 ? MAILDROP_IN_USE : MAILDROP_BROKEN;
 	if (locked <= 0)
 		return locked == 0 ? err_set(e, ERR_TEMP, "another session has the maildrop") : -1;
+	if (too_soon(dir)) {
+		*why = MAILDROP_TOO_SOON;
+		return err_set(e, ERR_TEMP, "too soon after the last login");
+	}
+	m->a = arena_new(ARENA_MAX);
 	if ((m->st = store_open(".", &opts, e)) == NULL || open_inbox(m, e) < 0)
 		return -1;
 	m->n = m->view->n;
-	m->deleted = mem_zero(m->n > 0 ? m->n : 1, sizeof *m->deleted);
-	/* For the whole session: the view is never brought up to date. */
-	if (store_view_load(m->view, 0, m->n, e) < 0)
-		return -1;
+	m->mark = mem_zero(m->n > 0 ? m->n : 1, sizeof *m->mark);
 	count(m);
 	return 0;
 }
@@ -87,14 +122,16 @@ maildrop_close(struct maildrop *m)
 		store_close(m->st);
 	if (m->lock >= 0)
 		close(m->lock);
-	free(m->deleted);
+	if (m->a != NULL)
+		arena_free(m->a);
+	free(m->mark);
 	*m = (struct maildrop){ .lock = -1 };
 }
 
 const struct store_rec *
 maildrop_get(const struct maildrop *m, uint32_t number)
 {
-	if (number == 0 || number > m->n || m->deleted[number - 1])
+	if (number == 0 || number > m->n || m->mark[number - 1].deleted)
 		return NULL;
 	return store_rec(m->view, number - 1);
 }
@@ -105,16 +142,45 @@ maildrop_delete(struct maildrop *m, uint32_t number)
 	const struct store_rec *r = maildrop_get(m, number);
 
 	need(r != NULL);
-	m->deleted[number - 1] = true;
+	m->mark[number - 1].deleted = true;
 	m->left--;
 	m->left_size -= r->size;
 }
 
 void
+maildrop_retrieved(struct maildrop *m, uint32_t number)
+{
+	m->mark[number - 1].read = true;
+}
+
+void
 maildrop_reset(struct maildrop *m)
 {
-	memset(m->deleted, 0, m->n * sizeof *m->deleted);
+	for (uint32_t i = 0; i < m->n; i++)
+		m->mark[i].deleted = false;
 	count(m);
+}
+
+static int
+by_uid(const void *key, const void *at)
+{
+	const uint32_t *uid = key;
+	const struct store_uidl *u = at;
+
+	return (*uid > u->uid) - (*uid < u->uid);
+}
+
+int
+maildrop_uidl(const struct maildrop *m, uint32_t number, struct buf *out, struct err *e)
+{
+	uint32_t uid = store_rec(m->view, number - 1)->uid;
+	const struct store_uidl *brought = NULL;
+
+	if (m->uidls > 0)
+		brought = bsearch(&uid, m->uidl, m->uidls, sizeof *m->uidl, by_uid);
+	if (brought != NULL)
+		return buf_add(out, e, brought->text);
+	return uidl_put(cfg.pop3_uidl, m->view->uidvalidity, uid, out, e);
 }
 
 /* ---- sending */
@@ -143,43 +209,87 @@ send_region(struct sender *s, int fd, uint64_t at, uint64_t n, struct err *e)
 	return rc;
 }
 
+/* The header of an internationalised message, with the prefix; 1, 0 it is none, -1. */
 static int
-send_message(struct maildrop *m, const struct store_msg *msg, uint64_t lines, const char *first,
+foreign_header(const struct store_msg *msg, int fd, struct buf *header, size_t *size, struct err *e)
+{
+	struct structure st;
+	struct buf region;
+	ssize_t got;
+	int rc = 0;
+
+	if (structure_open(msg->structure, &st, e) < 0)
+		return -1;
+	*size = st.header_size;
+	if ((st.flags & STRUCTURE_8BIT) == 0 || msg->prefix.n + st.header_size > HEADER_MAX)
+		return 0;
+	buf_init(&region, HEADER_MAX + 1);
+	buf_add(&region, NULL, msg->prefix);
+	while (rc == 0 && region.n < msg->prefix.n + st.header_size) {
+		size_t at = region.n - msg->prefix.n, n = st.header_size - at;
+		char *to = buf_room(&region, e, n);
+
+		got = to == NULL ? -1 : pread(fd, to, n, (off_t)(msg->offset + at));
+		if (got > 0)
+			region.n += (size_t)got;
+		else if (got == 0 || errno != EINTR)
+			rc = err_set(
+			    e, ERR_GONE, "message file: %s", got < 0 ? strerror(errno) : "too short");
+	}
+	if (rc == 0 && surrogate_needed(buf_span(&region)))
+		rc = surrogate_header(buf_span(&region), header, e) < 0 ? -1 : 1;
+	buf_free(&region);
+	return rc;
+}
+
+static int
+send_message(struct maildrop *m, const struct store_msg *msg, uint64_t lines, bool utf8, const char *first,
     struct conn *c, struct err *e)
 {
+	struct buf header;
 	struct sender s;
-	int fd = store_msg_open(m->st, msg, e), rc;
+	size_t skip = 0;
+	int fd = store_msg_open(m->st, msg, e), foreign = 0, rc;
 
 	if (fd < 0)
 		return -1;
+	buf_init(&header, 4 * HEADER_MAX);
+	if (!utf8)
+		foreign = foreign_header(msg, fd, &header, &skip, e);
 	sender_init(&s, c, lines);
-	rc = conn_printf(c, e, "%s", first);
+	rc = foreign < 0 ? -1 : conn_printf(c, e, "%s", first);
 	if (rc == 0)
-		rc = sender_add(&s, msg->prefix, e);
+		rc = sender_add(&s, foreign > 0 ? buf_span(&header) : msg->prefix, e);
+	if (foreign <= 0)
+		skip = 0;
 	if (rc == 0)
-		rc = send_region(&s, fd, msg->offset, msg->length, e);
+		rc = send_region(&s, fd, msg->offset + skip, msg->length - skip, e);
 	if (rc == 0)
 		rc = sender_end(&s, e);
+	buf_free(&header);
 	close(fd);
 	return rc;
 }
 
 int
-maildrop_send(
-    struct maildrop *m, uint32_t number, uint64_t lines, const char *first, struct conn *c, struct err *e)
+maildrop_send(struct maildrop *m, uint32_t number, uint64_t lines, bool utf8, const char *first,
+    struct conn *c, struct err *e)
 {
 	uint32_t uid = store_rec(m->view, number - 1)->uid;
-	struct store_fetch *f = store_fetch_open(m->view, &uid, 1, STORE_WANT_FILE);
+	struct store_fetch *f = store_fetch_open(
+	    m->view, &uid, 1, utf8 ? STORE_WANT_FILE : STORE_WANT_STRUCTURE);
 	struct store_msg msg;
 	int rc = store_fetch_next(f, &msg, e);
 
 	if (rc == 0)
 		rc = err_set(e, ERR_PERM, "the message is no more");
 	else if (rc > 0)
-		rc = send_message(m, &msg, lines, first, c, e);
+		rc = send_message(m, &msg, lines, utf8, first, c, e);
 	store_fetch_close(f);
 	return rc < 0 ? -1 : 0;
 }
+
+/* ---- changing */
 
 int
 maildrop_update(struct maildrop *m, uint64_t *modseq, struct err *e)
@@ -190,11 +300,29 @@ maildrop_update(struct maildrop *m, uint64_t *modseq, struct err *e)
 	int rc = 0;
 
 	for (uint32_t i = 0; i < m->n; i++)
-		if (m->deleted[i])
+		if (m->mark[i].deleted)
 			uids[n++] = store_rec(m->view, i)->uid;
 	if (n > 0)
 		rc = store_expunge(m->view, STORE_EXPUNGE_UIDS, uids, n, &gone, e);
 	*modseq = gone.modseq;
 	free(uids);
 	return rc;
+}
+
+int
+maildrop_seen(struct maildrop *m, uint64_t *modseq, struct err *e)
+{
+	const struct store_flags seen = { STORE_FLAGS_ADD, STORE_SEEN, NULL, 0, UINT64_MAX };
+	struct store_flagged done = { 0 };
+	uint32_t *seqs = arena_array(m->a, m->n, sizeof *seqs);
+	size_t n = 0;
+
+	for (uint32_t i = 0; i < m->n; i++)
+		if (m->mark[i].read && !m->mark[i].deleted &&
+		    (store_rec(m->view, i)->flags & STORE_SEEN) == 0)
+			seqs[n++] = i + 1;
+	if (n > 0 && store_flags(m->view, seqs, n, &seen, &done, m->a, e) < 0)
+		return -1;
+	*modseq = done.modseq;
+	return 0;
 }

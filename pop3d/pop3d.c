@@ -79,7 +79,9 @@ static int
 serve(struct svc *svc, const struct session_begin *m, const struct ticket *t, int dir)
 {
 	struct conn_opts opts = { .line_max = LINE_MAX_, .timeout_ms = cfg.pop3d_wait };
-	struct session s = { .svc = svc, .sid = m->sid, .owner = t->owner, .client = m->client };
+	struct session s = {
+		.svc = svc, .sid = m->sid, .owner = t->owner, .client = m->client, .utf8 = m->utf8 != 0
+	};
 	struct err e = { 0 };
 	int rc;
 

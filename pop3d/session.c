@@ -1,7 +1,9 @@
-/* session.c - the TRANSACTION and UPDATE states: RFC 1939, 5 and 6; RFC 2449 (CAPA, response codes). */
+/* session.c - the TRANSACTION and UPDATE states: RFC 1939, 5 and 6; RFC 2449 (CAPA, response codes); RFC 6856 (LANG).
+ */
 #include "pop3d/session.h"
 
 #include "base/log.h"
+#include "cfg/cfg.h"
 #include "ipc/authd.h"
 #include "ipc/session.h"
 #include "pop3/command.h"
@@ -74,8 +76,15 @@ list_line(struct session *s, uint32_t n, const char *before, struct err *e)
 static int
 uidl_line(struct session *s, uint32_t n, const char *before, struct err *e)
 {
-	return conn_printf(s->c, e, "%s%u %u.%u\r\n", before, n, s->drop.view->uidvalidity,
-	    store_rec(s->drop.view, n - 1)->uid);
+	struct buf id;
+	int rc;
+
+	buf_init(&id, 256);
+	rc = maildrop_uidl(&s->drop, n, &id, e);
+	if (rc == 0)
+		rc = conn_printf(s->c, e, "%s%u %.*s\r\n", before, n, SPAN_ARG(buf_span(&id)));
+	buf_free(&id);
+	return rc;
 }
 
 /* LIST and UIDL: one message, or all. */
@@ -113,8 +122,10 @@ retr(struct session *s, const struct pop3_cmd *c, struct err *e)
 {
 	uint32_t n = number(s, c->word[0], e);
 
-	if (n > 0 && maildrop_send(&s->drop, n, UINT64_MAX, "+OK\r\n", s->c, e) == 0)
+	if (n > 0 && maildrop_send(&s->drop, n, UINT64_MAX, s->utf8, "+OK\r\n", s->c, e) == 0) {
+		maildrop_retrieved(&s->drop, n);
 		s->retrieved++;
+	}
 	return GO_ON;
 }
 
@@ -128,7 +139,7 @@ top(struct session *s, const struct pop3_cmd *c, struct err *e)
 	if (span_u32(c->word[1], &lines, NULL) < 0)
 		err_set(e, ERR_PEER, "not a number of lines");
 	else
-		maildrop_send(&s->drop, n, lines, "+OK\r\n", s->c, e);
+		maildrop_send(&s->drop, n, lines, s->utf8, "+OK\r\n", s->c, e);
 	return GO_ON;
 }
 
@@ -165,9 +176,24 @@ capa(struct session *s, const struct pop3_cmd *c, struct err *e)
 
 	(void)c;
 	buf_init(&lines, 4096);
-	pop3_capa(0, &lines);
+	pop3_capa(
+	    &(struct pop3_caps){ .login_delay_s = cfg.pop3_login_delay / 1000, .expire_days = UINT32_MAX },
+	    &lines);
 	rc = conn_printf(s->c, e, "+OK\r\n%.*s", SPAN_ARG(buf_span(&lines)));
 	buf_free(&lines);
+	return done(rc);
+}
+
+static enum after
+lang(struct session *s, const struct pop3_cmd *c, struct err *e)
+{
+	struct buf text;
+	int rc;
+
+	buf_init(&text, 256);
+	pop3_lang(c, &text);
+	rc = conn_write(s->c, buf_span(&text), e);
+	buf_free(&text);
 	return done(rc);
 }
 
@@ -196,6 +222,21 @@ tell_others(struct session *s, uint64_t modseq)
 		    LOG_WARN, "pop3d.tell", KV_S("sid", s->sid), KV_ERR(e.kind != ERR_NONE ? &e : &other));
 }
 
+/* What was read is \Seen from now on, however the session ended. */
+static void
+mark_seen(struct session *s)
+{
+	struct err e = { 0 };
+	uint64_t modseq = 0;
+
+	if (!cfg.pop3_seen || s->retrieved == 0 || s->drop.view == NULL)
+		return;
+	if (maildrop_seen(&s->drop, &modseq, &e) < 0)
+		log_event(LOG_WARN, "pop3d.seen", KV_S("sid", s->sid), KV_S("owner", s->owner), KV_ERR(&e));
+	else if (modseq != 0)
+		tell_others(s, modseq);
+}
+
 /* The UPDATE state. The lock is gone before the client knows that it is over: it may come again at once. */
 static enum after
 quit(struct session *s, const struct pop3_cmd *c, struct err *e)
@@ -204,6 +245,7 @@ quit(struct session *s, const struct pop3_cmd *c, struct err *e)
 	uint64_t modseq;
 
 	(void)c;
+	mark_seen(s);
 	s->deleted = s->drop.n - s->drop.left;
 	if (maildrop_update(&s->drop, &modseq, &why) < 0) {
 		s->deleted = 0;
@@ -234,6 +276,7 @@ static const struct {
 	{ POP3_TOP, top },
 	{ POP3_UIDL, uidl },
 	{ POP3_CAPA, capa },
+	{ POP3_LANG, lang },
 };
 
 static enum after
@@ -247,7 +290,7 @@ command(struct session *s, struct span line, struct err *e)
 	for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
 		if (commands[i].verb == c.verb)
 			return commands[i].run(s, &c, e);
-	err_set(e, ERR_PEER, "already logged in");
+	err_set(e, ERR_PEER, c.verb == POP3_UTF8 ? "UTF8 comes before the login" : "already logged in");
 	return GO_ON;
 }
 
@@ -271,16 +314,18 @@ serve(struct session *s, struct err *e)
 }
 
 static void
-turn_away(struct session *s, bool in_use, const struct err *why)
+turn_away(struct session *s, enum maildrop_why why, const struct err *cause)
 {
+	static const char *const texts[] = {
+		[MAILDROP_BROKEN] = "-ERR [SYS/TEMP] the maildrop can't be opened now",
+		[MAILDROP_IN_USE] = "-ERR [IN-USE] another session has the maildrop",
+		[MAILDROP_TOO_SOON] = "-ERR [LOGIN-DELAY] the last login was too short a time ago",
+	};
 	struct err e = { 0 };
 
-	log_event(in_use ? LOG_INFO : LOG_ERROR, "pop3d.turned_away", KV_S("sid", s->sid),
-	    KV_S("owner", s->owner), KV_ERR(why));
-	if (in_use)
-		answer(s, "-ERR [IN-USE] another session has the maildrop", &e);
-	else
-		answer(s, "-ERR [SYS/TEMP] the maildrop can't be opened now", &e);
+	log_event(why == MAILDROP_BROKEN ? LOG_ERROR : LOG_INFO, "pop3d.turned_away", KV_S("sid", s->sid),
+	    KV_S("owner", s->owner), KV_ERR(cause));
+	answer(s, texts[why], &e);
 	conn_flush(s->c, &e);
 }
 
@@ -288,10 +333,10 @@ int
 session_run(struct session *s, int dir)
 {
 	struct err e = { 0 };
-	bool in_use;
+	enum maildrop_why why;
 
-	if (maildrop_open(&s->drop, dir, svc_boot_id(s->svc), &in_use, &e) < 0) {
-		turn_away(s, in_use, &e);
+	if (maildrop_open(&s->drop, dir, svc_boot_id(s->svc), &why, &e) < 0) {
+		turn_away(s, why, &e);
 		maildrop_close(&s->drop);
 		return err_exit(&e);
 	}
@@ -302,6 +347,7 @@ session_run(struct session *s, int dir)
 		(unsigned long long)s->drop.left_size) == 0)
 		serve(s, &e);
 	conn_flush(s->c, &e);
+	mark_seen(s);
 	maildrop_close(&s->drop);
 	log_event(LOG_INFO, "pop3d.end", KV_S("sid", s->sid), KV_S("owner", s->owner),
 	    KV_U("commands", s->commands), KV_U("retrieved", s->retrieved), KV_U("deleted", s->deleted),

@@ -10,6 +10,7 @@ struct session {
 	struct conn *c;
 	struct maildrop drop;
 	struct span sid, owner, client;
+	bool utf8; /* the client takes messages with UTF-8 in their headers (RFC 6856) */
 	unsigned errors;
 	uint64_t commands, retrieved, deleted;
 };

@@ -34,6 +34,8 @@ struct dialogue {
 	bool tls_offered; /* it can be */
 	bool password_ok; /* a password may be sent now */
 
+	bool utf8; /* pop3: UTF8 was said (RFC 6856, 2.1) */
+
 	bool skipping;  /* the rest of a line that was too long */
 	size_t line;    /* imap: where the line under way starts in the command: behind its literals */
 	bool prompted;  /* imap: the literal at its end was asked for */

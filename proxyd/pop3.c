@@ -1,4 +1,6 @@
-/* pop3.c - POP3 before login: RFC 1939, 4 and 7; RFC 2449 (CAPA), 2595 (STLS), 5034 (AUTH), 3206 (codes). */
+/* pop3.c - POP3 before login: RFC 1939, 4 and 7; RFC 2449 (CAPA), 2595 (STLS), 5034 (AUTH), 3206 (codes), 6856 (UTF8, LANG).
+ */
+#include "cfg/cfg.h"
 #include "pop3/command.h"
 #include "proxyd/dialogue.h"
 
@@ -28,7 +30,11 @@ static enum ask
 capa(struct dialogue *d, struct buf *out)
 {
 	buf_str(out, NULL, "+OK\r\n");
-	pop3_capa((d->tls_offered ? POP3_CAPS_TLS : 0) | (d->password_ok ? POP3_CAPS_AUTH : 0), out);
+	pop3_capa(&(struct pop3_caps){ .tls = d->tls_offered && !d->utf8,
+		      .auth = d->password_ok,
+		      .login_delay_s = cfg.pop3_login_delay / 1000,
+		      .expire_days = UINT32_MAX },
+	    out);
 	return ASK_NEXT;
 }
 
@@ -37,8 +43,24 @@ stls(struct dialogue *d, struct buf *out)
 {
 	if (!d->tls_offered)
 		return answer(out, d->tls ? "-ERR TLS is active" : "-ERR TLS is not available");
+	if (d->utf8) /* RFC 6856, 2.1 */
+		return answer(out, "-ERR STLS comes before UTF8");
 	answer(out, "+OK begin TLS");
 	return ASK_TLS;
+}
+
+static enum ask
+utf8(struct dialogue *d, struct buf *out)
+{
+	d->utf8 = true;
+	return answer(out, "+OK UTF8");
+}
+
+static enum ask
+lang(const struct pop3_cmd *c, struct buf *out)
+{
+	pop3_lang(c, out);
+	return ASK_NEXT;
 }
 
 /* USER tells nothing about whether there is such a user (RFC 1939, 13). */
@@ -94,6 +116,10 @@ run(struct dialogue *d, const struct pop3_cmd *c, struct err *e, struct buf *out
 		return capa(d, out);
 	case POP3_STLS:
 		return stls(d, out);
+	case POP3_UTF8:
+		return utf8(d, out);
+	case POP3_LANG:
+		return lang(c, out);
 	case POP3_USER:
 		return user(d, c->word[0], e, out);
 	case POP3_PASS:

@@ -8,7 +8,7 @@
  * and what OpenSSL and the kernel keep.
  *
  * Reading order: proxyd.h (the states), session.c (up to the login), dialogue.h, imap.c, pop3.c, sasl.c (what
- * is said: pure), pump.c (after it), client.c (reading and writing), link.c (authd and the back ends).
+ * is said: pure), pump.c (after it), client.c (reading and writing), upstream.c (authd and the back ends).
  */
 #include "proxyd/proxyd.h"
 
@@ -83,9 +83,9 @@ main(int argc, char **argv)
 	}
 	if (proxyd.tls != TLS_OFF)
 		svc_tls(svc);
-	proxyd.authd = link_new(&proxyd, "authd", &authd_def, session_authd);
+	proxyd.authd = upstream_new(&proxyd, "authd", &authd_def, session_authd);
 	if (proxyd.protocol == &imap_protocol)
-		proxyd.backend = link_new(&proxyd, "imapd", &session_def, session_backend);
+		proxyd.backend = upstream_new(&proxyd, "imapd", &session_def, session_backend);
 	svc_confine(svc, &jail);
 	return svc_run(svc, &fns);
 }

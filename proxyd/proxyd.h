@@ -16,7 +16,7 @@ struct session;
  * after it broke. `answer` is called once for each request: with the frame, or with in == NULL and why when
  * none will come.
  */
-struct link {
+struct upstream {
 	struct proxyd *p;
 	const char *program;
 	const struct ipc_def *def;
@@ -29,15 +29,15 @@ struct link {
 	bool busy, dead; /* in its handler; to be freed when it returns */
 };
 
-struct link *link_new(struct proxyd *p, const char *program, const struct ipc_def *def,
+struct upstream *upstream_new(struct proxyd *p, const char *program, const struct ipc_def *def,
     void (*answer)(struct session *s, struct ipc_in *in, const struct err *why));
-void link_free(struct link *l); /* nobody is told; NULL is allowed */
+void upstream_free(struct upstream *l); /* nobody is told; NULL is allowed */
 
 /* Ask on behalf of s. The request's id, or 0 with *e. */
-#define link_ask(l, name, m, s, e) link_ask_((l), name##_no, (const struct name *)(m), (s), (e))
-uint32_t link_ask_(struct link *l, uint32_t number, const void *m, struct session *s, struct err *e);
+#define upstream_ask(l, name, m, s, e) upstream_ask_((l), name##_no, (const struct name *)(m), (s), (e))
+uint32_t upstream_ask_(struct upstream *l, uint32_t number, const void *m, struct session *s, struct err *e);
 /* The session does not wait any more. */
-void link_forget(struct link *l, uint32_t id);
+void upstream_forget(struct upstream *l, uint32_t id);
 
 enum tls_mode { TLS_OFF, TLS_OPTIONAL, TLS_REQUIRED, TLS_WRAPPED };
 
@@ -46,8 +46,8 @@ struct proxyd {
 	struct loop *loop;
 	const struct protocol *protocol;
 	enum tls_mode tls;
-	struct link *authd;
-	struct link *backend; /* imapd: one channel for all; pop3d: NULL, one a session */
+	struct upstream *authd;
+	struct upstream *backend; /* imapd: one channel for all; pop3d: NULL, one a session */
 	struct peers *peers;
 	uint32_t waiting, sessions; /* before login; in all */
 	struct session *oldest_waiting, *newest_waiting;
@@ -77,9 +77,9 @@ struct before {
 	struct dialogue d;
 	struct buf in, out;
 	struct client client;
-	struct link *asked; /* whose answer it waits for */
+	struct upstream *asked; /* whose answer it waits for */
 	uint32_t request;
-	struct link *backend; /* pop3d: of this session */
+	struct upstream *backend; /* pop3d: of this session */
 	bool greeted;
 };
 

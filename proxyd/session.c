@@ -85,8 +85,8 @@ before_free(struct session *s)
 	if (b == NULL)
 		return;
 	if (b->asked != NULL)
-		link_forget(b->asked, b->request);
-	link_free(b->backend);
+		upstream_forget(b->asked, b->request);
+	upstream_free(b->backend);
 	dialogue_done(&b->d);
 	buf_wipe(&b->in);
 	buf_free(&b->out);
@@ -253,7 +253,7 @@ ask_authd(struct session *s)
 		.tls = s->ssl != NULL,
 	};
 	struct err e = { 0 };
-	uint32_t id = link_ask(s->p->authd, authd_login, &m, s, &e);
+	uint32_t id = upstream_ask(s->p->authd, authd_login, &m, s, &e);
 
 	buf_wipe(&b->d.login.password);
 	if (id != 0) {
@@ -293,8 +293,9 @@ ask_backend(struct session *s, struct span ticket, struct err *e)
 		.tag = buf_span(&b->d.tag),
 		.input = buf_span(&b->in),
 		.tls = s->ssl != NULL,
+		.utf8 = b->d.utf8,
 	};
-	struct link *l = s->p->backend;
+	struct upstream *l = s->p->backend;
 	struct buf local;
 	int ours;
 	uint32_t id;
@@ -305,8 +306,8 @@ ask_backend(struct session *s, struct span ticket, struct err *e)
 	addr_text(&b->client.local, &local);
 	m.local = buf_span(&local);
 	if (l == NULL)
-		l = b->backend = link_new(s->p, s->p->protocol->backend, &session_def, session_backend);
-	id = link_ask(l, session_begin, &m, s, e);
+		l = b->backend = upstream_new(s->p, s->p->protocol->backend, &session_def, session_backend);
+	id = upstream_ask(l, session_begin, &m, s, e);
 	if (s->ssl != NULL)
 		close(m.stream);
 	if (id == 0 && ours >= 0)
@@ -328,7 +329,7 @@ backend_failed(struct session *s, const struct err *why)
 	    KV_STR("program", s->p->protocol->backend), KV_ERR(why));
 	if (s->ssl == NULL)
 		fcntl(s->client.fd, F_SETFL, O_RDWR | O_NONBLOCK);
-	link_free(b->backend);
+	upstream_free(b->backend);
 	b->backend = NULL;
 	login_failed(s, LOGIN_OK, SPAN("The mailbox can't be opened now, try again later"));
 }
@@ -382,7 +383,7 @@ authd_silent(struct session *s)
 	struct before *b = s->before;
 
 	log_event(LOG_WARN, "proxyd.authd", KV_S("sid", id_span(&s->sid)), KV_STR("err", "no answer"));
-	link_forget(b->asked, b->request);
+	upstream_forget(b->asked, b->request);
 	b->asked = NULL;
 	b->request = 0;
 	login_failed(s, LOGIN_TEMP, SPAN("Logins can't be checked now"));

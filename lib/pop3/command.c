@@ -9,6 +9,7 @@ static const struct {
 	{ "AUTH", POP3_AUTH, 0, 2, "RFC 5034" },
 	{ "CAPA", POP3_CAPA, 0, 0, "RFC 2449, 5" },
 	{ "DELE", POP3_DELE, 1, 1, "RFC 1939, 5" },
+	{ "LANG", POP3_LANG, 0, 1, "RFC 6856, 3" },
 	{ "LIST", POP3_LIST, 0, 1, "RFC 1939, 5" },
 	{ "NOOP", POP3_NOOP, 0, 0, "RFC 1939, 5" },
 	{ "PASS", POP3_PASS, 1, 0, "RFC 1939, 7" },
@@ -20,6 +21,7 @@ static const struct {
 	{ "TOP", POP3_TOP, 2, 2, "RFC 1939, 7" },
 	{ "UIDL", POP3_UIDL, 0, 1, "RFC 1939, 7" },
 	{ "USER", POP3_USER, 1, 0, "RFC 1939, 7" },
+	{ "UTF8", POP3_UTF8, 0, 0, "RFC 6856, 2.1" },
 };
 
 /* Counts the words of rest, of which the first two are kept. */
@@ -74,29 +76,56 @@ pop3_number(struct span word, uint32_t *out, struct err *e)
 	return 0;
 }
 
-/* One row a capability; `when` 0: always. */
+enum when { ALWAYS, WITH_AUTH, WITH_TLS };
+
+/* One row a capability that has no value of its own. */
 static const struct {
-	unsigned when;
+	enum when when;
 	const char *line;
 	const char *where;
-} caps[] = {
-	{ 0, "TOP", "RFC 2449, 6.1" },
-	{ 0, "UIDL", "RFC 2449, 6.8" },
-	{ 0, "RESP-CODES", "RFC 2449, 6.4" },
-	{ 0, "AUTH-RESP-CODE", "RFC 3206, 6" },
-	{ 0, "PIPELINING", "RFC 2449, 6.6" },
-	{ 0, "EXPIRE NEVER", "RFC 2449, 6.7" },
-	{ POP3_CAPS_AUTH, "USER", "RFC 2449, 6.2" },
-	{ POP3_CAPS_AUTH, "SASL PLAIN LOGIN", "RFC 5034, 3" },
-	{ POP3_CAPS_TLS, "STLS", "RFC 2595, 4" },
-	{ 0, "IMPLEMENTATION Rookery", "RFC 2449, 6.9" },
+} lines[] = {
+	{ ALWAYS, "TOP", "RFC 2449, 6.1" },
+	{ ALWAYS, "UIDL", "RFC 2449, 6.8" },
+	{ ALWAYS, "RESP-CODES", "RFC 2449, 6.4" },
+	{ ALWAYS, "AUTH-RESP-CODE", "RFC 3206, 6" },
+	{ ALWAYS, "PIPELINING", "RFC 2449, 6.6" },
+	{ ALWAYS, "UTF8", "RFC 6856, 2" },
+	{ ALWAYS, "LANG", "RFC 6856, 3" },
+	{ WITH_AUTH, "USER", "RFC 2449, 6.2" },
+	{ WITH_AUTH, "SASL PLAIN LOGIN", "RFC 5034, 3" },
+	{ WITH_TLS, "STLS", "RFC 2595, 4" },
+	{ ALWAYS, "IMPLEMENTATION Rookery", "RFC 2449, 6.9" },
 };
 
 void
-pop3_capa(unsigned state, struct buf *out)
+pop3_capa(const struct pop3_caps *caps, struct buf *out)
 {
-	for (size_t i = 0; i < sizeof caps / sizeof caps[0]; i++)
-		if (caps[i].when == 0 || (caps[i].when & state) != 0)
-			buf_printf(out, NULL, "%s\r\n", caps[i].line);
+	const bool when[] = { [ALWAYS] = true, [WITH_AUTH] = caps->auth, [WITH_TLS] = caps->tls };
+
+	for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++)
+		if (when[lines[i].when])
+			buf_printf(out, NULL, "%s\r\n", lines[i].line);
+	if (caps->login_delay_s > 0)
+		buf_printf(out, NULL, "LOGIN-DELAY %llu\r\n", (unsigned long long)caps->login_delay_s);
+	if (caps->expire_days == UINT32_MAX)
+		buf_str(out, NULL, "EXPIRE NEVER\r\n");
+	else
+		buf_printf(
+		    out, NULL, "EXPIRE %u%s\r\n", caps->expire_days, caps->expire_differs ? " USER" : "");
 	buf_str(out, NULL, ".\r\n");
+}
+
+/* A basic language range (RFC 4647, 3.3.1) that "en" matches: itself, or "*". */
+bool
+pop3_lang(const struct pop3_cmd *c, struct buf *out)
+{
+	bool known = c->words == 0 || span_ieq(c->word[0], "en") || span_eq(c->word[0], "*");
+
+	if (c->words == 0)
+		buf_str(out, NULL, "+OK languages:\r\nen English\r\n.\r\n");
+	else if (known)
+		buf_str(out, NULL, "+OK en as before\r\n");
+	else
+		buf_str(out, NULL, "-ERR that language is not spoken here\r\n");
+	return known;
 }

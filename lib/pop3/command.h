@@ -1,5 +1,5 @@
 /*
- * command.h - the command lines of POP3 (RFC 1939, 2449, 5034), and what CAPA says: for proxyd before login,
+ * command.h - the command lines of POP3 (RFC 1939, 2449, 5034, 6856), and what CAPA says: for proxyd before login,
  * for pop3d after.
  *
  * Pure; spans point into the line (t/unit-pop3.c, fuzz/pop3.c).
@@ -14,6 +14,7 @@ enum pop3_verb {
 	POP3_AUTH,
 	POP3_CAPA,
 	POP3_DELE,
+	POP3_LANG,
 	POP3_LIST,
 	POP3_NOOP,
 	POP3_PASS,
@@ -25,6 +26,7 @@ enum pop3_verb {
 	POP3_TOP,
 	POP3_UIDL,
 	POP3_USER,
+	POP3_UTF8,
 };
 
 struct pop3_cmd {
@@ -40,12 +42,22 @@ int pop3_parse(struct span line, struct pop3_cmd *out, struct err *e);
 /* A message number: 1 to 2^32 - 1. */
 int pop3_number(struct span word, uint32_t *out, struct err *e);
 
-enum pop3_caps {
-	POP3_CAPS_TLS = 1,  /* STLS is possible (RFC 2595) */
-	POP3_CAPS_AUTH = 2, /* a password may be sent now */
+/* What CAPA says beside what is always so. */
+struct pop3_caps {
+	bool tls;               /* STLS is possible (RFC 2595) */
+	bool auth;              /* a password may be sent now */
+	uint64_t login_delay_s; /* RFC 2449, 6.5: seconds between two logins; 0: none */
+	uint32_t expire_days;   /* 6.7: how long messages are kept at least; UINT32_MAX: for ever */
+	bool expire_differs;    /* before login: not the same for all users */
 };
 
 /* The lines of the answer to CAPA, behind its +OK, the last dot included. */
-void pop3_capa(unsigned state, struct buf *out);
+void pop3_capa(const struct pop3_caps *caps, struct buf *out);
+
+/*
+ * LANG (RFC 6856, 3): the answer to it, whole. There is one language, `en`, which any range that means it, and "*", get.
+ * False: a range that is not spoken here (-ERR).
+ */
+bool pop3_lang(const struct pop3_cmd *c, struct buf *out);
 
 #endif

@@ -6,11 +6,11 @@
 
 enum { SLOT_BITS = 16, SLOTS_FIRST = 16, SLOTS_MAX = 1 << SLOT_BITS };
 
-struct link *
-link_new(struct proxyd *p, const char *program, const struct ipc_def *def,
+struct upstream *
+upstream_new(struct proxyd *p, const char *program, const struct ipc_def *def,
     void (*answer)(struct session *s, struct ipc_in *in, const struct err *why))
 {
-	struct link *l = mem_zero(1, sizeof *l);
+	struct upstream *l = mem_zero(1, sizeof *l);
 
 	l->p = p;
 	l->program = program;
@@ -20,7 +20,7 @@ link_new(struct proxyd *p, const char *program, const struct ipc_def *def,
 }
 
 static void
-hang_up(struct link *l)
+hang_up(struct upstream *l)
 {
 	if (l->ch == NULL)
 		return;
@@ -30,7 +30,7 @@ hang_up(struct link *l)
 }
 
 void
-link_free(struct link *l)
+upstream_free(struct upstream *l)
 {
 	if (l == NULL)
 		return;
@@ -45,7 +45,7 @@ link_free(struct link *l)
 
 /* Who waits for this answer; it waits no more. */
 static struct session *
-take(struct link *l, uint32_t id)
+take(struct upstream *l, uint32_t id)
 {
 	uint32_t slot = id & (SLOTS_MAX - 1);
 	struct session *s;
@@ -61,13 +61,13 @@ take(struct link *l, uint32_t id)
 
 /* No answer will come to anyone who waits now; what they ask next goes over a new channel. */
 static void
-broken(struct link *l, struct err *e)
+broken(struct upstream *l, struct err *e)
 {
 	uint32_t turn = l->turn;
 
 	err_set(e, ERR_TEMP, "%s is not there", l->program); /* unless it said more */
 	log_event(
-	    LOG_WARN, "proxyd.link", KV_STR("program", l->program), KV_U("waiting", l->used), KV_ERR(e));
+	    LOG_WARN, "proxyd.upstream", KV_STR("program", l->program), KV_U("waiting", l->used), KV_ERR(e));
 	hang_up(l);
 	for (uint32_t i = 0; i < l->slots && !l->dead; i++)
 		if (l->waiting[i] != NULL && l->waiting[i]->before->request >> SLOT_BITS <= turn) {
@@ -80,7 +80,7 @@ broken(struct link *l, struct err *e)
 static void
 ready(struct watch *w, uint32_t events)
 {
-	struct link *l = w->arg;
+	struct upstream *l = w->arg;
 	struct err e = { 0 };
 	struct ipc_in in;
 
@@ -101,11 +101,11 @@ ready(struct watch *w, uint32_t events)
 	}
 	l->busy = false;
 	if (l->dead)
-		link_free(l);
+		upstream_free(l);
 }
 
 static int
-dial(struct link *l, struct err *e)
+dial(struct upstream *l, struct err *e)
 {
 	if (l->ch != NULL)
 		return 0;
@@ -118,7 +118,7 @@ dial(struct link *l, struct err *e)
 
 /* A slot that is free; there is one, or SLOTS_MAX wait already. */
 static int
-free_slot(struct link *l, uint32_t *slot, struct err *e)
+free_slot(struct upstream *l, uint32_t *slot, struct err *e)
 {
 	if (l->used == l->slots) {
 		uint32_t n = l->slots == 0 ? SLOTS_FIRST : 2 * l->slots;
@@ -138,7 +138,7 @@ free_slot(struct link *l, uint32_t *slot, struct err *e)
 
 /* Send; a channel whose other end was started anew is known by that this fails, and is dialled once more. */
 static int
-send_request(struct link *l, uint32_t number, const void *m, uint32_t id, struct err *e)
+send_request(struct upstream *l, uint32_t number, const void *m, uint32_t id, struct err *e)
 {
 	struct err first = { 0 };
 
@@ -151,7 +151,7 @@ send_request(struct link *l, uint32_t number, const void *m, uint32_t id, struct
 }
 
 uint32_t
-link_ask_(struct link *l, uint32_t number, const void *m, struct session *s, struct err *e)
+upstream_ask_(struct upstream *l, uint32_t number, const void *m, struct session *s, struct err *e)
 {
 	uint32_t slot = 0, id;
 
@@ -172,7 +172,7 @@ link_ask_(struct link *l, uint32_t number, const void *m, struct session *s, str
 }
 
 void
-link_forget(struct link *l, uint32_t id)
+upstream_forget(struct upstream *l, uint32_t id)
 {
 	take(l, id);
 }
