@@ -2,20 +2,24 @@
 #include "pop3/command.h"
 #include "t/dialogue.h"
 
-#define CAPS "TOP\r\nUIDL\r\nRESP-CODES\r\nAUTH-RESP-CODE\r\nPIPELINING\r\nEXPIRE NEVER\r\n"
+#define CAPS "TOP\r\nUIDL\r\nRESP-CODES\r\nAUTH-RESP-CODE\r\nPIPELINING\r\nUTF8\r\nLANG\r\n"
+#define ENDS "IMPLEMENTATION Rookery\r\nEXPIRE NEVER\r\n.\r\n"
 #define NO   "-ERR [AUTH] No\r\n"
 
 static const struct dialogue_case cases[] = {
-	{ "CAPA", PLAIN, SPAN("capa\r\n"),
-	    "+OK\r\n" CAPS "USER\r\nSASL PLAIN LOGIN\r\nIMPLEMENTATION Rookery\r\n.\r\n" },
-	{ "CAPA before TLS", OFFER, SPAN("CAPA\r\n"),
-	    "+OK\r\n" CAPS "STLS\r\nIMPLEMENTATION Rookery\r\n.\r\n" },
+	{ "CAPA", PLAIN, SPAN("capa\r\n"), "+OK\r\n" CAPS "USER\r\nSASL PLAIN LOGIN\r\n" ENDS },
+	{ "CAPA before TLS", OFFER, SPAN("CAPA\r\n"), "+OK\r\n" CAPS "STLS\r\n" ENDS },
 	{ "USER, PASS and QUIT at once", PLAIN, SPAN("USER u@x\r\nPASS  p w \r\nQUIT\r\nNOOP\r\n"),
 	    "+OK\r\n<LOGIN u@x|| p w >" NO "+OK goodbye\r\n<CLOSE>" },
 	{ "PASS comes second", PLAIN, SPAN("PASS x\r\n"), "-ERR USER comes first\r\n" },
 	{ "USER before TLS", OFFER, SPAN("USER u\r\nAUTH PLAIN\r\n"),
 	    "-ERR passwords are taken over TLS only\r\n-ERR passwords are taken over TLS only\r\n" },
 	{ "STLS", OFFER, SPAN("STLS\r\n"), "+OK begin TLS\r\n<TLS>" },
+	{ "UTF8, and no STLS behind it (RFC 6856, 2.1)", OFFER, SPAN("UTF8 x\r\nUTF8\r\nSTLS\r\nCAPA\r\n"),
+	    "-ERR wrong number of arguments to UTF8\r\n+OK UTF8\r\n-ERR STLS comes before UTF8\r\n+OK\r\n" CAPS
+		ENDS },
+	{ "LANG (RFC 6856, 3)", PLAIN, SPAN("LANG\r\nLANG en\r\nLANG sv\r\n"),
+	    "+OK languages:\r\nen English\r\n.\r\n+OK en as before\r\n-ERR that language is not spoken here\r\n" },
 	{ "STLS where there is none", PLAIN | SECRET, SPAN("STLS\r\n"), "-ERR TLS is active\r\n" },
 	{ "AUTH PLAIN", PLAIN, SPAN("AUTH PLAIN\r\nAHUAcA==\r\n"), "+ \r\n<LOGIN u||p>" NO },
 	{ "with initial response", PLAIN, SPAN("AUTH PLAIN AHUAcA==\r\n"), "<LOGIN u||p>" NO },
