@@ -10,7 +10,6 @@ arguments(struct span name, struct imap_lex *l, struct arena *a, struct err *e)
 {
 	struct imap_set set;
 	unsigned items;
-	bool condstore;
 	struct span mailbox;
 
 	if (span_ieq(name, "SEARCH"))
@@ -20,7 +19,7 @@ arguments(struct span name, struct imap_lex *l, struct arena *a, struct err *e)
 	if (span_ieq(name, "LIST"))
 		return imap_list_parse(l, a, &(struct imap_list){ 0 }, e);
 	if (span_ieq(name, "SELECT"))
-		return imap_mailbox(l, a, &mailbox, e) < 0 ? -1 : imap_select_params(l, &condstore, e);
+		return imap_mailbox(l, a, &mailbox, e) < 0 ? -1 : imap_select_params(l, a, &(struct imap_select){ 0 }, e);
 	if (span_ieq(name, "STATUS"))
 		return imap_mailbox(l, a, &mailbox, e) < 0 || imap_sp(l, e) < 0
 			   ? -1

@@ -30,9 +30,9 @@ static const struct command table[] = {
 	{ "CLOSE", false, SELECTED, do_close, "RFC 3501, 6.4.2" },
 	{ "UNSELECT", false, SELECTED, do_unselect, "RFC 3691" },
 	{ "EXPUNGE", true, SELECTED, do_expunge, "RFC 3501, 6.4.3; 4315" },
-	{ "SEARCH", true, SELECTED, do_search, "RFC 3501, 6.4.4; 4731; 7162, 3.1.5" },
-	{ "FETCH", true, SELECTED, do_fetch, "RFC 3501, 6.4.5; 7162, 3.1.4" },
-	{ "STORE", true, SELECTED, do_store, "RFC 3501, 6.4.6; 7162, 3.1.3" },
+	{ "SEARCH", true, SELECTED | NUMBERS, do_search, "RFC 3501, 6.4.4; 4731; 7162, 3.1.5" },
+	{ "FETCH", true, SELECTED | NUMBERS, do_fetch, "RFC 3501, 6.4.5; 7162, 3.1.4" },
+	{ "STORE", true, SELECTED | NUMBERS, do_store, "RFC 3501, 6.4.6; 7162, 3.1.3" },
 	{ "COPY", true, SELECTED, do_copy, "RFC 3501, 6.4.7; 4315" },
 	{ "MOVE", true, SELECTED, do_move, "RFC 6851" },
 	{ "IDLE", false, LOGGED_IN | SELECTED | STORELESS, do_idle, "RFC 2177" },
@@ -174,13 +174,12 @@ read_text(struct session *s, struct cmd *cmd, struct imap_literal *lit, struct e
 
 /* Say what others changed, unless a number of a message might still be on the client's lips (7.4.1). */
 static int
-announce_after(struct session *s, const struct cmd *cmd, struct err *e)
+announce_after(struct session *s, struct cmd *cmd, struct err *e)
 {
-	bool numbers = !cmd->uid && (span_ieq(cmd->name, "FETCH") || span_ieq(cmd->name, "STORE") ||
-					span_ieq(cmd->name, "SEARCH"));
-
-	if (announce(s, !numbers, e) == 0)
+	if (announce(s, !cmd->numbers, e) == 0)
 		return 0;
+	if (span_starts(cmd->ok, "[HIGHESTMODSEQ ")) /* what was not told must not be thought known */
+		cmd->ok = SPAN("Done");
 	if (e->kind == ERR_GONE)
 		return -1;
 	log_event(LOG_WARN, "imapd.sync", KV_S("sid", s->sid), KV_S("owner", s->owner), KV_ERR(e));
@@ -231,6 +230,7 @@ run(struct session *s, struct cmd *cmd, struct err *e)
 		return turn_down(s, cmd, e);
 	s->commands++;
 	cmd->ok = SPAN("Done");
+	cmd->numbers = (c->states & NUMBERS) != 0 && !cmd->uid;
 	if (c->run(s, cmd, e) < 0)
 		return -1;
 	return s->leave ? 0 : announce_after(s, cmd, e);

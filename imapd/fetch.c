@@ -10,6 +10,7 @@
 #include "imapd/body.h"
 #include "imapd/messages.h"
 #include "imapd/reply.h"
+#include "imapd/resync.h"
 #include "imapd/wait.h"
 #include "mail/date.h"
 
@@ -177,7 +178,7 @@ items_of(const struct fetching *f, size_t i)
 {
 	if (!f->flags_too[i])
 		return f->f.items;
-	return f->f.items | FETCH_FLAGS | (f->s->condstore ? FETCH_MODSEQ : 0U);
+	return f->f.items | FETCH_FLAGS | (f->s->condstore ? FETCH_UID | FETCH_MODSEQ : 0U);
 }
 
 static bool
@@ -238,19 +239,15 @@ fetch_fixed(struct fetching *f, struct err *e)
 	return 0;
 }
 
-/* CHANGEDSINCE (RFC 7162, 3.1.4.1): only what has a modseq above. */
-static void
-only_changed(struct session *s, uint64_t since, struct piece *m)
+/* VANISHED is for clients that said ENABLE QRESYNC, and stands before all else (RFC 7162, 3.2.6). */
+static int
+tell_vanished(struct fetching *f, const struct cmd *cmd, const struct imap_set *set, struct err *e)
 {
-	uint32_t n = 0;
-
-	for (uint32_t i = 0; i < m->n; i++) {
-		if (store_rec(s->view, m->seq[i] - 1)->modseq <= since)
-			continue;
-		m->seq[n] = m->seq[i];
-		m->uid[n++] = m->uid[i];
-	}
-	m->n = n;
+	if (!f->f.vanished)
+		return 0;
+	if (!cmd->uid || !f->s->qresync)
+		return err_set(e, ERR_PEER, "VANISHED is for UID FETCH, after ENABLE QRESYNC");
+	return resync_vanished(f->s, set, f->f.since, e);
 }
 
 /* Sections without .PEEK set \Seen: those of a piece in one change before the first is sent. */
@@ -285,10 +282,6 @@ set_seen(struct fetching *f, struct cmd *cmd, struct err *e)
 static int
 fetch_piece(struct fetching *f, struct cmd *cmd, struct err *e)
 {
-	if (f->f.changed)
-		only_changed(f->s, f->f.since, &f->p);
-	if (f->p.n == 0)
-		return 0;
 	if (f->f.seen && !f->s->view->read_only && set_seen(f, cmd, e) < 0)
 		return -1;
 	if (!wants_record(f) && (f->f.items & (FETCH_EMAILID | FETCH_THREADID)) == 0)
@@ -300,21 +293,24 @@ int
 do_fetch(struct session *s, struct cmd *cmd, struct err *e)
 {
 	struct fetching f = { .s = s };
+	struct imap_set set;
 	struct messages m;
 	int rc;
 
-	if (messages_parse(s, cmd, &m, e) < 0 || imap_sp(&cmd->args, e) < 0 ||
-	    imap_fetch_parse(&cmd->args, s->a, &f.f, e) < 0)
+	if (imap_sp(&cmd->args, e) < 0 || imap_set_parse(&cmd->args, s->a, &set, e) < 0 ||
+	    imap_sp(&cmd->args, e) < 0 || imap_fetch_parse(&cmd->args, s->a, &f.f, e) < 0 ||
+	    tell_vanished(&f, cmd, &set, e) < 0)
+		return -1;
+	rc = f.f.changed ? resync_changed(s, &set, cmd->uid, f.f.since, &m, e)
+			 : messages_of(s, &set, cmd->uid, &m, e);
+	/* RFC 7162, 3.1: this enables CONDSTORE. */
+	if (rc < 0 || ((f.f.items & FETCH_MODSEQ) != 0 && condstore_on(s, e) < 0))
 		return -1;
 	body_prepare(f.f.sections, s->a);
 	if (f.f.old && s->rev2)
 		return err_set(e, ERR_PEER, "IMAP4rev2 has no RFC822 items (RFC 9051, E)");
-	if (f.f.vanished && (!cmd->uid || !s->qresync))
-		return err_set(
-		    e, ERR_PEER, "VANISHED is for UID FETCH after ENABLE QRESYNC (RFC 7162, 3.2.6)");
 	if (cmd->uid && !s->uidonly)
 		f.f.items |= FETCH_UID;
-	s->condstore |= (f.f.items & FETCH_MODSEQ) != 0; /* RFC 7162, 3.1: this enables it */
 	f.p.of = &m;
 	while ((rc = piece_next(s, &f.p, e)) > 0)
 		if ((rc = fetch_piece(&f, cmd, e)) < 0)

@@ -124,7 +124,6 @@ out_status(struct session *s, const struct store_mailbox *box, unsigned items, s
 	}
 	if (items & STATUS_MAILBOXID)
 		out_printf(s, e, "%sMAILBOXID (%.*s)", sep, SPAN_ARG(mailbox_id(s, box->id)));
-	s->condstore |= (items & STATUS_HIGHESTMODSEQ) != 0; /* RFC 7162, 3.1 */
 	return out_str(s, ")\r\n", e);
 }
 
@@ -140,6 +139,8 @@ do_status(struct session *s, struct cmd *cmd, struct err *e)
 	    imap_end(&cmd->args, e) < 0)
 		return -1;
 	if (rights_mailbox(s, cmd, name, STORE_MAY_READ, false, &box, e) < 0)
+		return -1;
+	if ((items & STATUS_HIGHESTMODSEQ) != 0 && condstore_on(s, e) < 0) /* RFC 7162, 3.1 */
 		return -1;
 	return out_status(s, &box, items, e);
 }

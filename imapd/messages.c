@@ -1,10 +1,17 @@
 #include "imapd/messages.h"
 
-static int
-resolve(struct session *s, struct imap_set *set, bool uid, struct err *e)
+int
+messages_resolve(struct session *s, struct imap_set *set, bool *by_uid, struct err *e)
 {
 	const struct store_view *v = s->view;
 	uint32_t last = v->n > 0 ? v->n : 1;
+	bool uid = *by_uid;
+
+	if (set->saved) { /* RFC 5182, 2.1: an empty one means no message, and is no error */
+		*set = s->saved;
+		*by_uid = true;
+		return 0;
+	}
 
 	if (!uid && v->n == 0)
 		return err_set(e, ERR_PEER, "The mailbox has no messages");
@@ -32,12 +39,8 @@ indexes(struct store_view *v, struct imap_range r, bool uid, struct indexes *out
 int
 messages_of(struct session *s, struct imap_set *set, bool uid, struct messages *out, struct err *e)
 {
-	if (set->saved) { /* RFC 5182, 2.1: an empty one means no message, and is no error */
-		*set = s->saved;
-		uid = true;
-	} else if (resolve(s, set, uid, e) < 0) {
+	if (messages_resolve(s, set, &uid, e) < 0)
 		return -1;
-	}
 	*out = (struct messages){ .range = arena_array(s->a, set->n, sizeof *out->range) };
 	for (size_t i = 0; i < set->n; i++) {
 		struct indexes *r = &out->range[out->ranges];

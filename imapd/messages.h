@@ -50,4 +50,7 @@ int piece_load(struct session *s, const struct piece *p, struct err *e);
 uint32_t *messages_seqs(struct session *s, const struct messages *m);
 int messages_uids(struct session *s, const struct messages *m, uint32_t **uids, struct err *e);
 
+/* Only resolve the set, * being the last message; $ is of UIDs (RFC 5182), and *by_uid true then. The same failures. */
+int messages_resolve(struct session *s, struct imap_set *set, bool *by_uid, struct err *e);
+
 #endif

@@ -6,6 +6,7 @@
 
 #include "imap/flags.h"
 #include "imap/reply.h"
+#include "imap/set.h"
 #include "imapd/flags.h"
 
 enum { OUT_SOME = 48 * 1024 };
@@ -81,7 +82,8 @@ out_flags(struct session *s, const struct store_rec *r, struct err *e)
 	size_t n = 0;
 
 	buf_str(&s->out, e, "FLAGS (");
-	imap_flags_put(flags_of_store(r->flags), &n, &s->out, e);
+	/* \Recent is not of IMAP4rev2 (RFC 9051, appendix E). */
+	imap_flags_put(flags_of_store(r->flags) & (s->rev2 ? ~(unsigned)IMAP_RECENT : ~0U), &n, &s->out, e);
 	for (uint32_t k = 0; store_keyword_next(s->view, r, &k); k++) {
 		if (n++ > 0)
 			buf_byte(&s->out, e, ' ');
@@ -113,7 +115,19 @@ out_mailbox_flags(struct session *s, bool permanent, struct err *e)
 	return rc;
 }
 
-static int
+int
+condstore_on(struct session *s, struct err *e)
+{
+	bool first = !s->condstore;
+
+	s->condstore = true;
+	if (!first || s->view == NULL)
+		return 0;
+	return out_printf(
+	    s, e, "* OK [HIGHESTMODSEQ %llu] From here on\r\n", (unsigned long long)s->view->modseq);
+}
+
+int
 out_changed(struct session *s, uint32_t seq, struct err *e)
 {
 	const struct store_rec *r;
@@ -130,6 +144,28 @@ out_changed(struct session *s, uint32_t seq, struct err *e)
 	return out_str(s, ")\r\n", e);
 }
 
+/* What is gone: by number, or after ENABLE QRESYNC by UID (RFC 7162, 3.2.10.2). */
+static int
+out_expunged(struct session *s, const struct store_changes *ch, struct err *e)
+{
+	struct imap_set set = { .r = NULL, .n = 0 };
+
+	if (!s->qresync) {
+		for (size_t i = 0; i < ch->nexpunged; i++)
+			if (out_printf(s, e, "* %u EXPUNGE\r\n", ch->expunged[i]) < 0 || out_flush_some(s, e) < 0)
+				return -1;
+		return 0;
+	}
+	if (ch->nexpunged == 0)
+		return 0;
+	set.r = arena_array(s->a, ch->nexpunged, sizeof *set.r);
+	for (size_t i = ch->nexpunged; i > 0; i--)
+		imap_set_append(&set, ch->expunged_uid[i - 1]);
+	out_str(s, "* VANISHED ", e);
+	imap_set_format(&set, &s->out, e);
+	return out_str(s, "\r\n", e);
+}
+
 int
 announce(struct session *s, bool expunges, struct err *e)
 {
@@ -137,15 +173,20 @@ announce(struct session *s, bool expunges, struct err *e)
 
 	if (s->view == NULL)
 		return 0;
+	/*
+	 * A client of QRESYNC may take a MODSEQ that it sees for all it has to know: so it is told nothing of what comes
+	 * after an expunge before it is told of that.
+	 */
+	if (!expunges && s->qresync)
+		return 0;
 	if (store_view_sync(s->view, expunges, &ch, s->a, e) < 0)
 		return -1;
 	s->deleted = ch.deleted;
-	for (size_t i = 0; i < ch.nexpunged; i++)
-		if (out_printf(s, e, "* %u EXPUNGE\r\n", ch.expunged[i]) < 0 || out_flush_some(s, e) < 0)
-			return -1;
+	if (out_expunged(s, &ch, e) < 0)
+		return -1;
 	if (ch.exists && out_printf(s, e, "* %u EXISTS\r\n", s->view->n) < 0)
 		return -1;
-	if ((ch.exists || ch.recent) && out_printf(s, e, "* %u RECENT\r\n", s->view->recent) < 0)
+	if (!s->rev2 && (ch.exists || ch.recent) && out_printf(s, e, "* %u RECENT\r\n", s->view->recent) < 0)
 		return -1;
 	if (ch.keywords && out_mailbox_flags(s, true, e) < 0)
 		return -1;

@@ -31,6 +31,15 @@ int out_mailbox_flags(struct session *s, bool permanent, struct err *e);
 /* "FLAGS (\Seen a)" of a record of the view. */
 int out_flags(struct session *s, const struct store_rec *r, struct err *e);
 
+/* "* n FETCH (UID u FLAGS (...))" of a message that others changed; with its MODSEQ if the client knows of these. */
+int out_changed(struct session *s, uint32_t seq, struct err *e);
+
+/*
+ * The client knows of modification sequences from here on. The first time, with a mailbox selected, it is told how far
+ * that is (RFC 7162, 3.1).
+ */
+int condstore_on(struct session *s, struct err *e);
+
 /* The tagged response: OK cmd->ok, or NO or BAD for *e, which is cleared. -1 only if the client is gone. */
 int out_result(struct session *s, const struct cmd *cmd, struct err *e);
 

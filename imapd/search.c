@@ -10,7 +10,8 @@ search_run(struct search *g, struct err *e)
 	struct session *s = g->s;
 	bool save = (g->args->returns & RETURN_SAVE) != 0;
 
-	s->condstore |= g->args->modseq; /* RFC 7162, 3.1: this enables it */
+	if (g->args->modseq && condstore_on(s, e) < 0) /* RFC 7162, 3.1: this enables it */
+		return -1;
 	if (search_find(g, e) < 0) {
 		if (save) /* RFC 5182, 2.1: after a NO it is empty */
 			saved_clear(s);

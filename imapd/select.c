@@ -2,19 +2,27 @@
 #include "imap/args.h"
 #include "imapd/messages.h"
 #include "imapd/reply.h"
+#include "imapd/resync.h"
 #include "imapd/rights.h"
 #include "imapd/search.h"
 #include "imapd/wait.h"
 
 static int
-tell_selected(struct session *s, struct err *e)
+tell_selected(struct session *s, const struct store_mailbox *box, struct err *e)
 {
 	const struct store_view *v = s->view;
-	uint32_t unseen;
+	uint32_t unseen = 0;
 
-	if (store_view_unseen(s->view, &unseen, e) < 0 || out_mailbox_flags(s, true, e) < 0)
+	if ((!s->rev2 && store_view_unseen(s->view, &unseen, e) < 0) || out_mailbox_flags(s, true, e) < 0)
 		return -1;
-	out_printf(s, e, "* %u EXISTS\r\n* %u RECENT\r\n", v->n, v->recent);
+	out_printf(s, e, "* %u EXISTS\r\n", v->n);
+	if (s->rev2) { /* RFC 9051, 6.3.2: the mailbox's name in its right form */
+		out_printf(s, e, "* LIST (%s) \"/\" ", box->children ? "\\HasChildren" : "\\HasNoChildren");
+		out_mailbox(s, box->name, e);
+		out_str(s, "\r\n", e);
+	}
+	if (!s->rev2) /* RFC 9051, appendix E: neither RECENT nor UNSEEN */
+		out_printf(s, e, "* %u RECENT\r\n", v->recent);
 	if (unseen > 0)
 		out_printf(s, e, "* OK [UNSEEN %u] The first\r\n", unseen);
 	out_printf(s, e, "* OK [UIDVALIDITY %u] UIDs hold\r\n", v->uidvalidity);
@@ -39,20 +47,26 @@ static int
 select_mailbox(struct session *s, struct cmd *cmd, bool read_only, struct err *e)
 {
 	struct store_mailbox box = { 0 };
+	struct imap_select args;
 	struct span name;
-	bool condstore;
 
 	if (imap_sp(&cmd->args, e) < 0 || imap_mailbox(&cmd->args, s->a, &name, e) < 0 ||
-	    imap_select_params(&cmd->args, &condstore, e) < 0 || leave_mailbox(s, e) < 0)
+	    imap_select_params(&cmd->args, s->a, &args, e) < 0)
 		return -1;
-	s->condstore |= condstore;
+	if (args.qresync && !s->qresync)
+		return err_set(e, ERR_PEER, "QRESYNC is for clients that said ENABLE QRESYNC (RFC 7162, 3.2.5)");
+	if (leave_mailbox(s, e) < 0)
+		return -1;
+	s->condstore |= args.condstore;
 	if (rights_mailbox(s, cmd, name, STORE_MAY_READ, false, &box, e) < 0)
 		return -1;
 	s->view = store_view_open(s->st, box.id, read_only, e);
 	if (s->view == NULL)
 		return refused(s, cmd, false);
 	cmd->ok = read_only ? SPAN("[READ-ONLY] Selected") : SPAN("[READ-WRITE] Selected");
-	return tell_selected(s, e);
+	if (tell_selected(s, &box, e) < 0)
+		return -1;
+	return args.qresync ? resync_selected(s, &args, e) : 0;
 }
 
 int
@@ -67,7 +81,10 @@ do_examine(struct session *s, struct cmd *cmd, struct err *e)
 	return select_mailbox(s, cmd, true, e);
 }
 
-/* CLOSE removes what is \Deleted without a word, and nothing after EXAMINE (6.4.2). */
+/*
+ * CLOSE removes what is \Deleted without a word, and nothing after EXAMINE (6.4.2). No HIGHESTMODSEQ is told: the client
+ * does not know of everything up to it (RFC 7162, 3.2.8).
+ */
 int
 do_close(struct session *s, struct cmd *cmd, struct err *e)
 {
@@ -119,5 +136,7 @@ do_expunge(struct session *s, struct cmd *cmd, struct err *e)
 		return refused(s, cmd, false);
 	s->usage_changed |= gone.n > 0;
 	tell_changed(s, s->view->mailbox, gone.modseq);
+	if (s->qresync && gone.n > 0) /* RFC 7162, 3.2.7, 3.2.9 */
+		cmd->ok = arena_printf(s->a, "[HIGHESTMODSEQ %llu] Expunged", (unsigned long long)gone.modseq);
 	return 0;
 }

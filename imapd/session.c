@@ -3,6 +3,7 @@
 #include "imap/lex.h"
 #include "imapd/reply.h"
 #include "imapd/session.h"
+#include "ipc/idle.h"
 
 int
 do_capability(struct session *s, struct cmd *cmd, struct err *e)
@@ -66,48 +67,70 @@ do_id(struct session *s, struct cmd *cmd, struct err *e)
 static const struct {
 	const char *name;
 	size_t flag;
+	uint32_t idle; /* its bit in the idle record */
 } extensions[] = {
-	{ "CONDSTORE", offsetof(struct session, condstore) },
+	{ "CONDSTORE", offsetof(struct session, condstore), IDLE_CONDSTORE },
+	{ "QRESYNC", offsetof(struct session, qresync), IDLE_QRESYNC },
+	{ "IMAP4rev2", offsetof(struct session, rev2), IDLE_REV2 },
+	{ "METADATA", offsetof(struct session, metadata), IDLE_METADATA },
 };
 enum { EXTENSIONS = sizeof extensions / sizeof extensions[0] };
 
 static bool *
-extension(struct session *s, size_t i)
+extension(const struct session *s, size_t i)
 {
-	return (bool *)((char *)s + extensions[i].flag);
+	return (bool *)((uintptr_t)s + extensions[i].flag);
 }
 
-/* RFC 7162, 3.1: whoever turns CONDSTORE on is told from where on. */
-static int
-modseqs_known(struct session *s, struct err *e)
+uint32_t
+session_enabled(const struct session *s)
 {
-	if (s->condstore || s->view == NULL)
-		return 0;
-	return out_printf(
-	    s, e, "* OK [HIGHESTMODSEQ %llu] From here on\r\n", (unsigned long long)s->view->modseq);
+	uint32_t flags = s->utf8 ? IDLE_UTF8 : 0;
+
+	for (size_t i = 0; i < EXTENSIONS; i++)
+		flags |= *extension(s, i) ? extensions[i].idle : 0;
+	return flags;
+}
+
+void
+session_enable(struct session *s, uint32_t flags)
+{
+	s->utf8 |= (flags & IDLE_UTF8) != 0;
+	for (size_t i = 0; i < EXTENSIONS; i++)
+		*extension(s, i) |= (flags & extensions[i].idle) != 0;
+}
+
+/* What follows from what was enabled. */
+static int
+enable_more(struct session *s, uint32_t flags, struct err *e)
+{
+	/* RFC 7162, 3.1, 3.2.3: both turn CONDSTORE on, and whoever does is told from where on. */
+	if ((flags & (IDLE_CONDSTORE | IDLE_QRESYNC)) != 0 && condstore_on(s, e) < 0)
+		return -1;
+	session_enable(s, flags);
+	if ((flags & IDLE_REV2) != 0) /* RFC 9051, 5.1: names go as UTF-8 */
+		s->utf8 = true;
+	return 0;
 }
 
 int
 do_enable(struct session *s, struct cmd *cmd, struct err *e)
 {
-	bool wanted[EXTENSIONS] = { false };
+	uint32_t flags = 0;
 	struct span word;
 
 	do {
 		if (imap_sp(&cmd->args, e) < 0 || imap_atom(&cmd->args, &word, e) < 0)
 			return -1;
 		for (size_t i = 0; i < EXTENSIONS; i++)
-			wanted[i] |= span_ieq(word, extensions[i].name);
+			flags |= span_ieq(word, extensions[i].name) ? extensions[i].idle : 0;
 	} while (imap_peek(&cmd->args) != '\0');
-	if (wanted[0] && modseqs_known(s, e) < 0)
+	if (enable_more(s, flags, e) < 0)
 		return -1;
 	out_str(s, "* ENABLED", e);
-	for (size_t i = 0; i < EXTENSIONS; i++) {
-		if (!wanted[i])
-			continue;
-		*extension(s, i) = true;
-		out_printf(s, e, " %s", extensions[i].name);
-	}
+	for (size_t i = 0; i < EXTENSIONS; i++)
+		if ((flags & extensions[i].idle) != 0)
+			out_printf(s, e, " %s", extensions[i].name);
 	return out_str(s, "\r\n", e);
 }
 

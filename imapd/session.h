@@ -41,6 +41,7 @@ struct session {
 	bool utf8;          /* ENABLE UTF8=ACCEPT (RFC 6855), or IMAP4rev2: names go as UTF-8 */
 	bool rev2;          /* ENABLE IMAP4rev2 (RFC 9051) */
 	bool uidonly;       /* ENABLE UIDONLY (RFC 9586) */
+	bool metadata;      /* ENABLE METADATA (RFC 5464, 4.1): changes of annotations are told */
 	bool quota_known;   /* the owner's limits have been asked for */
 	bool usage_changed; /* messages came or went: authd is to be told at the end */
 
@@ -70,13 +71,23 @@ struct cmd {
 	struct imap_lex args;               /* at the space before the arguments, or the end */
 	const struct imap_literal *message; /* APPEND: args end before this literal, which is yet to come */
 	struct span ok;                     /* behind "OK " */
+	bool numbers; /* it spoke of message numbers: no EXPUNGE is told with the answer */
 	const char *code;                   /* "TRYCREATE": for NO; NULL: none */
 };
+
+/* What the client has enabled, as it goes through the idle record: or of enum idle_flags (ipc/idle.h). */
+uint32_t session_enabled(const struct session *s);
+void session_enable(struct session *s, uint32_t flags);
 
 typedef int command_fn(struct session *s, struct cmd *cmd, struct err *e);
 
 /* The table of command.c: which command in which state. */
-enum states { LOGGED_IN = 1, SELECTED = 2, STORELESS = 4 /* needs no open store */ };
+enum states {
+	LOGGED_IN = 1,
+	SELECTED = 2,
+	STORELESS = 4, /* needs no open store */
+	NUMBERS = 8,   /* without UID in front: no EXPUNGE may be told with the answer (RFC 3501, 7.4.1; 5256, 3) */
+};
 struct command {
 	const char *name;
 	bool uid;        /* exists with UID in front, too */

@@ -16,7 +16,7 @@ tell_one(struct session *s, const struct cmd *cmd, uint32_t seq, bool flags, str
 		return -1;
 	r = store_rec(s->view, seq - 1);
 	out_printf(s, e, "* %u FETCH (", seq);
-	if (cmd->uid) {
+	if (cmd->uid || s->condstore) { /* RFC 7162, 3.2.4 */
 		out_printf(s, e, "UID %u", r->uid);
 		sep = " ";
 	}
@@ -86,7 +86,8 @@ do_store(struct session *s, struct cmd *cmd, struct err *e)
 		return -1;
 	if (s->view->read_only)
 		return err_set(e, ERR_PERM, "The mailbox is read-only");
-	s->condstore |= args.conditional; /* RFC 7162, 3.1: this enables it */
+	if (args.conditional && condstore_on(s, e) < 0) /* RFC 7162, 3.1: this enables it */
+		return -1;
 	change = (struct store_flags){
 		.op = args.mode == '+'   ? STORE_FLAGS_ADD
 		      : args.mode == '-' ? STORE_FLAGS_REMOVE

@@ -31,7 +31,7 @@ record_of(struct session *s, bool leave)
 		.leave = leave,
 		.idling = s->idle_tag.n > 0,
 		.tag = buf_span(&s->idle_tag),
-		.flags = s->condstore ? IDLE_CONDSTORE : 0,
+		.flags = session_enabled(s),
 		.bad = s->bad,
 		.commands = s->commands,
 		.octets_in = s->before_in + conn_in(s->c),

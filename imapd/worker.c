@@ -139,7 +139,7 @@ static int
 resume(struct session *s, const struct idle_record *r, struct err *e)
 {
 	s->recorded = true; /* still true: it is withdrawn before we say or read anything */
-	s->condstore = (r->flags & IDLE_CONDSTORE) != 0;
+	session_enable(s, r->flags);
 	s->bad = r->bad;
 	s->commands = r->commands;
 	s->before_in = r->octets_in;

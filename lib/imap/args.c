@@ -16,6 +16,7 @@ imap_command(struct imap_lex *l, struct span *tag, struct span *name, bool *uid,
 	return imap_sp(l, e) < 0 || imap_atom(l, name, e) < 0 ? -1 : 0;
 }
 
+/* `wire` is an argument of l's command. */
 static int
 decode_name(const struct imap_lex *l, struct span wire, struct arena *a, struct span *out, struct err *e)
 {
@@ -148,16 +149,90 @@ imap_status_parse(struct imap_lex *l, unsigned *items, struct err *e)
 	return 0;
 }
 
-int
-imap_select_params(struct imap_lex *l, bool *condstore, struct err *e)
+/* A set without *, in normal form. */
+static int
+plain_set(struct imap_lex *l, struct arena *a, struct imap_set *set, struct err *e)
 {
-	*condstore = false;
-	if (!imap_take(l, ' '))
-		return imap_end(l, e);
-	if (!imap_take(l, '(') || !imap_word(l, "CONDSTORE") || !imap_take(l, ')'))
-		return err_set(e, ERR_PEER, "The only parameter of SELECT is (CONDSTORE)");
-	*condstore = true;
-	return imap_end(l, e);
+	if (imap_set_parse(l, a, set, e) < 0)
+		return -1;
+	if (set->saved)
+		return err_set(e, ERR_PEER, "A set of QRESYNC cannot be $");
+	for (size_t i = 0; i < set->n; i++)
+		if (set->r[i].first == IMAP_STAR || set->r[i].last == IMAP_STAR)
+			return err_set(e, ERR_PEER, "A set of QRESYNC cannot hold *");
+	imap_set_resolve(set, 1);
+	return 0;
+}
+
+static uint64_t
+set_size(const struct imap_set *set)
+{
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < set->n; i++)
+		n += (uint64_t)set->r[i].last - set->r[i].first + 1;
+	return n;
+}
+
+/* "(numbers uids)" */
+static int
+match_data(struct imap_lex *l, struct arena *a, struct imap_select *s, struct err *e)
+{
+	if (!imap_take(l, '('))
+		return err_set(e, ERR_PEER, "The known numbers and their UIDs stand in parentheses");
+	if (plain_set(l, a, &s->numbers, e) < 0 || imap_sp(l, e) < 0 ||
+	    plain_set(l, a, &s->number_uids, e) < 0)
+		return -1;
+	if (set_size(&s->numbers) != set_size(&s->number_uids))
+		return err_set(e, ERR_PEER, "There must be a UID for each number");
+	return imap_take(l, ')') ? 0 : err_set(e, ERR_PEER, "The known numbers have no end");
+}
+
+static int
+qresync_param(struct imap_lex *l, struct arena *a, struct imap_select *s, struct err *e)
+{
+	if (imap_sp(l, e) < 0)
+		return -1;
+	if (s->qresync || !imap_take(l, '('))
+		return err_set(e, ERR_PEER, "QRESYNC takes a list, once");
+	s->qresync = true;
+	if (imap_nz_number(l, &s->uidvalidity, e) < 0 || imap_sp(l, e) < 0 ||
+	    imap_modseq(l, &s->modseq, e) < 0)
+		return -1;
+	if (imap_take(l, ' ') && imap_peek(l) != '(') {
+		s->known = true;
+		if (plain_set(l, a, &s->uids, e) < 0)
+			return -1;
+		imap_take(l, ' ');
+	}
+	if (imap_peek(l) == '(' && match_data(l, a, s, e) < 0)
+		return -1;
+	return imap_take(l, ')') ? 0 : err_set(e, ERR_PEER, "The list of QRESYNC has no end");
+}
+
+int
+imap_select_params(struct imap_lex *l, struct arena *a, struct imap_select *out, struct err *e)
+{
+	struct imap_select s = { 0 };
+
+	if (imap_take(l, ' ')) {
+		if (!imap_take(l, '('))
+			return err_set(e, ERR_PEER, "The parameters of SELECT are a list");
+		do {
+			if (imap_word(l, "CONDSTORE"))
+				s.condstore = true;
+			else if (!imap_word(l, "QRESYNC"))
+				return err_set(e, ERR_PEER, "The parameters of SELECT are CONDSTORE and QRESYNC");
+			else if (qresync_param(l, a, &s, e) < 0)
+				return -1;
+		} while (imap_take(l, ' '));
+		if (!imap_take(l, ')'))
+			return err_set(e, ERR_PEER, "The list of parameters has no end");
+	}
+	if (imap_end(l, e) < 0)
+		return -1;
+	*out = s;
+	return 0;
 }
 
 /* A list of options in parentheses, which may be empty. */

@@ -15,7 +15,7 @@
  */
 int imap_command(struct imap_lex *l, struct span *tag, struct span *name, bool *uid, struct err *e);
 
-/* A mailbox name, modified UTF-7 decoded to UTF-8; INBOX in any case becomes "INBOX" (RFC 3501, 5.1). */
+/* A mailbox name as UTF-8: modified UTF-7 is decoded unless l->utf8; INBOX in any case becomes "INBOX" (RFC 3501, 5.1). */
 int imap_mailbox(struct imap_lex *l, struct arena *a, struct span *out, struct err *e);
 
 /* STORE, behind the set and its space: [(UNCHANGEDSINCE n) ] [+-]FLAGS[.SILENT] flags (RFC 7162, 3.1.3). */
@@ -55,8 +55,19 @@ enum imap_status {
 };
 int imap_status_parse(struct imap_lex *l, unsigned *items, struct err *e);
 
-/* SELECT and EXAMINE, behind the mailbox: [ (CONDSTORE)]. */
-int imap_select_params(struct imap_lex *l, bool *condstore, struct err *e);
+/*
+ * SELECT and EXAMINE, behind the mailbox, to the end: [ (CONDSTORE QRESYNC (uidvalidity modseq [known-uids]
+ * [(numbers uids)]))] (RFC 7162, 3.1.8, 3.2.5). Sets are in normal form; none may hold *.
+ */
+struct imap_select {
+	bool condstore, qresync;
+	uint32_t uidvalidity;
+	uint64_t modseq;
+	bool known; /* the client says which UIDs it knows, else it means all */
+	struct imap_set uids;
+	struct imap_set numbers, number_uids; /* as many of one as of the other; both may be empty */
+};
+int imap_select_params(struct imap_lex *l, struct arena *a, struct imap_select *out, struct err *e);
 
 /* LIST in all forms of RFC 5258, with SPECIAL-USE of RFC 6154 and STATUS of RFC 5819. */
 enum imap_list_option {

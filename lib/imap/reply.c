@@ -1,5 +1,7 @@
-#include "imap/lex.h"
 #include "imap/reply.h"
+
+#include "base/utf8.h"
+#include "imap/lex.h"
 #include "imap/utf7.h"
 
 enum { QUOTED_MAX = 1000 };

@@ -5,7 +5,16 @@
 #include "ipc/ipc.h"
 
 enum { IDLE_VERSION = 1 };
-enum idle_flags { IDLE_READ_ONLY = 1, IDLE_CONDSTORE = 2 };
+enum idle_flags {
+	IDLE_READ_ONLY = 1, /* EXAMINE */
+	/* What ENABLE turned on, and its like. */
+	IDLE_CONDSTORE = 2,
+	IDLE_QRESYNC = 4,
+	IDLE_UTF8 = 8,
+	IDLE_REV2 = 16,
+	IDLE_UIDONLY = 32,
+	IDLE_METADATA = 64,
+};
 
 #define IPC_DEF "ipc/idle.def"
 #include "ipc/declare.h"
