@@ -24,7 +24,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	buf_init(&whole, 8 * in.n + 100);
 	buf_init(&cut, 8 * in.n + 100);
 	buf_init(&held, in.n + 100);
-	buf_init(&folded, 16 * in.n + 100);
+	buf_init(&folded, UTF8_FOLD_GROWS * whole.max);
 	need(charset_feed(cs, in, true, &whole, &used, NULL) == 0 && used == in.n);
 	need(utf8_valid(buf_span(&whole)));
 	do {

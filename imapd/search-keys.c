@@ -11,8 +11,9 @@ struct looked_up {
 	struct text_query *text;
 	struct text_query **words; /* of a fuzzy text: each of them is enough of it */
 	size_t nwords;
-	struct imap_set set; /* resolved in this mailbox */
-	int keyword;         /* index in the view; -1: no message has it */
+	struct imap_set set;    /* resolved in this mailbox */
+	struct imap_set object; /* UIDs of messages with that id */
+	int keyword;            /* index in the view; -1: no message has it */
 };
 
 /* ---- once a command: texts */
@@ -166,6 +167,21 @@ look_up_set(struct search *g, const struct imap_search *k, struct looked_up *l, 
 	return 0;
 }
 
+/* EMAILID, THREADID (RFC 8474, 4.3): the store knows which messages those are. */
+static int
+look_up_object(struct search *g, const struct imap_search *k, struct looked_up *l, struct err *e)
+{
+	uint32_t *uid;
+	size_t n;
+
+	if (store_with_object(g->view, k->text, &uid, &n, g->a, e) < 0)
+		return -1;
+	l->object = (struct imap_set){ .r = arena_array(g->a, n, sizeof *l->object.r) };
+	for (size_t i = 0; i < n; i++)
+		imap_set_append(&l->object, uid[i]);
+	return 0;
+}
+
 static int
 look(struct search *g, const struct imap_search *k, bool strict, struct err *e)
 {
@@ -176,6 +192,8 @@ look(struct search *g, const struct imap_search *k, bool strict, struct err *e)
 		l->keyword = store_keyword_find(g->view, k->text);
 	else if (k->op == SEARCH_SET || k->op == SEARCH_UID)
 		rc = look_up_set(g, k, l, strict, e);
+	else if (k->op == SEARCH_EMAILID || k->op == SEARCH_THREADID)
+		rc = look_up_object(g, k, l, e);
 	for (k = k->child; k != NULL && rc == 0; k = k->next)
 		rc = look(g, k, strict, e);
 	return rc;
@@ -200,9 +218,13 @@ const struct imap_set *
 search_limit(const struct search *g, bool *uid)
 {
 	for (const struct imap_search *k = g->args->root->child; k != NULL; k = k->next) {
-		*uid = k->op == SEARCH_UID || k->op == SEARCH_SAVED;
+		const struct looked_up *l = k->looked_up;
+
+		*uid = k->op != SEARCH_SET;
 		if (k->op == SEARCH_SET || k->op == SEARCH_UID)
-			return &((struct looked_up *)k->looked_up)->set;
+			return &l->set;
+		if (k->op == SEARCH_EMAILID || k->op == SEARCH_THREADID)
+			return &l->object;
 		if (k->op == SEARCH_SAVED)
 			return &g->s->saved;
 	}
@@ -406,7 +428,7 @@ test(const struct search *g, const struct imap_search *k, struct subject *m, str
 		return (int)is(m->r->modseq >= k->modseq);
 	case SEARCH_EMAILID:
 	case SEARCH_THREADID:
-		return NO;
+		return (int)is(imap_set_has(&l->object, m->r->uid));
 	}
 	return NO;
 }

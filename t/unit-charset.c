@@ -174,7 +174,8 @@ utf8(void)
 		       "\342\204\252 \377"),
 	    &out, NULL);
 	tap_span(buf_span(&out),
-	    SPAN("abcxyz[]@`{} \303\251t\303\251 \320\277\321\200 \317\203\317\203 i k \377"), "lower case");
+	    SPAN("ABCXYZ[]@`{} E\314\201TE\314\201 \320\237\320\240 \316\243\316\243 I\314\207 K \377"),
+	    "titlecase, decomposed");
 	buf_free(&out);
 }
 

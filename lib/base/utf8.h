@@ -28,9 +28,11 @@ int utf8_put(uint32_t cp, struct buf *out, struct err *e);
 int utf8_repair(struct span s, struct buf *out, struct err *e);
 
 /*
- * Append s in lower case by Unicode's simple (one to one) mapping; octets that are not valid UTF-8 are
- * copied. This is how texts are compared without regard to case.
+ * Append s as i;unicode-casemap compares it (RFC 5051, 2; RFC 5255, 4.4, for SEARCH, SORT and THREAD): in titlecase,
+ * decomposed, so that accents follow their letters. Octets that are not valid UTF-8 are copied. The result has at most
+ * UTF8_FOLD_GROWS times the octets of s; it is ordered and searched octet by octet, and folding it again changes nothing.
  */
+enum { UTF8_FOLD_GROWS = 11 };
 int utf8_fold(struct span s, struct buf *out, struct err *e);
 
 #endif

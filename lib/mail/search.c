@@ -12,7 +12,7 @@ search_key(struct span charset, struct span text, struct arena *a, struct search
 	if (cs.kind == CHARSET_UNKNOWN)
 		return err_set(e, ERR_PEER, "the charset is not known");
 	buf_init(&utf8, 8 * text.n + 64);
-	buf_init(&folded, 16 * text.n + 64);
+	buf_init(&folded, UTF8_FOLD_GROWS * utf8.max);
 	if ((rc = charset_to_utf8(cs, text, &utf8, e)) == 0)
 		rc = utf8_fold(buf_span(&utf8), &folded, e);
 	*key = (struct search_key){ 0 };

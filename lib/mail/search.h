@@ -18,7 +18,8 @@ struct search_key {
 };
 
 /*
- * What a client searches for, in the form in which it is looked for: UTF-8 in lower case. Allocated from a.
+ * What a client searches for, in the form in which it is looked for: UTF-8, folded (utf8_fold).
+ * Allocated from a.
  * ERR_PEER if the charset is not known (NO [BADCHARSET]).
  */
 int search_key(struct span charset, struct span text, struct arena *a, struct search_key *key, struct err *e);

@@ -19,7 +19,7 @@ struct field_text {
 	struct arena *a;
 };
 
-/* "Name: value", or the value, as a reader sees it, in lower case. */
+/* "Name: value", or the value, as a reader sees it, folded. */
 static struct span
 field_text(struct field_text *t, const struct header_field *f, bool with_name)
 {
@@ -48,7 +48,7 @@ text_header(struct span header, const char *name, const struct text_sink *to)
 	if (header.n == 0)
 		return true;
 	buf_init(&t.plain, FIELD_ROOM);
-	buf_init(&t.folded, FIELD_ROOM);
+	buf_init(&t.folded, (size_t)UTF8_FOLD_GROWS * FIELD_ROOM);
 	t.a = arena_new(2 * HEADER_BYTES_MAX);
 	while (more && header_next(&it, &f))
 		if (name == NULL || span_ieq(f.name, name))
@@ -115,7 +115,7 @@ body(const struct text_part *p, const struct text_sink *to)
 
 	buf_init(&d.octets, PIECE_ROOM);
 	buf_init(&d.utf8, PIECE_ROOM);
-	buf_init(&d.folded, 2 * PIECE_ROOM);
+	buf_init(&d.folded, (size_t)UTF8_FOLD_GROWS * PIECE_ROOM);
 	do {
 		piece = span_head(rest, PIECE);
 		rest = span_from(rest, piece.n);

@@ -1,6 +1,7 @@
 /*
  * text.h - the text of a message as a reader sees it, for searching: transfer encodings, charsets and the encoded words of
- * headers undone, in lower case.
+ * headers undone, as
+ * i;unicode-casemap compares it (utf8_fold).
  *
  * What is searched in messages one by one and what is put into an index comes from here both, so that both
  * give the same answers. What the text is:
@@ -23,7 +24,7 @@
  * Grows with every change of what the text is (decoding, case), so that an index knows when it was made by other
  * rules.
  */
-enum { TEXT_VERSION = 1 };
+enum { TEXT_VERSION = 2 };
 
 enum text_kind { TEXT_FIELD, TEXT_BODY };
 
