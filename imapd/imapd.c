@@ -28,6 +28,7 @@
 #include "io/svc.h"
 #include "ipc/session.h"
 #include "ipc/ticket.h"
+#include "mail/charset.h"
 #include "store/store.h"
 
 /*
@@ -230,6 +231,7 @@ prepare(struct imapd *d, struct svc *s, struct err *e)
 	d->svc = s;
 	more_descriptors();
 	store_prepare();
+	charset_preload(); /* for SEARCH, and before iconv's files are out of reach */
 	if (read_key(s, &d->key, e) < 0 || (d->seen = ticket_seen_new(e)) == NULL ||
 	    jail_prepare(WORKER_CALLS, e) < 0)
 		return -1;

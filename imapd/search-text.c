@@ -7,11 +7,73 @@
 #include "imap/text.h"
 #include "imapd/body.h"
 #include "imapd/search.h"
+#include "store/fts.h"
 
+enum { FEW = 50 }; /* messages that are read sooner than the index is asked */
+
+static bool
+has_texts(const struct search *g)
+{
+	for (const struct text_query *q = g->texts; q != NULL; q = q->next)
+		if (q->where != IN_FIELD)
+			return true;
+	return false;
+}
+
+/* The index stays open with the session: a program may search many mailboxes. NULL: there is none, or it can't be had. */
+static struct fts *
+text_index(struct session *s)
+{
+	struct err why = { 0 };
+
+	if (s->fts == NULL && cfg.fts)
+		s->fts = fts_open(s->st, ".", false, &why);
+	if (why.kind != ERR_NONE)
+		log_event(LOG_WARN, "imapd.fts", KV_S("sid", s->sid), KV_S("owner", s->owner), KV_ERR(&why));
+	return s->fts;
+}
+
+static int
+narrow(struct search *g, struct fts *f, struct text_query *q, struct err *e)
+{
+	struct fts_hits hits;
+	struct fts_candidates list;
+	int rc;
+
+	if (q->where == IN_FIELD || q->key.text.n == 0)
+		return 0;
+	rc = fts_find(f, q->key.text, q->where == IN_ALL, &hits, g->a, e);
+	if (rc <= 0 || fts_candidates(f, &hits, g->view, &list, g->a, e) < 0)
+		return rc == 0 ? 0 : -1;
+	q->narrowed = true;
+	q->may = list.uid;
+	q->sure = list.sure;
+	q->n = list.n;
+	return 0;
+}
+
+/* Whatever is wrong with the index, the messages can be read. */
 int
 text_narrow(struct search *g, struct err *e)
 {
-	(void)g, (void)e; /* without an index each message is read */
+	struct err why = { 0 };
+	struct fts *f;
+	int rc;
+
+	(void)e;
+	if (g->view->n <= FEW || !has_texts(g) || (f = text_index(g->s)) == NULL)
+		return 0;
+	rc = fts_begin(f, &why);
+	if (rc == 0)
+		rc = fts_mailbox(f, g->view->mailbox, g->view->uidvalidity, &why);
+	for (struct text_query *q = g->texts; q != NULL && rc == 0; q = q->next)
+		rc = narrow(g, f, q, &why);
+	fts_end(f);
+	if (rc == 0)
+		return 0;
+	log_event(LOG_WARN, "imapd.fts", KV_S("sid", g->s->sid), KV_S("owner", g->s->owner), KV_ERR(&why));
+	fts_close(f);
+	g->s->fts = NULL;
 	return 0;
 }
 

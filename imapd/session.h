@@ -18,6 +18,7 @@
 #include "io/svc.h"
 #include "store/store.h"
 
+struct fts;
 struct ipc;
 
 struct session {
@@ -26,6 +27,7 @@ struct session {
 	struct ipc *up;          /* to the holder; NULL when it is gone, or in tests */
 	struct ipc *mimed;       /* dialled at the first APPEND */
 	struct store *st;        /* NULL until something needs it: worker_open() */
+	struct fts *fts;         /* the index of texts; NULL until a search needs it, or there is none */
 	struct store_view *view; /* of the selected mailbox; NULL: none is */
 
 	struct arena *a; /* of the present command */

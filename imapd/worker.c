@@ -11,6 +11,7 @@
 #include "imapd/search.h"
 #include "imapd/wait.h"
 #include "ipc/idle.h"
+#include "store/fts.h"
 
 enum {
 	ARENA_MAX = 1 << 30, /* a view of a hundred million messages would need more: the backstop */
@@ -71,6 +72,7 @@ session_done(struct session *s)
 {
 	saved_clear(s);
 	store_view_close(s->view);
+	fts_close(s->fts);
 	store_close(s->st);
 	ipc_free(s->mimed);
 	ipc_free(s->up);

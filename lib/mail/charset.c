@@ -62,6 +62,16 @@ charset_preload(void)
 	}
 }
 
+unsigned
+charset_preloaded(void)
+{
+	unsigned bits = 0;
+
+	for (size_t i = 0; i < MULTIBYTE; i++)
+		bits |= loaded[i] ? 1U << i : 0;
+	return bits;
+}
+
 #define TABLE(t)                                                                                             \
 	{                                                                                                    \
 		CHARSET_TABLE, charset_##t, 0                                                                \

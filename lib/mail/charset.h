@@ -19,6 +19,9 @@
 
 void charset_preload(void);
 
+/* A bit for each charset of iconv that can be decoded in this process: what an index of texts depends on. */
+unsigned charset_preloaded(void);
+
 /* A charset, found by its name. */
 struct charset {
 	enum { CHARSET_UNKNOWN, CHARSET_UTF8, CHARSET_TABLE, CHARSET_ICONV } kind;
