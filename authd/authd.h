@@ -23,6 +23,7 @@ struct authd {
 	struct peer *peers;
 	struct timer flush; /* usage to disk */
 	bool usage_dirty;
+	uint64_t generation; /* of group memberships: when we started, and one more for each change */
 	unsigned logins; /* that wait for a worker or for their delay */
 	bool draining;
 	void (*idle)(void *arg); /* draining, and the last peer is gone */
@@ -72,6 +73,15 @@ void import_forget(struct peer *p); /* the peer is gone: drop what it sent of an
 
 /* list.c */
 void list_request(struct peer *p, uint32_t id, const struct authd_list *m);
+
+/* share.c */
+void groups_request(struct peer *p, uint32_t id, const struct authd_groups *m);
+void identifier_request(struct peer *p, uint32_t id, const struct authd_identifier *m);
+void shared_request(struct peer *p, uint32_t id, const struct authd_shared *m);
+void sharing_request(struct peer *p, uint32_t id, const struct authd_sharing *m);
+void tree_request(struct peer *p, uint32_t id, const struct authd_tree *m);
+void group_request(struct peer *p, uint32_t id, const struct authd_group *m);
+int pack_group(struct authd *a, struct span name, struct buf *out, struct err *e); /* an authd_group: 1, -1 */
 
 /* admin.c */
 void alias_request(struct peer *p, uint32_t id, const struct authd_alias *m);

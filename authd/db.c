@@ -1,14 +1,13 @@
 /* db.c - accounts.db. The statements are one table; every function binds, steps, copies, resets. */
-#include "authd/db.h"
-
-#include <sqlite3.h>
 #include <stdlib.h>
+
+#include "authd/db_inside.h"
 
 #include "base/clock.h"
 #include "base/id.h"
 #include "store/vfs.h"
 
-enum { VERSION = 1, APPLICATION = 0x526f6f6b /* "Rook" */, OWNER_MAX = 128 };
+enum { VERSION = 2, APPLICATION = 0x526f6f6b /* "Rook" */, OWNER_MAX = 128 };
 
 /* One step for each version: from what is in the file to the next. */
 static const char *const upgrades[VERSION] = {
@@ -24,6 +23,19 @@ static const char *const upgrades[VERSION] = {
 	"CREATE TABLE usage(owner TEXT PRIMARY KEY, bytes INTEGER NOT NULL, messages INTEGER NOT NULL)"
 	" STRICT, WITHOUT ROWID;"
 	"CREATE TABLE setting(name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;",
+
+	/* 2: groups; trees under Shared/; what the stores said of their ACLs. */
+	"CREATE TABLE grp(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;"
+	"CREATE TABLE member(grp INTEGER NOT NULL, who TEXT NOT NULL, PRIMARY KEY(grp, who))"
+	" STRICT, WITHOUT ROWID;"
+	"CREATE INDEX member_who ON member(who);"
+	"CREATE TABLE tree(id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, owner TEXT NOT NULL UNIQUE,"
+	" created INTEGER NOT NULL) STRICT;"
+	"CREATE TABLE share(owner TEXT NOT NULL, who TEXT NOT NULL, PRIMARY KEY(owner, who))"
+	" STRICT, WITHOUT ROWID;"
+	"CREATE INDEX share_who ON share(who);"
+	"CREATE TABLE post(owner TEXT NOT NULL, folder TEXT NOT NULL, PRIMARY KEY(owner, folder))"
+	" STRICT, WITHOUT ROWID;",
 };
 
 static const char session_sql[] =
@@ -32,100 +44,16 @@ static const char session_sql[] =
     " WITHOUT ROWID;"
     "INSERT INTO used SELECT owner, bytes, messages, 0 FROM usage;";
 
-#define ACCOUNT_COLUMNS                                                                                      \
-	"account.addr, account.owner, account.hash, account.name, account.quota_bytes,"                      \
-	" account.quota_messages, account.enabled, account.created, coalesce(used.bytes, 0),"                \
-	" coalesce(used.messages, 0) FROM account LEFT JOIN used ON used.owner = account.owner "
-
-enum statement {
-	IS_DOMAIN,
-	DOMAIN_IN_CONFIG,
-	DEFAULT_DOMAIN,
-	ACCOUNT,
-	FIRST_ACCOUNT,
-	ALIAS,
-	NEXT_ACCOUNT,
-	NEXT_ALIAS,
-	NEXT_DOMAIN,
-	VIEW,
-	BEGIN,
-	COMMIT,
-	ROLLBACK,
-	OWNER_TAKEN,
-	ACCOUNT_ADD,
-	ACCOUNT_CHANGE,
-	OWNER_PAST,
-	USAGE_DELETE,
-	USED_DELETE,
-	ACCOUNT_DELETE,
-	ALIAS_PUT,
-	ALIAS_DELETE,
-	DOMAIN_ADD,
-	DOMAIN_DELETE,
-	DOMAIN_USED,
-	CONFIG_CLEAR,
-	CONFIG_ADD,
-	USAGE_SET,
-	USAGE_WRITE,
-	USAGE_CLEAN,
-	STATEMENTS,
-};
-
 static const char *const sql[STATEMENTS] = {
-	[IS_DOMAIN] =
-	    "SELECT 1 FROM domain WHERE name = ?1 UNION ALL SELECT 1 FROM config_domain WHERE name = ?1",
-	[DOMAIN_IN_CONFIG] = "SELECT 1 FROM config_domain WHERE name = ?1",
-	[DEFAULT_DOMAIN] = "SELECT name FROM (SELECT 0 AS k, id, name FROM config_domain UNION ALL"
-			   " SELECT 1, id, name FROM domain) ORDER BY k, id LIMIT 1",
-	[ACCOUNT] = "SELECT " ACCOUNT_COLUMNS "WHERE account.addr = ?1",
-	[FIRST_ACCOUNT] = "SELECT " ACCOUNT_COLUMNS "WHERE account.enabled ORDER BY account.id LIMIT 1",
-	[ALIAS] = "SELECT targets FROM alias WHERE addr = ?1",
-	[NEXT_ACCOUNT] = "SELECT " ACCOUNT_COLUMNS "WHERE account.addr > ?1 AND (?2 = '' OR"
-			 " substr(account.addr, -length(?2)) = ?2) ORDER BY account.addr LIMIT 1",
-	[NEXT_ALIAS] = "SELECT addr, targets FROM alias WHERE addr > ?1 AND (?2 = '' OR"
-		       " substr(addr, -length(?2)) = ?2) ORDER BY addr LIMIT 1",
-	[NEXT_DOMAIN] = "SELECT min(name) FROM (SELECT name FROM domain WHERE name > ?1 UNION ALL"
-			" SELECT name FROM config_domain WHERE name > ?1)",
-	[VIEW] = "BEGIN DEFERRED",
-	[BEGIN] = "BEGIN IMMEDIATE",
-	[COMMIT] = "COMMIT",
-	[ROLLBACK] = "ROLLBACK",
-	[OWNER_TAKEN] =
-	    "SELECT 1 FROM account WHERE owner = ?1 UNION ALL SELECT 1 FROM past_owner WHERE owner = ?1",
-	[ACCOUNT_ADD] =
-	    "INSERT INTO account(addr, owner, hash, name, quota_bytes, quota_messages, enabled, created)"
-	    " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT DO NOTHING",
-	[ACCOUNT_CHANGE] = "UPDATE account SET hash = ?2, name = ?3, quota_bytes = ?4, quota_messages = ?5,"
-			   " enabled = ?6 WHERE addr = ?1",
-	[OWNER_PAST] = "INSERT OR IGNORE INTO past_owner SELECT owner FROM account WHERE addr = ?1",
-	[USAGE_DELETE] = "DELETE FROM usage WHERE owner IN (SELECT owner FROM account WHERE addr = ?1)",
-	[USED_DELETE] = "DELETE FROM used WHERE owner IN (SELECT owner FROM account WHERE addr = ?1)",
-	[ACCOUNT_DELETE] = "DELETE FROM account WHERE addr = ?1",
-	[ALIAS_PUT] = "INSERT OR REPLACE INTO alias(addr, targets) VALUES(?1, ?2)",
-	[ALIAS_DELETE] = "DELETE FROM alias WHERE addr = ?1",
-	[DOMAIN_ADD] = "INSERT OR IGNORE INTO domain(name) VALUES(?1)",
-	[DOMAIN_DELETE] = "DELETE FROM domain WHERE name = ?1",
-	[DOMAIN_USED] = "SELECT (SELECT count(*) FROM account WHERE substr(addr, -length(?1)) = ?1) +"
-			" (SELECT count(*) FROM alias WHERE substr(addr, -length(?1)) = ?1)",
-	[CONFIG_CLEAR] = "DELETE FROM config_domain",
-	[CONFIG_ADD] = "INSERT OR IGNORE INTO config_domain(name) VALUES(?1)",
-	[USAGE_SET] = "INSERT OR REPLACE INTO used VALUES(?1, ?2, ?3, 1)",
-	/* Only of accounts that exist: reports of a store that is being removed may still come. */
-	[USAGE_WRITE] = "INSERT OR REPLACE INTO usage SELECT used.owner, bytes, messages FROM used"
-			" JOIN account ON account.owner = used.owner WHERE dirty",
-	[USAGE_CLEAN] = "UPDATE used SET dirty = 0 WHERE dirty",
-};
-
-struct db {
-	sqlite3 *h;
-	sqlite3_stmt *st[STATEMENTS];
-	bool viewing;
+#define STATEMENT(name, text) text,
+#include "authd/statements.def"
+#undef STATEMENT
 };
 
 /* ---- opening */
 
-static int
-fail(struct db *d, struct err *e)
+int
+dbi_fail(struct db *d, struct err *e)
 {
 	return err_set(e, ERR_TEMP, "accounts.db: %s", sqlite3_errmsg(d->h));
 }
@@ -133,7 +61,7 @@ fail(struct db *d, struct err *e)
 static int
 exec(struct db *d, const char *text, struct err *e)
 {
-	return sqlite3_exec(d->h, text, NULL, NULL, NULL) == SQLITE_OK ? 0 : fail(d, e);
+	return sqlite3_exec(d->h, text, NULL, NULL, NULL) == SQLITE_OK ? 0 : dbi_fail(d, e);
 }
 
 static int
@@ -143,11 +71,11 @@ pragma_number(struct db *d, const char *text, int *out, struct err *e)
 	int rc;
 
 	if (sqlite3_prepare_v2(d->h, text, -1, &st, NULL) != SQLITE_OK)
-		return fail(d, e);
+		return dbi_fail(d, e);
 	rc = sqlite3_step(st);
 	*out = rc == SQLITE_ROW ? sqlite3_column_int(st, 0) : 0;
 	sqlite3_finalize(st);
-	return rc == SQLITE_ROW ? 0 : fail(d, e);
+	return rc == SQLITE_ROW ? 0 : dbi_fail(d, e);
 }
 
 static int
@@ -184,7 +112,7 @@ prepare_all(struct db *d, struct err *e)
 	for (int i = 0; i < STATEMENTS; i++)
 		if (sqlite3_prepare_v3(d->h, sql[i], -1, SQLITE_PREPARE_PERSISTENT, &d->st[i], NULL) !=
 		    SQLITE_OK)
-			return fail(d, e);
+			return dbi_fail(d, e);
 	return 0;
 }
 
@@ -194,7 +122,7 @@ open_it(struct db *d, const char *path, struct err *e)
 	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
 
 	if (sqlite3_open_v2(path, &d->h, flags, vfs_name()) != SQLITE_OK)
-		return fail(d, e);
+		return dbi_fail(d, e);
 	sqlite3_busy_timeout(d->h, 1000);
 	sqlite3_db_config(d->h, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
 	sqlite3_db_config(d->h, SQLITE_DBCONFIG_DQS_DML, 0, NULL);
@@ -234,32 +162,32 @@ db_close(struct db *d)
 
 /* ---- what every function is made of */
 
-static sqlite3_stmt *
-start(struct db *d, enum statement which, struct span key)
+sqlite3_stmt *
+dbi_start(struct db *d, enum statement which, struct span key)
 {
 	sqlite3_bind_text(d->st[which], 1, key.p != NULL ? key.p : "", (int)key.n, SQLITE_STATIC);
 	return d->st[which];
 }
 
-static void
-bind(sqlite3_stmt *st, int at, struct span text)
+void
+dbi_bind(sqlite3_stmt *st, int at, struct span text)
 {
 	sqlite3_bind_text(st, at, text.p != NULL ? text.p : "", (int)text.n, SQLITE_STATIC);
 }
 
-/* 1 a row, 0 none, -1; the statement stays at the row until finish(). */
-static int
-step(struct db *d, sqlite3_stmt *st, struct err *e)
+/* 1 a row, 0 none, -1; the statement stays at the row until dbi_finish(). */
+int
+dbi_step(struct db *d, sqlite3_stmt *st, struct err *e)
 {
 	int rc = sqlite3_step(st);
 
 	if (rc == SQLITE_ROW)
 		return 1;
-	return rc == SQLITE_DONE ? 0 : fail(d, e);
+	return rc == SQLITE_DONE ? 0 : dbi_fail(d, e);
 }
 
-static int
-finish(sqlite3_stmt *st, int rc)
+int
+dbi_finish(sqlite3_stmt *st, int rc)
 {
 	sqlite3_reset(st);
 	sqlite3_clear_bindings(st);
@@ -267,22 +195,22 @@ finish(sqlite3_stmt *st, int rc)
 }
 
 /* A statement without rows: 0 or -1. */
-static int
-run(struct db *d, sqlite3_stmt *st, struct err *e)
+int
+dbi_run(struct db *d, sqlite3_stmt *st, struct err *e)
 {
-	return finish(st, step(d, st, e)) < 0 ? -1 : 0;
+	return dbi_finish(st, dbi_step(d, st, e)) < 0 ? -1 : 0;
 }
 
-static struct span
-column(sqlite3_stmt *st, int i, struct arena *a)
+struct span
+dbi_text(sqlite3_stmt *st, int i, struct arena *a)
 {
 	const void *p = sqlite3_column_text(st, i);
 
 	return arena_dup(a, span_of(p, (size_t)sqlite3_column_bytes(st, i)));
 }
 
-static uint64_t
-column_u64(sqlite3_stmt *st, int i)
+uint64_t
+dbi_u64(sqlite3_stmt *st, int i)
 {
 	return (uint64_t)sqlite3_column_int64(st, i);
 }
@@ -299,92 +227,96 @@ fits(uint64_t v)
 void
 db_view_begin(struct db *d)
 {
-	d->viewing = sqlite3_get_autocommit(d->h) != 0 && run(d, d->st[VIEW], NULL) == 0;
+	d->viewing = sqlite3_get_autocommit(d->h) != 0 && dbi_run(d, d->st[S_VIEW], NULL) == 0;
 }
 
 void
 db_view_end(struct db *d)
 {
 	if (d->viewing)
-		run(d, d->st[COMMIT], NULL);
+		dbi_run(d, d->st[S_COMMIT], NULL);
 	d->viewing = false;
+}
+
+int
+dbi_exists(struct db *d, sqlite3_stmt *st, struct err *e)
+{
+	return dbi_finish(st, dbi_step(d, st, e));
 }
 
 static int
 exists(struct db *d, enum statement which, struct span key, struct err *e)
 {
-	sqlite3_stmt *st = start(d, which, key);
-
-	return finish(st, step(d, st, e));
+	return dbi_exists(d, dbi_start(d, which, key), e);
 }
 
 int
 db_is_domain(struct db *d, struct span name, struct err *e)
 {
-	return exists(d, IS_DOMAIN, name, e);
+	return exists(d, S_IS_DOMAIN, name, e);
 }
 
 int
 db_domain_in_config(struct db *d, struct span name, struct err *e)
 {
-	return exists(d, DOMAIN_IN_CONFIG, name, e);
+	return exists(d, S_DOMAIN_IN_CONFIG, name, e);
 }
 
 static int
 one_text(struct db *d, sqlite3_stmt *st, struct arena *a, struct span *out, struct err *e)
 {
-	int rc = step(d, st, e);
+	int rc = dbi_step(d, st, e);
 
 	if (rc > 0 && sqlite3_column_type(st, 0) == SQLITE_NULL)
 		rc = 0;
 	if (rc > 0)
-		*out = column(st, 0, a);
-	return finish(st, rc);
+		*out = dbi_text(st, 0, a);
+	return dbi_finish(st, rc);
 }
 
 int
 db_default_domain(struct db *d, struct arena *a, struct span *name, struct err *e)
 {
-	return one_text(d, d->st[DEFAULT_DOMAIN], a, name, e);
+	return one_text(d, d->st[S_DEFAULT_DOMAIN], a, name, e);
 }
 
 static int
 one_account(struct db *d, sqlite3_stmt *st, struct arena *a, struct account *out, struct err *e)
 {
-	int rc = step(d, st, e);
+	int rc = dbi_step(d, st, e);
 
 	if (rc > 0)
 		*out = (struct account){
-			.addr = column(st, 0, a),
-			.owner = column(st, 1, a),
-			.hash = column(st, 2, a),
-			.name = column(st, 3, a),
-			.quota_bytes = column_u64(st, 4),
-			.quota_messages = column_u64(st, 5),
+			.addr = dbi_text(st, 0, a),
+			.owner = dbi_text(st, 1, a),
+			.hash = dbi_text(st, 2, a),
+			.name = dbi_text(st, 3, a),
+			.quota_bytes = dbi_u64(st, 4),
+			.quota_messages = dbi_u64(st, 5),
 			.enabled = sqlite3_column_int(st, 6) != 0,
-			.created = column_u64(st, 7),
-			.used_bytes = column_u64(st, 8),
-			.used_messages = column_u64(st, 9),
+			.created = dbi_u64(st, 7),
+			.used_bytes = dbi_u64(st, 8),
+			.used_messages = dbi_u64(st, 9),
 		};
-	return finish(st, rc);
+	return dbi_finish(st, rc);
 }
 
 int
 db_account(struct db *d, struct span addr, struct arena *a, struct account *out, struct err *e)
 {
-	return one_account(d, start(d, ACCOUNT, addr), a, out, e);
+	return one_account(d, dbi_start(d, S_ACCOUNT, addr), a, out, e);
 }
 
 int
 db_first_account(struct db *d, struct arena *a, struct account *out, struct err *e)
 {
-	return one_account(d, d->st[FIRST_ACCOUNT], a, out, e);
+	return one_account(d, d->st[S_FIRST_ACCOUNT], a, out, e);
 }
 
 int
 db_alias(struct db *d, struct span addr, struct arena *a, struct span *targets, struct err *e)
 {
-	return one_text(d, start(d, ALIAS, addr), a, targets, e);
+	return one_text(d, dbi_start(d, S_ALIAS, addr), a, targets, e);
 }
 
 /* ---- lists */
@@ -400,9 +332,9 @@ int
 db_next_account(
     struct db *d, struct span after, struct span domain, struct arena *a, struct account *out, struct err *e)
 {
-	sqlite3_stmt *st = start(d, NEXT_ACCOUNT, after);
+	sqlite3_stmt *st = dbi_start(d, S_NEXT_ACCOUNT, after);
 
-	bind(st, 2, at_domain(a, domain));
+	dbi_bind(st, 2, at_domain(a, domain));
 	return one_account(d, st, a, out, e);
 }
 
@@ -410,22 +342,22 @@ int
 db_next_alias(
     struct db *d, struct span after, struct span domain, struct arena *a, struct alias *out, struct err *e)
 {
-	sqlite3_stmt *st = start(d, NEXT_ALIAS, after);
+	sqlite3_stmt *st = dbi_start(d, S_NEXT_ALIAS, after);
 	int rc;
 
-	bind(st, 2, at_domain(a, domain));
-	rc = step(d, st, e);
+	dbi_bind(st, 2, at_domain(a, domain));
+	rc = dbi_step(d, st, e);
 	if (rc > 0) {
-		out->addr = column(st, 0, a);
-		out->targets = column(st, 1, a);
+		out->addr = dbi_text(st, 0, a);
+		out->targets = dbi_text(st, 1, a);
 	}
-	return finish(st, rc);
+	return dbi_finish(st, rc);
 }
 
 int
 db_next_domain(struct db *d, struct span after, struct arena *a, struct span *name, struct err *e)
 {
-	return one_text(d, start(d, NEXT_DOMAIN, after), a, name, e);
+	return one_text(d, dbi_start(d, S_NEXT_DOMAIN, after), a, name, e);
 }
 
 /* ---- changes */
@@ -433,20 +365,20 @@ db_next_domain(struct db *d, struct span after, struct arena *a, struct span *na
 int
 db_begin(struct db *d, struct err *e)
 {
-	return run(d, d->st[BEGIN], e);
+	return dbi_run(d, d->st[S_BEGIN], e);
 }
 
 int
 db_commit(struct db *d, struct err *e)
 {
-	return run(d, d->st[COMMIT], e);
+	return dbi_run(d, d->st[S_COMMIT], e);
 }
 
 void
 db_rollback(struct db *d)
 {
 	if (!sqlite3_get_autocommit(d->h))
-		run(d, d->st[ROLLBACK], NULL);
+		dbi_run(d, d->st[S_ROLLBACK], NULL);
 }
 
 static bool
@@ -474,7 +406,7 @@ new_owner(struct db *d, struct span addr, struct arena *a, struct span *out, str
 
 	*out = addr;
 	for (int i = 2; i < 100 && owner_valid(*out); i++) {
-		taken = exists(d, OWNER_TAKEN, *out, e);
+		taken = exists(d, S_OWNER_TAKEN, *out, e);
 		if (taken <= 0)
 			return taken;
 		*out = arena_printf(a, "%.*s-%d", SPAN_ARG(addr), i);
@@ -491,15 +423,15 @@ db_account_add(struct db *d, struct arena *a, struct account *acct, struct err *
 	if (new_owner(d, acct->addr, a, &acct->owner, e) < 0)
 		return -1;
 	acct->created = clock_wall_ms() / 1000;
-	st = start(d, ACCOUNT_ADD, acct->addr);
-	bind(st, 2, acct->owner);
-	bind(st, 3, acct->hash);
-	bind(st, 4, acct->name);
+	st = dbi_start(d, S_ACCOUNT_ADD, acct->addr);
+	dbi_bind(st, 2, acct->owner);
+	dbi_bind(st, 3, acct->hash);
+	dbi_bind(st, 4, acct->name);
 	sqlite3_bind_int64(st, 5, fits(acct->quota_bytes));
 	sqlite3_bind_int64(st, 6, fits(acct->quota_messages));
 	sqlite3_bind_int(st, 7, acct->enabled);
 	sqlite3_bind_int64(st, 8, fits(acct->created));
-	if (run(d, st, e) < 0)
+	if (dbi_run(d, st, e) < 0)
 		return -1;
 	return sqlite3_changes(d->h) == 1
 		   ? 0
@@ -509,70 +441,75 @@ db_account_add(struct db *d, struct arena *a, struct account *acct, struct err *
 int
 db_account_change(struct db *d, const struct account *acct, struct err *e)
 {
-	sqlite3_stmt *st = start(d, ACCOUNT_CHANGE, acct->addr);
+	sqlite3_stmt *st = dbi_start(d, S_ACCOUNT_CHANGE, acct->addr);
 
-	bind(st, 2, acct->hash);
-	bind(st, 3, acct->name);
+	dbi_bind(st, 2, acct->hash);
+	dbi_bind(st, 3, acct->name);
 	sqlite3_bind_int64(st, 4, fits(acct->quota_bytes));
 	sqlite3_bind_int64(st, 5, fits(acct->quota_messages));
 	sqlite3_bind_int(st, 6, acct->enabled);
-	return run(d, st, e);
+	return dbi_run(d, st, e);
 }
 
-/* 1 if a row was changed, 0 if none. */
+int
+dbi_change(struct db *d, sqlite3_stmt *st, struct err *e)
+{
+	if (dbi_run(d, st, e) < 0)
+		return -1;
+	return sqlite3_changes(d->h) > 0;
+}
+
 static int
 change(struct db *d, enum statement which, struct span key, struct err *e)
 {
-	if (run(d, start(d, which, key), e) < 0)
-		return -1;
-	return sqlite3_changes(d->h) > 0;
+	return dbi_change(d, dbi_start(d, which, key), e);
 }
 
 int
 db_account_delete(struct db *d, struct span addr, struct err *e)
 {
-	if (change(d, OWNER_PAST, addr, e) < 0 || change(d, USAGE_DELETE, addr, e) < 0 ||
-	    change(d, USED_DELETE, addr, e) < 0)
+	if (change(d, S_OWNER_PAST, addr, e) < 0 || change(d, S_GROUP_LEAVE_ALL, addr, e) < 0 ||
+	    change(d, S_USAGE_DELETE, addr, e) < 0 || change(d, S_USED_DELETE, addr, e) < 0)
 		return -1;
-	return change(d, ACCOUNT_DELETE, addr, e);
+	return change(d, S_ACCOUNT_DELETE, addr, e);
 }
 
 int
 db_alias_put(struct db *d, struct span addr, struct span targets, struct err *e)
 {
-	sqlite3_stmt *st = start(d, ALIAS_PUT, addr);
+	sqlite3_stmt *st = dbi_start(d, S_ALIAS_PUT, addr);
 
-	bind(st, 2, targets);
-	return run(d, st, e);
+	dbi_bind(st, 2, targets);
+	return dbi_run(d, st, e);
 }
 
 int
 db_alias_delete(struct db *d, struct span addr, struct err *e)
 {
-	return change(d, ALIAS_DELETE, addr, e);
+	return change(d, S_ALIAS_DELETE, addr, e);
 }
 
 int
 db_domain_add(struct db *d, struct span name, struct err *e)
 {
-	return change(d, DOMAIN_ADD, name, e);
+	return change(d, S_DOMAIN_ADD, name, e);
 }
 
 int
 db_domain_delete(struct db *d, struct span name, struct err *e)
 {
-	return change(d, DOMAIN_DELETE, name, e);
+	return change(d, S_DOMAIN_DELETE, name, e);
 }
 
 int
 db_domain_used(struct db *d, struct span name, uint64_t *count, struct err *e)
 {
 	struct arena *a = arena_new(4096);
-	sqlite3_stmt *st = start(d, DOMAIN_USED, at_domain(a, name));
-	int rc = step(d, st, e);
+	sqlite3_stmt *st = dbi_start(d, S_DOMAIN_USED, at_domain(a, name));
+	int rc = dbi_step(d, st, e);
 
-	*count = rc > 0 ? column_u64(st, 0) : 0;
-	finish(st, rc);
+	*count = rc > 0 ? dbi_u64(st, 0) : 0;
+	dbi_finish(st, rc);
 	arena_free(a);
 	return rc < 0 ? -1 : 0;
 }
@@ -582,7 +519,7 @@ db_config_domains(struct db *d, struct span list, struct err *e)
 {
 	struct span name;
 
-	if (run(d, d->st[CONFIG_CLEAR], e) < 0)
+	if (dbi_run(d, d->st[S_CONFIG_CLEAR], e) < 0)
 		return -1;
 	while (list.n > 0) {
 		size_t n = 0;
@@ -591,7 +528,7 @@ db_config_domains(struct db *d, struct span list, struct err *e)
 			n++;
 		name = span_head(list, n);
 		list = span_from(list, n + 1);
-		if (name.n > 0 && change(d, CONFIG_ADD, name, e) < 0)
+		if (name.n > 0 && change(d, S_CONFIG_ADD, name, e) < 0)
 			return -1;
 	}
 	return 0;
@@ -602,11 +539,11 @@ db_config_domains(struct db *d, struct span list, struct err *e)
 int
 db_usage_set(struct db *d, struct span owner, uint64_t bytes, uint64_t messages, struct err *e)
 {
-	sqlite3_stmt *st = start(d, USAGE_SET, owner);
+	sqlite3_stmt *st = dbi_start(d, S_USAGE_SET, owner);
 
 	sqlite3_bind_int64(st, 2, fits(bytes));
 	sqlite3_bind_int64(st, 3, fits(messages));
-	return run(d, st, e);
+	return dbi_run(d, st, e);
 }
 
 int
@@ -614,7 +551,8 @@ db_usage_flush(struct db *d, struct err *e)
 {
 	if (db_begin(d, e) < 0)
 		return -1;
-	if (run(d, d->st[USAGE_WRITE], e) < 0 || run(d, d->st[USAGE_CLEAN], e) < 0 || db_commit(d, e) < 0) {
+	if (dbi_run(d, d->st[S_USAGE_WRITE], e) < 0 || dbi_run(d, d->st[S_USAGE_CLEAN], e) < 0 ||
+	    db_commit(d, e) < 0) {
 		db_rollback(d);
 		return -1;
 	}

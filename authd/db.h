@@ -7,6 +7,9 @@
  *   past_owner(owner)          of deleted accounts: never given out again, their store may still stand
  *   usage(owner, bytes, messages)      as last reported; kept in memory and written every minute
  *   setting(name, value)
+ *   grp(id, name), member(grp, who)    who: a login, or group:NAME
+ *   tree(id, name, owner, created)     under Shared/
+ *   share(owner, who), post(owner, folder)     as the stores said last: db_share.h
  *
  * The format is PRAGMA user_version; an older one is brought forward in one transaction when opened, a newer
  * one is refused. Addresses are keys as address.h makes them: lower case, so that equal ones are equal

@@ -1,10 +1,11 @@
 /*
- * list.c - accounts, aliases and domains as the admin tool sees them, a page a request. A hash never leaves,
+ * list.c - accounts, aliases, domains, groups and trees as the admin tool sees them, a page a request. A hash never leaves,
  * but its scheme does.
  */
 #include "authd/address.h"
 #include "authd/admin.h"
 #include "authd/authd.h"
+#include "authd/db_share.h"
 
 enum { LIST_ITEMS = 1000, LIST_MAX = 1024 * 1024 };
 
@@ -112,6 +113,30 @@ next_domain(struct page *g, struct err *e)
 	return ipc_pack(&authd_def, &g->items, authd_domain, &m, e) < 0 ? -1 : 1;
 }
 
+static int
+next_group(struct page *g, struct err *e)
+{
+	struct span name = { 0 };
+	int got = db_next_group(g->a->db, g->after, g->a->scratch, &name, e);
+
+	g->after = name;
+	return got <= 0 ? got : pack_group(g->a, name, &g->items, e);
+}
+
+static int
+next_tree(struct page *g, struct err *e)
+{
+	struct tree t;
+	struct authd_tree m;
+	int got = db_next_tree(g->a->db, g->after, g->a->scratch, &t, e);
+
+	if (got <= 0)
+		return got;
+	m = (struct authd_tree){ .name = t.name, .owner = t.owner, .created = t.created };
+	g->after = t.name;
+	return ipc_pack(&authd_def, &g->items, authd_tree, &m, e) < 0 ? -1 : 1;
+}
+
 /*
  * "domain" or "@domain" is all of a domain; "user@domain" is one address; the catch-all is one among its
  * domain's.
@@ -154,6 +179,10 @@ list_request(struct peer *p, uint32_t id, const struct authd_list *m)
 			got = next_alias(&g, &e);
 		else if (m->what == LIST_DOMAINS)
 			got = next_domain(&g, &e);
+		else if (m->what == LIST_GROUPS)
+			got = next_group(&g, &e);
+		else if (m->what == LIST_TREES)
+			got = next_tree(&g, &e);
 		else
 			got = err_set(&e, ERR_PEER, "no such list");
 		if (got == 0)

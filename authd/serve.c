@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "authd/authd.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "cfg/cfg.h"
 #include "smtp/mailbox.h"
@@ -144,6 +145,12 @@ ROW(authd_import, import_request(p, in->id, &m))
 ROW(authd_list, list_request(p, in->id, &m))
 ROW(authd_alias, alias_request(p, in->id, &m))
 ROW(authd_domain, domain_request(p, in->id, &m))
+ROW(authd_groups, groups_request(p, in->id, &m))
+ROW(authd_identifier, identifier_request(p, in->id, &m))
+ROW(authd_shared, shared_request(p, in->id, &m))
+ROW(authd_sharing, sharing_request(p, in->id, &m))
+ROW(authd_tree, tree_request(p, in->id, &m))
+ROW(authd_group, group_request(p, in->id, &m))
 
 static const struct {
 	uint32_t number;
@@ -159,6 +166,12 @@ static const struct {
 	{ authd_list_no, false, do_authd_list },
 	{ authd_alias_no, false, do_authd_alias },
 	{ authd_domain_no, false, do_authd_domain },
+	{ authd_groups_no, false, do_authd_groups },
+	{ authd_identifier_no, false, do_authd_identifier },
+	{ authd_shared_no, false, do_authd_shared },
+	{ authd_sharing_no, false, do_authd_sharing },
+	{ authd_tree_no, false, do_authd_tree },
+	{ authd_group_no, false, do_authd_group },
 };
 
 /* The frame lies in memory of the channel, which is ours to overwrite. */
@@ -233,6 +246,7 @@ authd_init(struct authd *a, struct loop *l)
 	a->scratch = arena_new(SCRATCH_MAX);
 	a->flush = (struct timer){ .due = flush_due, .arg = a };
 	a->resolver.db = a->db;
+	a->generation = clock_wall_ms();
 }
 
 void
