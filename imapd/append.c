@@ -14,6 +14,7 @@
 #include "imapd/flags.h"
 #include "imapd/quota.h"
 #include "imapd/reply.h"
+#include "imapd/rights.h"
 #include "imapd/wait.h"
 #include "ipc/mimed.h"
 
@@ -22,7 +23,6 @@ static int
 acceptable(struct session *s, struct cmd *cmd, struct span name, struct store_mailbox *box, struct err *e)
 {
 	uint64_t size = cmd->message->size;
-	int rc;
 
 	if (size > cfg.message_size_max) {
 		cmd->code = "TOOBIG";
@@ -33,13 +33,8 @@ acceptable(struct session *s, struct cmd *cmd, struct span name, struct store_ma
 		cmd->code = "CANNOT";
 		return err_set(e, ERR_PERM, "That is no message");
 	}
-	rc = store_mailbox(s->st, name, box, s->a, e);
-	if (rc < 0)
-		return refused(s, cmd, true);
-	if (rc == 0 || box->noselect) {
-		cmd->code = "TRYCREATE";
-		return err_set(e, ERR_PERM, "There is no such mailbox");
-	}
+	if (rights_mailbox(s, cmd, name, STORE_MAY_INSERT, true, box, e) < 0)
+		return -1;
 	if (quota_learn(s, e) < 0)
 		return -1;
 	if (store_room(s->st, size, 1, e) < 0 || store_space(s->st, size, cfg.spool_free_min, e) < 0)
@@ -166,8 +161,14 @@ keep(struct session *s, struct cmd *cmd, const struct imap_append *args, const s
 		.date_ms = args->dated ? args->date.utc * 1000 : (int64_t)clock_wall_ms(),
 		.zone = args->dated ? (int16_t)args->date.zone : 0,
 	};
+	unsigned rights;
 	int rc;
 
+	if (rights_of(s, box->id, &rights, e) < 0)
+		return refused(s, cmd, true);
+	m.flags &= rights_flags(rights); /* what may not be set is left out, silently (RFC 4314, 4) */
+	if ((rights & STORE_MAY_WRITE) == 0)
+		m.nkeywords = 0;
 	buf_init(&record, STRUCTURE_MAX);
 	m.structure = structure_of(s, f, &record);
 	rc = store_append(s->st, box->id, &m, 1, &done, e);

@@ -7,6 +7,7 @@
 
 #include "imap/args.h"
 #include "imapd/reply.h"
+#include "imapd/rights.h"
 #include "imapd/worker.h"
 
 enum { TAG_MAX = 1000 };
@@ -24,6 +25,11 @@ static const struct command table[] = {
 	{ "UNSUBSCRIBE", false, LOGGED_IN | SELECTED, do_unsubscribe, "RFC 3501, 6.3.7" },
 	{ "LIST", false, LOGGED_IN | SELECTED, do_list, "RFC 3501, 6.3.8; 5258; 6154; 5819" },
 	{ "LSUB", false, LOGGED_IN | SELECTED, do_lsub, "RFC 3501, 6.3.9" },
+	{ "SETACL", false, LOGGED_IN | SELECTED, do_setacl, "RFC 4314, 3.1" },
+	{ "DELETEACL", false, LOGGED_IN | SELECTED, do_deleteacl, "RFC 4314, 3.2" },
+	{ "GETACL", false, LOGGED_IN | SELECTED, do_getacl, "RFC 4314, 3.3" },
+	{ "LISTRIGHTS", false, LOGGED_IN | SELECTED, do_listrights, "RFC 4314, 3.4" },
+	{ "MYRIGHTS", false, LOGGED_IN | SELECTED, do_myrights, "RFC 4314, 3.5" },
 	{ "STATUS", false, LOGGED_IN | SELECTED, do_status, "RFC 3501, 6.3.10; 7162, 3.1.7" },
 	{ "APPEND", false, LOGGED_IN | SELECTED, do_append, "RFC 3501, 6.3.11; 4315" },
 	{ "CHECK", false, SELECTED, do_noop, "RFC 3501, 6.4.1: all that is answered is on disk already" },
@@ -221,6 +227,25 @@ turn_down(struct session *s, const struct cmd *cmd, struct err *e)
 	return -1;
 }
 
+/*
+ * ACLs may have changed. Who lost r is refused what looks at the selected mailbox, and may leave it (RFC 4314, 5.1.1);
+ * a mailbox that cannot even be looked up any more is as if it were deleted.
+ */
+static int
+still_allowed(struct session *s, struct cmd *cmd, const struct command *c, struct err *e)
+{
+	unsigned has;
+
+	if (rights_again(s, e) < 0)
+		return -1;
+	has = rights_here(s);
+	if (s->view == NULL || (c->states & LOGGED_IN) != 0 || (has & STORE_MAY_READ) != 0 || c->run == do_close ||
+	    c->run == do_unselect || c->run == do_noop)
+		return 0;
+	cmd->code = (has & STORE_MAY_LOOKUP) != 0 ? "NOPERM" : "NONEXISTENT";
+	return err_set(e, ERR_PERM, "The mailbox may not be read any more");
+}
+
 static int
 run(struct session *s, struct cmd *cmd, struct err *e)
 {
@@ -231,6 +256,8 @@ run(struct session *s, struct cmd *cmd, struct err *e)
 	s->commands++;
 	cmd->ok = SPAN("Done");
 	cmd->numbers = (c->states & NUMBERS) != 0 && !cmd->uid;
+	if ((c->states & STORELESS) == 0 && still_allowed(s, cmd, c, e) < 0)
+		return turn_down(s, cmd, e);
 	if (c->run(s, cmd, e) < 0)
 		return -1;
 	return s->leave ? 0 : announce_after(s, cmd, e);

@@ -7,6 +7,7 @@
 #include "imapd/messages.h"
 #include "imapd/quota.h"
 #include "imapd/reply.h"
+#include "imapd/rights.h"
 #include "imapd/wait.h"
 
 /* "COPYUID 38505 304,319:320 3956:3958" */
@@ -51,6 +52,23 @@ tell_copied(struct session *s, struct cmd *cmd, const struct store_copied *c, bo
 	return 0;
 }
 
+/* Flags that the reader may not set in the target are not copied (RFC 4314, 4: COPY). */
+static int
+lost_flags(struct session *s, struct cmd *cmd, uint64_t target, unsigned *how, struct err *e)
+{
+	unsigned rights;
+
+	if (rights_of(s, target, &rights, e) < 0)
+		return refused(s, cmd, true);
+	if ((rights & STORE_MAY_SEEN) == 0)
+		*how |= STORE_LOSE_SEEN;
+	if ((rights & STORE_MAY_DELETE) == 0)
+		*how |= STORE_LOSE_DELETED;
+	if ((rights & STORE_MAY_WRITE) == 0)
+		*how |= STORE_LOSE_OTHERS;
+	return 0;
+}
+
 static int
 copy(struct session *s, struct cmd *cmd, bool move, struct err *e)
 {
@@ -60,20 +78,18 @@ copy(struct session *s, struct cmd *cmd, bool move, struct err *e)
 	struct span name;
 	uint32_t *uids;
 	unsigned how = (move ? STORE_MOVE : 0U) | (cmd->uid ? 0U : STORE_WHOLE);
-	int rc;
 
 	if (messages_parse(s, cmd, &m, e) < 0 || imap_sp(&cmd->args, e) < 0 ||
 	    imap_mailbox(&cmd->args, s->a, &name, e) < 0 || imap_end(&cmd->args, e) < 0)
 		return -1;
 	if (move && s->view->read_only)
 		return err_set(e, ERR_PERM, "The mailbox is read-only");
-	rc = store_mailbox(s->st, name, &target, s->a, e);
-	if (rc < 0)
-		return refused(s, cmd, true);
-	if (rc == 0 || target.noselect) {
-		cmd->code = "TRYCREATE";
-		return err_set(e, ERR_PERM, "There is no such mailbox");
-	}
+	/* A MOVE does what COPY, STORE \Deleted and EXPUNGE would (RFC 6851, 4.1). */
+	if (move && rights_need(s, cmd, s->view->mailbox, STORE_MAY_DELETE | STORE_MAY_EXPUNGE, e) < 0)
+		return -1;
+	if (rights_mailbox(s, cmd, name, STORE_MAY_INSERT, true, &target, e) < 0 ||
+	    lost_flags(s, cmd, target.id, &how, e) < 0)
+		return -1;
 	if (!move && quota_learn(s, e) < 0)
 		return -1;
 	if (messages_uids(s, &m, &uids, e) < 0)

@@ -11,6 +11,7 @@
 #include "imapd/messages.h"
 #include "imapd/reply.h"
 #include "imapd/resync.h"
+#include "imapd/rights.h"
 #include "imapd/wait.h"
 #include "mail/date.h"
 
@@ -282,7 +283,8 @@ set_seen(struct fetching *f, struct cmd *cmd, struct err *e)
 static int
 fetch_piece(struct fetching *f, struct cmd *cmd, struct err *e)
 {
-	if (f->f.seen && !f->s->view->read_only && set_seen(f, cmd, e) < 0)
+	if (f->f.seen && !f->s->view->read_only && (rights_here(f->s) & STORE_MAY_SEEN) != 0 &&
+	    set_seen(f, cmd, e) < 0)
 		return -1;
 	if (!wants_record(f) && (f->f.items & (FETCH_EMAILID | FETCH_THREADID)) == 0)
 		return fetch_fixed(f, e);

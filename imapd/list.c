@@ -9,6 +9,7 @@
 #include "imap/match.h"
 #include "imap/reply.h"
 #include "imapd/reply.h"
+#include "imapd/rights.h"
 #include "imapd/status.h"
 
 /* One LIST command at work. */
@@ -75,6 +76,17 @@ attribute(struct listing *l, const char **sep, const char *text, struct err *e)
 	*sep = " ";
 }
 
+/* Without r there is none, and no word about it (RFC 5819, 2). */
+static int
+tell_status(struct listing *l, const struct store_mailbox *m, struct err *e)
+{
+	unsigned rights;
+
+	if (rights_of(l->s, m->id, &rights, e) < 0)
+		return -1;
+	return (rights & STORE_MAY_READ) != 0 ? out_status(l->s, m, l->args.status, e) : 0;
+}
+
 static int
 tell(struct listing *l, const struct store_mailbox *m, bool childinfo, struct err *e)
 {
@@ -101,7 +113,7 @@ tell(struct listing *l, const struct store_mailbox *m, bool childinfo, struct er
 		    (o & LIST_SUBSCRIBED) != 0 && (o & LIST_SPECIAL_USE) != 0 ? " " : "",
 		    (o & LIST_SPECIAL_USE) != 0 ? "\"SPECIAL-USE\"" : "");
 	out_str(l->s, "\r\n", e);
-	if ((o & LIST_RETURN_STATUS) != 0 && !m->noselect && out_status(l->s, m, l->args.status, e) < 0)
+	if ((o & LIST_RETURN_STATUS) != 0 && !m->noselect && tell_status(l, m, e) < 0)
 		return -1;
 	return out_flush_some(l->s, e);
 }
@@ -190,7 +202,7 @@ prepare(struct listing *l, struct cmd *cmd, struct err *e)
 	l->patterns = arena_array(s->a, l->args.n, sizeof *l->patterns);
 	for (size_t i = 0; i < l->args.n; i++)
 		l->patterns[i] = interpreted(s->a, l->args.reference, l->args.patterns[i]);
-	if (store_list(s->st, &l->box, &l->n, s->a, e) < 0)
+	if (store_list(s->st, &l->box, &l->n, s->a, e) < 0 || rights_filter(s, l->box, &l->n, e) < 0)
 		return refused(s, cmd, false);
 	return 0;
 }

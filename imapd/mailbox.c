@@ -2,6 +2,7 @@
 #include "imap/args.h"
 #include "imapd/reply.h"
 #include "imapd/rights.h"
+#include "imapd/sharing.h"
 #include "imapd/status.h"
 #include "imapd/wait.h"
 
@@ -20,7 +21,28 @@ list_changed(struct session *s, struct cmd *cmd, int rc)
 	if (rc < 0)
 		return refused(s, cmd, false);
 	tell_changed(s, 0, 1);
+	sharing_tell(s);
 	return 0;
+}
+
+/* That a mailbox which the reader may not see has the name already can't be hidden, but what it is can. */
+static int
+not_made(struct session *s, struct cmd *cmd, struct span name, struct err *e)
+{
+	struct store_mailbox box = { 0 };
+	struct err own = { 0 };
+	unsigned rights = 0;
+
+	if (store_why(s->st) != STORE_ALREADYEXISTS || !s->guest)
+		return refused(s, cmd, false);
+	if (store_mailbox(s->st, name, &box, s->a, &own) > 0 && rights_of(s, box.id, &rights, &own) == 0 &&
+	    (rights & STORE_MAY_LOOKUP) != 0) {
+		cmd->code = "ALREADYEXISTS";
+		return -1;
+	}
+	err_clear(e);
+	cmd->code = "CANNOT";
+	return err_set(e, ERR_PERM, "This name cannot be used");
 }
 
 int
@@ -29,10 +51,10 @@ do_create(struct session *s, struct cmd *cmd, struct err *e)
 	struct span name;
 	uint64_t id = 0;
 
-	if (one_name(s, cmd, &name, e) < 0)
+	if (one_name(s, cmd, &name, e) < 0 || rights_create(s, cmd, name, e) < 0)
 		return -1;
 	if (store_create(s->st, name, STORE_USE_NONE, &id, e) < 0)
-		return refused(s, cmd, false);
+		return not_made(s, cmd, name, e);
 	cmd->ok = arena_printf(
 	    s->a, "[MAILBOXID (%.*s)] Made", SPAN_ARG(mailbox_id(s, id))); /* RFC 8474, 4.1 */
 	return list_changed(s, cmd, 0);
@@ -43,12 +65,11 @@ do_delete(struct session *s, struct cmd *cmd, struct err *e)
 {
 	struct store_mailbox box = { 0 };
 	struct span name;
-	int rc;
 
-	if (one_name(s, cmd, &name, e) < 0)
+	if (one_name(s, cmd, &name, e) < 0 ||
+	    rights_named(s, cmd, name, STORE_MAY_DELETE_MAILBOX, &box, e) < 0)
 		return -1;
-	rc = store_mailbox(s->st, name, &box, s->a, e);
-	if (rc < 0 || store_delete(s->st, name, e) < 0)
+	if (store_delete(s->st, name, e) < 0)
 		return refused(s, cmd, false);
 	s->usage_changed |= box.exists > 0;
 	tell_changed(s, box.id, UINT64_MAX); /* whoever idles there must learn of it */
@@ -58,14 +79,16 @@ do_delete(struct session *s, struct cmd *cmd, struct err *e)
 int
 do_rename(struct session *s, struct cmd *cmd, struct err *e)
 {
-	struct store_mailbox inbox = { 0 };
+	struct store_mailbox box = { 0 }, inbox = { 0 };
 	struct span from, to;
 
 	if (imap_sp(&cmd->args, e) < 0 || imap_mailbox(&cmd->args, s->a, &from, e) < 0 ||
 	    one_name(s, cmd, &to, e) < 0)
 		return -1;
+	if (rights_named(s, cmd, from, STORE_MAY_DELETE_MAILBOX, &box, e) < 0 || rights_create(s, cmd, to, e) < 0)
+		return -1;
 	if (store_rename(s->st, from, to, e) < 0)
-		return refused(s, cmd, false);
+		return not_made(s, cmd, to, e);
 	if (span_eq(from, "INBOX") && store_mailbox(s->st, from, &inbox, s->a, e) > 0)
 		tell_changed(s, inbox.id, inbox.highestmodseq); /* it is empty now (6.3.5) */
 	return list_changed(s, cmd, 0);

@@ -8,6 +8,7 @@
 #include "imap/reply.h"
 #include "imap/set.h"
 #include "imapd/flags.h"
+#include "imapd/rights.h"
 
 enum { OUT_SOME = 48 * 1024 };
 
@@ -92,6 +93,25 @@ out_flags(struct session *s, const struct store_rec *r, struct err *e)
 	return buf_byte(&s->out, e, ')');
 }
 
+/* What the reader may change (RFC 4314, 5.1.1); with \*, where he may make new keywords. */
+static int
+out_permanent(struct session *s, struct err *e)
+{
+	unsigned rights = rights_here(s);
+	bool keywords = (rights & STORE_MAY_WRITE) != 0;
+	size_t n = 0;
+
+	if (out_str(s, "* OK [PERMANENTFLAGS (", e) < 0)
+		return -1;
+	imap_flags_put(flags_of_store(rights_flags(rights)), &n, &s->out, e);
+	for (uint32_t i = 0; keywords && i < s->view->keywords; i++) {
+		buf_byte(&s->out, e, ' ');
+		buf_add(&s->out, e, s->view->keyword[i]);
+	}
+	return out_printf(s, e, "%s)] Flags are kept\r\n",
+	    keywords && s->view->keywords < STORE_KEYWORDS_MAX ? " \\*" : "");
+}
+
 int
 out_mailbox_flags(struct session *s, bool permanent, struct err *e)
 {
@@ -108,9 +128,8 @@ out_mailbox_flags(struct session *s, bool permanent, struct err *e)
 	rc = out_printf(s, e, "* FLAGS (%.*s)\r\n", SPAN_ARG(buf_span(&list)));
 	if (rc == 0 && permanent && s->view->read_only)
 		rc = out_str(s, "* OK [PERMANENTFLAGS ()] Nothing can be changed\r\n", e);
-	else if (rc == 0 && permanent) /* \*: new keywords may be made */
-		rc = out_printf(s, e, "* OK [PERMANENTFLAGS (%.*s%s)] Flags are kept\r\n",
-		    SPAN_ARG(buf_span(&list)), s->view->keywords < STORE_KEYWORDS_MAX ? " \\*" : "");
+	else if (rc == 0 && permanent)
+		rc = out_permanent(s, e);
 	buf_free(&list);
 	return rc;
 }
@@ -172,6 +191,10 @@ announce(struct session *s, bool expunges, struct err *e)
 	struct store_changes ch = { 0 };
 
 	if (s->view == NULL)
+		return 0;
+	if (rights_again(s, e) < 0)
+		return -1;
+	if ((rights_here(s) & STORE_MAY_READ) == 0) /* it is none of his business any more */
 		return 0;
 	/*
 	 * A client of QRESYNC may take a MODSEQ that it sees for all it has to know: so it is told nothing of what comes

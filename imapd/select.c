@@ -49,6 +49,7 @@ select_mailbox(struct session *s, struct cmd *cmd, bool read_only, struct err *e
 	struct store_mailbox box = { 0 };
 	struct imap_select args;
 	struct span name;
+	unsigned rights;
 
 	if (imap_sp(&cmd->args, e) < 0 || imap_mailbox(&cmd->args, s->a, &name, e) < 0 ||
 	    imap_select_params(&cmd->args, s->a, &args, e) < 0)
@@ -60,9 +61,12 @@ select_mailbox(struct session *s, struct cmd *cmd, bool read_only, struct err *e
 	s->condstore |= args.condstore;
 	if (rights_mailbox(s, cmd, name, STORE_MAY_READ, false, &box, e) < 0)
 		return -1;
-	s->view = store_view_open(s->st, box.id, read_only, e);
+	if (rights_select(s, box.id, &rights, e) < 0)
+		return refused(s, cmd, false);
+	s->view = store_view_open(s->st, box.id, read_only || rights_read_only(rights, false), e);
 	if (s->view == NULL)
 		return refused(s, cmd, false);
+	read_only |= rights_read_only(rights, false);
 	cmd->ok = read_only ? SPAN("[READ-ONLY] Selected") : SPAN("[READ-WRITE] Selected");
 	if (tell_selected(s, &box, e) < 0)
 		return -1;
@@ -82,7 +86,7 @@ do_examine(struct session *s, struct cmd *cmd, struct err *e)
 }
 
 /*
- * CLOSE removes what is \Deleted without a word, and nothing after EXAMINE (6.4.2). No HIGHESTMODSEQ is told: the client
+ * CLOSE removes what is \Deleted without a word, and nothing after EXAMINE (6.4.2) or without e (RFC 4314, 4). No HIGHESTMODSEQ is told: the client
  * does not know of everything up to it (RFC 7162, 3.2.8).
  */
 int
@@ -92,7 +96,8 @@ do_close(struct session *s, struct cmd *cmd, struct err *e)
 
 	if (imap_end(&cmd->args, e) < 0)
 		return -1;
-	if (!s->view->read_only && store_expunge(s->view, STORE_EXPUNGE_DELETED, NULL, 0, &gone, e) < 0)
+	if (!s->view->read_only && (rights_here(s) & STORE_MAY_EXPUNGE) != 0 &&
+	    store_expunge(s->view, STORE_EXPUNGE_DELETED, NULL, 0, &gone, e) < 0)
 		return refused(s, cmd, false);
 	s->usage_changed |= gone.n > 0;
 	tell_changed(s, s->view->mailbox, gone.modseq);
@@ -126,7 +131,8 @@ do_expunge(struct session *s, struct cmd *cmd, struct err *e)
 		return -1;
 	if (s->view->read_only)
 		return err_set(e, ERR_PERM, "The mailbox is read-only");
-	if (cmd->uid && messages_uids(s, &m, &uids, e) < 0)
+	if (rights_need(s, cmd, s->view->mailbox, STORE_MAY_EXPUNGE, e) < 0 ||
+	    (cmd->uid && messages_uids(s, &m, &uids, e) < 0))
 		return -1;
 	if (cmd->uid)
 		rc = store_expunge(s->view, STORE_EXPUNGE_DELETED_OF, uids, m.n, &gone, e);

@@ -36,6 +36,8 @@ struct session {
 
 	struct span owner, login, client, sid;
 	bool guest;         /* the reader, `login`, is not the owner of this store: rights.h */
+	struct span owner_login; /* the owner's identifier in ACLs; empty: he has none (a tree), or is not known */
+	struct rights *rights;   /* rights.c's: what was found out about the reader */
 	uint64_t since;     /* milliseconds since 1970 */
 	bool deleted;       /* the selected mailbox is no more */
 	bool condstore;     /* the client knows of modification sequences (RFC 7162, 3.1) */
@@ -105,6 +107,8 @@ command_fn do_capability, do_noop, do_logout, do_id, do_enable, do_namespace;
 command_fn do_select, do_examine, do_close, do_unselect, do_expunge;
 /* mailbox.c */
 command_fn do_create, do_delete, do_rename, do_subscribe, do_unsubscribe, do_status;
+/* acl.c */
+command_fn do_setacl, do_deleteacl, do_getacl, do_listrights, do_myrights;
 /* list.c, fetch.c, search.c, store.c, append.c, copy.c, idle.c */
 command_fn do_list, do_lsub, do_fetch, do_search, do_store, do_append, do_copy, do_move, do_idle;
 

@@ -3,6 +3,7 @@
 #include "imapd/flags.h"
 #include "imapd/messages.h"
 #include "imapd/reply.h"
+#include "imapd/rights.h"
 #include "imapd/wait.h"
 
 /* "* n FETCH (UID u FLAGS (...) MODSEQ (m))"; without the flags after .SILENT. */
@@ -73,6 +74,29 @@ modified(struct session *s, struct cmd *cmd, const struct store_flagged *f, stru
 	return rc;
 }
 
+/*
+ * Flags that the reader may not change stay as they are (rights_again has told the view); NO only if he may change none
+ * of those that he names (RFC 4314, 4: STORE).
+ */
+static int
+may_change(struct session *s, struct cmd *cmd, const struct store_flags *change, struct err *e)
+{
+	unsigned rights = rights_here(s);
+	uint32_t may = rights_flags(rights);
+	bool keywords = (rights & STORE_MAY_WRITE) != 0, some;
+
+	some = (change->flags & may) != 0 || (change->nkeywords > 0 && keywords);
+	if (change->op == STORE_FLAGS_SET) /* names all flags */
+		some = may != 0;
+	else if (change->flags == 0 && change->nkeywords == 0)
+		some = true;
+	if (!some) {
+		cmd->code = "NOPERM";
+		return err_set(e, ERR_PERM, "You may not change these flags");
+	}
+	return 0;
+}
+
 int
 do_store(struct session *s, struct cmd *cmd, struct err *e)
 {
@@ -97,6 +121,8 @@ do_store(struct session *s, struct cmd *cmd, struct err *e)
 		.nkeywords = args.flags.n,
 		.unchanged_since = args.conditional ? args.unchanged : UINT64_MAX,
 	};
+	if (may_change(s, cmd, &change, e) < 0)
+		return -1;
 	if (store_flags(s->view, messages_seqs(s, &m), m.n, &change, &f, s->a, e) < 0)
 		return refused(s, cmd, false);
 	tell_changed(s, s->view->mailbox, f.modseq);

@@ -8,7 +8,9 @@
 #include "imapd/idle.h"
 #include "imapd/quota.h"
 #include "imapd/reply.h"
+#include "imapd/rights.h"
 #include "imapd/search.h"
+#include "imapd/sharing.h"
 #include "imapd/wait.h"
 #include "ipc/idle.h"
 #include "store/fts.h"
@@ -62,6 +64,7 @@ session_of(struct session *s, const struct worker_start *w)
 	s->up = ipc_new(w->control, &idle_def, ROLE_IMAPD, ROLE_IMAPD);
 	s->owner = w->owner;
 	s->login = w->login;
+	s->owner_login = w->login;
 	s->client = w->client;
 	s->sid = w->sid;
 	s->since = w->since;
@@ -74,6 +77,7 @@ session_done(struct session *s)
 	store_view_close(s->view);
 	fts_close(s->fts);
 	store_close(s->st);
+	rights_done(s);
 	ipc_free(s->mimed);
 	ipc_free(s->up);
 	conn_free(s->c);
@@ -86,7 +90,12 @@ session_done(struct session *s)
 static int
 open_store(struct session *s, struct err *e)
 {
-	struct store_opts o = { .boot_id = svc_boot_id(s->svc), .create = true };
+	struct store_opts o = {
+		.boot_id = svc_boot_id(s->svc),
+		.create = true,
+		.tree = store_is_tree(s->owner),
+		.inherit = s->guest,
+	};
 
 	s->st = store_open(".", &o, e);
 	return s->st == NULL ? -1 : 0;
@@ -105,8 +114,12 @@ worker_open(struct session *s, struct cmd *cmd, struct err *e)
 {
 	struct err why = { 0 };
 
-	if (s->st != NULL || open_store(s, &why) == 0)
+	if (s->st != NULL)
 		return 0;
+	if (open_store(s, &why) == 0) {
+		sharing_tell(s); /* if the worker before could not */
+		return 0;
+	}
 	cmd->code = no_store(s, &why);
 	return err_set(e, ERR_PERM, "The mailboxes cannot be opened now");
 }

@@ -5,8 +5,6 @@
 
 #include "store/inside.h"
 
-enum { IMPLICIT = STORE_MAY_LOOKUP | STORE_MAY_ADMIN }; /* of the owner, whatever the entries say */
-
 /* ---- reading */
 
 int
@@ -136,7 +134,7 @@ store_acl_rights(const struct store_acl *acl, const struct store_reader *r)
 			given |= ace->rights;
 	}
 	has = (has | given) & ~taken;
-	return r->owner ? has | IMPLICIT : has;
+	return r->owner ? has | STORE_OWNER_ALWAYS : has;
 }
 
 bool
@@ -253,4 +251,11 @@ acl_drop(struct store *st, uint64_t id, struct err *e)
 	if (db_run(st, Q_ACL_DROP, e, B_NUM(id)) < 0)
 		return -1;
 	return db_changes(st) > 0 ? db_run(st, Q_ACL_CHANGED, e) : 0;
+}
+
+/* Which names may be posted to is another answer now. */
+int
+acl_renamed(struct store *st, struct err *e)
+{
+	return db_run(st, Q_ACL_RENAMED, e);
 }

@@ -23,6 +23,7 @@
 enum {
 	STORE_WHO_MAX = 256,     /* octets of an identifier, the "-" included */
 	STORE_ENTRIES_MAX = 200, /* of one mailbox */
+	STORE_OWNER_ALWAYS = STORE_MAY_LOOKUP | STORE_MAY_ADMIN, /* rights that the owner cannot lose */
 };
 
 /* ---- letters */

@@ -75,6 +75,21 @@ copy_records(struct store *st, struct mbox *from, struct mbox *to, struct store_
 	return 0;
 }
 
+/* What the copies may not have. */
+static void
+lose_flags(struct store_rec *rec, size_t n, unsigned how)
+{
+	uint32_t lose = ((how & STORE_LOSE_SEEN) != 0 ? STORE_SEEN : 0U) |
+			((how & STORE_LOSE_DELETED) != 0 ? STORE_DELETED : 0U) |
+			((how & STORE_LOSE_OTHERS) != 0 ? STORE_ANSWERED | STORE_FLAGGED | STORE_DRAFT : 0U);
+
+	for (size_t i = 0; i < n; i++) {
+		rec[i].flags &= ~lose;
+		if ((how & STORE_LOSE_OTHERS) != 0)
+			rec[i].keywords = 0;
+	}
+}
+
 static int
 copy(struct store *st, struct mbox *from, struct mbox *to, const uint32_t *uids, size_t n, unsigned how,
     struct store_copied *out, uint32_t *src, uint32_t *dst, struct err *e)
@@ -93,6 +108,7 @@ copy(struct store *st, struct mbox *from, struct mbox *to, const uint32_t *uids,
 	}
 	if (!move && quota_check(st, bytes, out->n, e) < 0)
 		goto out;
+	lose_flags(found, out->n, how);
 	rc = copy_records(st, from, to, found, out->n, src, dst, e);
 	if (rc == 0 && move && out->n > 0)
 		rc = expunge_uids(st, from, src, out->n, &count, e);

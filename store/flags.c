@@ -22,12 +22,12 @@ struct job {
 static void
 change_rec(const struct job *j, const struct store_rec *r, uint32_t *flags, uint64_t *keywords)
 {
-	uint32_t f = j->change->flags & STORE_SYSTEM_FLAGS;
+	uint32_t keep = j->v->keep, f = j->change->flags & STORE_SYSTEM_FLAGS & ~keep;
 
 	switch (j->change->op) {
 	case STORE_FLAGS_SET:
-		*flags = f;
-		*keywords = j->keywords;
+		*flags = f | (r->flags & keep);
+		*keywords = j->v->keep_keywords ? r->keywords : j->keywords;
 		break;
 	case STORE_FLAGS_ADD:
 		*flags = r->flags | f;
@@ -100,6 +100,8 @@ find_keywords(struct job *j, struct err *e)
 	uint32_t before = j->m->keywords.n;
 	int bit;
 
+	if (j->v->keep_keywords)
+		return 0;
 	if (change->op != STORE_FLAGS_REMOVE) {
 		if (mbox_keywords(j->v->store, j->m, change->keywords, change->nkeywords, &j->keywords, e) <
 		    0)

@@ -105,9 +105,10 @@ int schema_ready(struct store *st, const char *boot_id, struct err *e);
 /* ---- view.c: learn the mailbox's keywords; true if there are new ones. */
 bool view_keywords(struct store_view *v, const struct keywords *k);
 
-/* ---- acl.c: a mailbox is made, or deleted. In a transaction that writes. */
+/* ---- acl.c: a mailbox is made, deleted, renamed. In a transaction that writes. */
 int acl_inherit(struct store *st, int64_t id, struct span name, struct err *e);
 int acl_drop(struct store *st, uint64_t id, struct err *e);
+int acl_renamed(struct store *st, struct err *e);
 
 /* ---- mailbox.c: a mailbox of this name, which is none yet, and the levels above. In a transaction that writes. Its id, -1. */
 int64_t mailbox_new(struct store *st, struct span name, enum store_use use, struct err *e);

@@ -439,7 +439,7 @@ rename_named(struct store *st, struct span from, struct span to, struct err *e)
 	if ((m = mbox_open(st, (uint64_t)id, e)) == NULL)
 		return -1;
 	mbox_touch(st, m);
-	if (db_run(st, Q_MAILBOX_NAME_SET, e, B_NUM(id), B_TEXT(to)) < 0)
+	if (db_run(st, Q_MAILBOX_NAME_SET, e, B_NUM(id), B_TEXT(to)) < 0 || acl_renamed(st, e) < 0)
 		return -1;
 	return db_run(st, Q_MAILBOX_RENAME, e, B_TEXT(from), B_TEXT(to));
 }

@@ -218,6 +218,10 @@ struct store_view {
 	const struct span *keyword; /* names, in the case in which they were first seen */
 	uint32_t keywords;
 
+	/* The caller's: what store_flags leaves as it is, whatever is asked (RFC 4314, 4: STORE). At first nothing. */
+	uint32_t keep; /* system flags */
+	bool keep_keywords;
+
 	/* The store's. */
 	struct store *store;
 	uint32_t cap;
@@ -402,7 +406,14 @@ int store_expunge(struct store_view *v, enum store_expunge how, const uint32_t *
  * All or none. uids ascending; those that are expunged already are passed over, or with STORE_WHOLE a reason to
  * copy nothing. src[i] became dst[i] (COPYUID, RFC 4315).
  */
-enum store_copy { STORE_MOVE = 1, STORE_WHOLE = 2 };
+enum store_copy {
+	STORE_MOVE = 1,
+	STORE_WHOLE = 2,
+	/* Flags that the copies do not get (RFC 4314, 4: COPY). */
+	STORE_LOSE_SEEN = 4,
+	STORE_LOSE_DELETED = 8,
+	STORE_LOSE_OTHERS = 16, /* keywords too */
+};
 struct store_copied {
 	uint64_t mailbox, modseq; /* the target's; modseq 0 if there was nothing to copy */
 	uint32_t uidvalidity;
