@@ -37,7 +37,7 @@ acceptable(struct session *s, struct cmd *cmd, struct span name, struct store_ma
 		return -1;
 	if (quota_learn(s, e) < 0)
 		return -1;
-	if (store_room(s->st, size, 1, e) < 0 || store_space(s->st, size, cfg.spool_free_min, e) < 0)
+	if (store_room(s->st, box->id, size, 1, e) < 0 || store_space(s->st, size, cfg.spool_free_min, e) < 0)
 		return refused(s, cmd, true);
 	return 0;
 }

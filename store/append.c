@@ -147,7 +147,7 @@ append(struct store *st, uint64_t mailbox, const struct store_append *a, size_t 
 		return store_fail(st, STORE_NONEXISTENT, e, ERR_PERM, "no such mailbox");
 	for (size_t i = 0; i < n; i++)
 		bytes += a[i].file->size;
-	if (quota_check(st, bytes, n, e) < 0)
+	if (quota_check(st, mailbox, 0, bytes, n, e) < 0)
 		return -1;
 	out->first_uid = to->uidnext;
 	out->uidvalidity = to->uidvalidity;

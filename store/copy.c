@@ -69,7 +69,8 @@ copy_records(struct store *st, struct mbox *from, struct mbox *to, struct store_
 			return -1;
 		if (db_changes(st) != 1)
 			return store_damaged(st, e, "message %u has no row", src[i]);
-		if (db_run(st, Q_OBJECT_COPY, e, B_NUM(key_of(from->id, src[i])), B_NUM(key_of(to->id, dst[i]))) < 0)
+		if (db_run(st, Q_OBJECT_COPY, e, B_NUM(key_of(from->id, src[i])),
+			B_NUM(key_of(to->id, dst[i]))) < 0)
 			return -1;
 	}
 	return 0;
@@ -106,7 +107,7 @@ copy(struct store *st, struct mbox *from, struct mbox *to, const uint32_t *uids,
 		store_fail(st, STORE_EXPUNGED, e, ERR_PERM, "some of the messages are no more");
 		goto out;
 	}
-	if (!move && quota_check(st, bytes, out->n, e) < 0)
+	if (quota_check(st, to->id, move ? from->id : 0, bytes, out->n, e) < 0)
 		goto out;
 	lose_flags(found, out->n, how);
 	rc = copy_records(st, from, to, found, out->n, src, dst, e);

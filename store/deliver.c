@@ -124,7 +124,7 @@ add(struct store *st, struct mbox *m, const struct store_delivery *d, struct sto
 	};
 	int rc;
 
-	if (quota_check(st, d->prefix.n + d->size, 1, e) < 0)
+	if (quota_check(st, m->id, 0, d->prefix.n + d->size, 1, e) < 0)
 		return refuse(st, d);
 	msg.file = (struct id){ 0 };
 	if ((rc = file_take(st->msg, d->spool, d->file, d->size, &msg.file, e)) == 0) {

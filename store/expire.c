@@ -27,8 +27,9 @@ store_expire_set(struct store *st, uint64_t mailbox, uint64_t ms, struct err *e)
 
 	if (tx_begin(st, TX_DURABLE, e) < 0)
 		return -1;
-	rc = mbox_open(st, mailbox, e) == NULL ? -1
-					       : db_run(st, Q_MAILBOX_EXPIRE_SET, e, B_NUM(mailbox), B_NUM(stored));
+	rc = mbox_open(st, mailbox, e) == NULL
+		 ? -1
+		 : db_run(st, Q_MAILBOX_EXPIRE_SET, e, B_NUM(mailbox), B_NUM(stored));
 	return tx_end(st, rc, e);
 }
 
@@ -60,7 +61,8 @@ find_old(struct store *st, uint64_t mailbox, int64_t before_ms, uint32_t *uids, 
 }
 
 static int
-expire(struct store *st, uint64_t mailbox, const uint32_t *uids, uint32_t n, struct store_expunged *out, struct err *e)
+expire(struct store *st, uint64_t mailbox, const uint32_t *uids, uint32_t n, struct store_expunged *out,
+    struct err *e)
 {
 	struct mbox *m = mbox_open(st, mailbox, e);
 

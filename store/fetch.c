@@ -96,7 +96,8 @@ read_run(struct store_fetch *f, struct err *e)
 	sqlite3_stmt *q;
 	int rc = 1;
 
-	q = db_open_query(st, (f->what & STORE_WANT_OBJECT) != 0 ? Q_MSG_RANGE_OBJECT : Q_MSG_RANGE, e, B_NUM(key_of(f->mailbox, uid)), B_NUM(key_of(f->mailbox, f->uid[f->n - 1])));
+	q = db_open_query(st, (f->what & STORE_WANT_OBJECT) != 0 ? Q_MSG_RANGE_OBJECT : Q_MSG_RANGE, e,
+	    B_NUM(key_of(f->mailbox, uid)), B_NUM(key_of(f->mailbox, f->uid[f->n - 1])));
 	while (!batch_full(f) && f->uid[f->next] - uid <= GAP && (rc = db_row(st, q, e)) == 1) {
 		uid = (uint32_t)db_num(q, 0);
 		while (f->next < f->n && f->uid[f->next] < uid) /* purged */

@@ -31,6 +31,8 @@ struct state {
 	uint64_t modseq, modseq_reserved; /* highest given out; highest that may be by TX_UNSYNCED */
 	uint32_t uidvalidity;             /* highest given out */
 	uint64_t bytes, messages;
+	uint64_t trees;  /* folder trees with limits of their own */
+	uint32_t warned; /* the highest threshold that the owner was warned of */
 	bool dirty;
 };
 
@@ -68,6 +70,8 @@ int store_damaged(struct store *st, struct err *e, const char *fmt, ...)
 int tx_begin(struct store *st, enum tx_kind kind, struct err *e);
 int tx_commit(struct store *st, struct err *e);
 void tx_rollback(struct store *st);
+/* st->state as it is now; a transaction that writes has done so. */
+int state_read(struct store *st, struct err *e);
 /* Commit if rc >= 0, and give rc; else roll back, and give -1. */
 int tx_end(struct store *st, int rc, struct err *e);
 /* A file was linked into msg/ for this transaction. */
@@ -85,8 +89,12 @@ int number_ready(struct store *st, uint64_t mailbox, struct mbox **m, struct err
 /* Strictly greater than any before, and not less than the time in seconds. */
 uint32_t number_uidvalidity(struct store *st);
 
-/* ---- quota.c: room for so much more? -1 with STORE_OVERQUOTA. In a transaction. */
-int quota_check(struct store *st, uint64_t bytes, uint64_t messages, struct err *e);
+/*
+ * ---- quota.c: room in `to`, and in the trees it is in, for so much more? What comes from another mailbox (`from`, 0: from
+ * outside) is counted for the owner already, and for the trees that both are in. -1 with STORE_OVERQUOTA. In a transaction.
+ */
+int quota_check(
+    struct store *st, uint64_t to, uint64_t from, uint64_t bytes, uint64_t messages, struct err *e);
 
 /* ---- names.c */
 /* Check a name and append its normal form (INBOX in capitals). ERR_PERM: STORE_CANNOT, STORE_LIMIT. */
@@ -137,8 +145,8 @@ struct new_msg {
 int message_add(struct store *st, struct mbox *m, struct new_msg *msg, struct err *e);
 
 /* ---- object.c: object ids of a new message; of all there are, after an upgrade. In a transaction that writes. */
-int object_add(struct store *st, uint64_t key, const struct store_rec *r, struct span digest, struct span prefix,
-    struct span structure, struct err *e);
+int object_add(struct store *st, uint64_t key, const struct store_rec *r, struct span digest,
+    struct span prefix, struct span structure, struct err *e);
 int object_fill(struct store *st, struct err *e);
 
 static inline uint32_t

@@ -96,54 +96,62 @@ static const char version_1[] =
  * 2: rights (RFC 4314), unique ids of POP3. who: a login, "group:NAME", "anyone" or "owner", with "-" in front for rights that are taken away.
  */
 /* clang-format off: a table a paragraph */
-static const char version_2[] = "CREATE TABLE acl ("
-				" mailbox INTEGER NOT NULL,"
-				" who TEXT NOT NULL,"
-				" rights INTEGER NOT NULL," /* or of enum store_right */
-				" PRIMARY KEY (mailbox, who)) WITHOUT ROWID;"
-				/* How often ACLs were changed, and what authd was told last: acl.h. */
-				"ALTER TABLE store ADD COLUMN acl INTEGER NOT NULL DEFAULT 0;"
-				"ALTER TABLE store ADD COLUMN acl_told INTEGER NOT NULL DEFAULT 0;"
-				/* \\Seen of readers who are not the owner: seen.h. */
-				"CREATE TABLE seen ("
-				" id INTEGER PRIMARY KEY,"
-				" mailbox INTEGER NOT NULL,"
-				" reader TEXT NOT NULL,"
-				" uids BLOB NOT NULL,"      /* ranges */
-				" n INTEGER NOT NULL,"      /* how many of them were there... */
-				" modseq INTEGER NOT NULL," /* ... at this HIGHESTMODSEQ */
-				" UNIQUE (mailbox, reader));"
+static const char version_2[] =
+    "CREATE TABLE acl ("
+    " mailbox INTEGER NOT NULL,"
+    " who TEXT NOT NULL,"
+    " rights INTEGER NOT NULL," /* or of enum store_right */
+    " PRIMARY KEY (mailbox, who)) WITHOUT ROWID;"
+    /* How often ACLs were changed, and what authd was told last: acl.h. */
+    "ALTER TABLE store ADD COLUMN acl INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE store ADD COLUMN acl_told INTEGER NOT NULL DEFAULT 0;"
+    /* \\Seen of readers who are not the owner: seen.h. */
+    "CREATE TABLE seen ("
+    " id INTEGER PRIMARY KEY,"
+    " mailbox INTEGER NOT NULL,"
+    " reader TEXT NOT NULL,"
+    " uids BLOB NOT NULL,"      /* ranges */
+    " n INTEGER NOT NULL,"      /* how many of them were there... */
+    " modseq INTEGER NOT NULL," /* ... at this HIGHESTMODSEQ */
+    " UNIQUE (mailbox, reader));"
 
-				/* Unique ids of POP3 that messages brought along. */
-				"CREATE TABLE uidl ("
-				" id INTEGER PRIMARY KEY," /* key_of(mailbox, uid) */
-				" text TEXT NOT NULL);"
+    /* Unique ids of POP3 that messages brought along. */
+    "CREATE TABLE uidl ("
+    " id INTEGER PRIMARY KEY," /* key_of(mailbox, uid) */
+    " text TEXT NOT NULL);"
 
-				/* Retention; what a deleted mailbox was called. */
-				"ALTER TABLE mailbox ADD COLUMN expire_ms INTEGER NOT NULL DEFAULT 0;"
-				"ALTER TABLE mailbox ADD COLUMN old_name TEXT;"
+    /* Limits of folder trees; how many there are; of which threshold the owner was warned. */
+    "CREATE TABLE tree ("
+    " mailbox INTEGER PRIMARY KEY,"
+    " bytes INTEGER NOT NULL,"
+    " messages INTEGER NOT NULL);"
+    "ALTER TABLE store ADD COLUMN trees INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE store ADD COLUMN warned INTEGER NOT NULL DEFAULT 0;"
 
-				/* 1: moved, or undeleted: not to come back. */
-				"ALTER TABLE gone ADD COLUMN back INTEGER NOT NULL DEFAULT 0;"
+    /* Retention; what a deleted mailbox was called. */
+    "ALTER TABLE mailbox ADD COLUMN expire_ms INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE mailbox ADD COLUMN old_name TEXT;"
 
-				/* 1: its file is compressed. */
-				"ALTER TABLE msg ADD COLUMN packed INTEGER NOT NULL DEFAULT 0;"
+    /* 1: moved, or undeleted: not to come back. */
+    "ALTER TABLE gone ADD COLUMN back INTEGER NOT NULL DEFAULT 0;"
 
-				/* The last key that the scrub has read, when it began; modseq of the catalogue. */
-				"ALTER TABLE store ADD COLUMN scrubbed INTEGER NOT NULL DEFAULT 0;"
-				"ALTER TABLE store ADD COLUMN scrubbed_ms INTEGER NOT NULL DEFAULT 0;"
-				"ALTER TABLE store ADD COLUMN listed_modseq INTEGER NOT NULL DEFAULT 0;"
+    /* 1: its file is compressed. */
+    "ALTER TABLE msg ADD COLUMN packed INTEGER NOT NULL DEFAULT 0;"
 
+    /* The last key that the scrub has read, when it began; modseq of the catalogue. */
+    "ALTER TABLE store ADD COLUMN scrubbed INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE store ADD COLUMN scrubbed_ms INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE store ADD COLUMN listed_modseq INTEGER NOT NULL DEFAULT 0;"
 
-				/* Object ids (RFC 8474): object.c. */
-				"CREATE TABLE object ("
-				" msg INTEGER PRIMARY KEY," /* key_of(mailbox, uid) */
-				" email INTEGER NOT NULL,"
-				" thread INTEGER NOT NULL);"
-				"CREATE TABLE thread ("
-				" ref INTEGER PRIMARY KEY," /* digest of a message id */
-				" thread INTEGER NOT NULL);"
-				"PRAGMA user_version = 2;";
+    /* Object ids (RFC 8474): object.c. */
+    "CREATE TABLE object ("
+    " msg INTEGER PRIMARY KEY," /* key_of(mailbox, uid) */
+    " email INTEGER NOT NULL,"
+    " thread INTEGER NOT NULL);"
+    "CREATE TABLE thread ("
+    " ref INTEGER PRIMARY KEY," /* digest of a message id */
+    " thread INTEGER NOT NULL);"
+    "PRAGMA user_version = 2;";
 /* clang-format on */
 
 const char schema_start[] = "PRAGMA page_size = " TEXT_OF(PAGE_SIZE) "; PRAGMA auto_vacuum = NONE; BEGIN;";

@@ -1,4 +1,4 @@
-/* store.c - opening, closing, syncing; quota. */
+/* store.c - opening, closing, syncing. */
 #include "store/store.h"
 
 #include <errno.h>
@@ -243,53 +243,7 @@ store_unsynced(const struct store *st)
 	return st->unsynced;
 }
 
-/* ---- quota */
-
-void
-store_quota(struct store *st, uint64_t bytes, uint64_t messages)
-{
-	st->quota_bytes = bytes;
-	st->quota_messages = messages;
-}
-
-static bool
-over(uint64_t limit, uint64_t used, uint64_t more)
-{
-	return limit != 0 && (used > limit || more > limit - used);
-}
-
-int
-quota_check(struct store *st, uint64_t bytes, uint64_t messages, struct err *e)
-{
-	if (over(st->quota_bytes, st->state.bytes, bytes) ||
-	    over(st->quota_messages, st->state.messages, messages))
-		return store_fail(st, STORE_OVERQUOTA, e, ERR_TEMP, "over quota");
-	return 0;
-}
-
-int
-store_usage(struct store *st, struct store_usage *out, struct err *e)
-{
-	sqlite3_stmt *q = db_open_query(st, Q_STATE, e);
-	int rc = db_row(st, q, e);
-
-	if (rc == 1)
-		*out = (struct store_usage){ db_num(q, 3), db_num(q, 4), db_num(q, 0) };
-	db_done(q);
-	return rc == 1 ? 0 : rc < 0 ? -1 : store_damaged(st, e, "the store has lost its own row");
-}
-
-int
-store_room(struct store *st, uint64_t bytes, uint64_t messages, struct err *e)
-{
-	struct store_usage now = { 0 };
-
-	if (store_usage(st, &now, e) < 0)
-		return -1;
-	if (over(st->quota_bytes, now.bytes, bytes) || over(st->quota_messages, now.messages, messages))
-		return store_fail(st, STORE_OVERQUOTA, e, ERR_TEMP, "over quota");
-	return 0;
-}
+/* ---- the disk */
 
 int
 store_space(struct store *st, uint64_t bytes, uint64_t keep, struct err *e)

@@ -60,10 +60,10 @@ struct store_opts {
 	const char *boot_id; /* svc_boot_id(): another than last time, and reserved numbers are skipped.
 				   NULL for who gives out none: the check */
 	bool create;         /* make what is missing: directory, index, INBOX and the special-use mailboxes */
-	bool tree;           /* a tree under Shared/, which is nobody's: INBOX is its root and has no brothers */
-	bool inherit;        /* mailboxes of the first level take over the ACL of INBOX: for who is not the owner */
-	uint32_t busy_ms;    /* how long to wait for another writer; 0: 10 s */
-	uint32_t cache_kib;  /* page cache; 0: 512 KiB */
+	bool tree;    /* a tree under Shared/, which is nobody's: INBOX is its root and has no brothers */
+	bool inherit; /* mailboxes of the first level take over the ACL of INBOX: for who is not the owner */
+	uint32_t busy_ms;   /* how long to wait for another writer; 0: 10 s */
+	uint32_t cache_kib; /* page cache; 0: 512 KiB */
 	bool unmapped; /* read the index by pread. Else it is mapped, 4 times as fast, but an I/O error of the
 				   disk is a SIGBUS: right for a worker of one owner, not for a process of many */
 	uint64_t quota_bytes; /* limits of the owner, 0: none; may be changed by store_quota */
@@ -111,6 +111,30 @@ struct store_usage {
 	uint64_t modseq;          /* highest given out in this store */
 };
 int store_usage(struct store *st, struct store_usage *out, struct err *e);
+
+/*
+ * Limits of a folder tree: a mailbox and all below it, also what is made there later (RFC 9208: a quota root). They follow
+ * the mailbox when it is renamed; RENAME itself is not checked against them.
+ */
+struct store_tree {
+	uint64_t mailbox;
+	struct span name;         /* of it, in the arena */
+	uint64_t bytes, messages; /* 0: no limit */
+	uint64_t used_bytes, used_messages;
+};
+/* Both 0: it has none any more. Durable. */
+int store_tree_set(struct store *st, uint64_t mailbox, uint64_t bytes, uint64_t messages, struct err *e);
+/* All by name, or those that this mailbox is in (0: all). */
+int store_tree_list(
+    struct store *st, uint64_t mailbox, struct store_tree **out, size_t *n, struct arena *a, struct err *e);
+
+/* How full, in percent: the fuller of the two limits; 100 at most. */
+uint32_t store_quota_level(uint64_t used_bytes, uint64_t bytes, uint64_t used_messages, uint64_t messages);
+/*
+ * Within a batch: the highest of these thresholds (percent) that is reached, if the owner was not warned of it since it was
+ * last below; else 0. That it was warned is part of the batch.
+ */
+uint32_t store_quota_crossed(struct store *st, const uint32_t *percents, size_t n);
 
 /* ---- mailboxes */
 
@@ -212,9 +236,9 @@ struct store_view {
 	uint64_t modseq; /* HIGHESTMODSEQ of what the view holds */
 	bool read_only;
 	struct store_rec *rec;
-	uint32_t n;                              /* EXISTS, as announced */
-	uint32_t recent;                         /* how many are STORE_RECENT */
-	uint32_t gone;                           /* how many are STORE_GONE */
+	uint32_t n;                 /* EXISTS, as announced */
+	uint32_t recent;            /* how many are STORE_RECENT */
+	uint32_t gone;              /* how many are STORE_GONE */
 	const struct span *keyword; /* names, in the case in which they were first seen */
 	uint32_t keywords;
 
@@ -454,8 +478,8 @@ struct store_appended {
 int store_append(struct store *st, uint64_t mailbox, struct store_append *m, size_t n,
     struct store_appended *out, struct err *e);
 
-/* Before a literal is taken: -1 with STORE_OVERQUOTA if so much more would be over quota. */
-int store_room(struct store *st, uint64_t bytes, uint64_t messages, struct err *e);
+/* Before a literal is taken: -1 with STORE_OVERQUOTA if so much more in this mailbox would be over quota. */
+int store_room(struct store *st, uint64_t mailbox, uint64_t bytes, uint64_t messages, struct err *e);
 /* And -1 (ERR_TEMP) if after so many octets more the disk would have less than `keep` free. */
 int store_space(struct store *st, uint64_t bytes, uint64_t keep, struct err *e);
 
@@ -552,7 +576,8 @@ struct store_kept {
 	uint64_t messages, bytes;
 	uint64_t modseq; /* store_undelete: of the change */
 };
-int store_kept(struct store *st, struct store_undelete *u, struct store_kept *out, struct arena *a, struct err *e);
+int store_kept(
+    struct store *st, struct store_undelete *u, struct store_kept *out, struct arena *a, struct err *e);
 int store_undelete(
     struct store *st, struct store_undelete *u, struct store_kept *out, struct arena *a, struct err *e);
 
@@ -561,8 +586,8 @@ int store_undelete(
  * went, and in *oldest_ms when the oldest that is left came; INT64_MAX: none is left.
  */
 struct store_expunged;
-int store_expire(struct store *st, uint64_t mailbox, int64_t before_ms, uint32_t max, struct store_expunged *out,
-    int64_t *oldest_ms, struct err *e);
+int store_expire(struct store *st, uint64_t mailbox, int64_t before_ms, uint32_t max,
+    struct store_expunged *out, int64_t *oldest_ms, struct err *e);
 
 /*
  * Forget what was expunged or deleted before `before_ms`, with its files, and delivery ids of messages that

@@ -3,8 +3,8 @@
 
 #include "store/inside.h"
 
-static int
-read_state(struct store *st, struct err *e)
+int
+state_read(struct store *st, struct err *e)
 {
 	sqlite3_stmt *q = db_open_query(st, Q_STATE, e);
 	int rc = db_row(st, q, e);
@@ -15,6 +15,8 @@ read_state(struct store *st, struct err *e)
 		st->state.uidvalidity = db_num32(q, 2);
 		st->state.bytes = db_num(q, 3);
 		st->state.messages = db_num(q, 4);
+		st->state.trees = db_num(q, 5);
+		st->state.warned = db_num32(q, 6);
 		st->state.dirty = false;
 	}
 	db_done(q);
@@ -32,7 +34,7 @@ write_state(struct store *st, struct err *e)
 		s->modseq_reserved = s->modseq;
 	s->dirty = false;
 	return db_run(st, Q_STATE_SET, e, B_NUM(s->modseq), B_NUM(s->modseq_reserved), B_NUM(s->uidvalidity),
-	    B_NUM(s->bytes), B_NUM(s->messages));
+	    B_NUM(s->bytes), B_NUM(s->messages), B_NUM(s->trees), B_NUM(s->warned));
 }
 
 /* FULL: SQLite syncs the WAL before a commit shows. NORMAL: only before a checkpoint. */
@@ -67,7 +69,7 @@ tx_begin(struct store *st, enum tx_kind kind, struct err *e)
 		return -1;
 	st->tx = kind;
 	st->tx_modseq = 0;
-	if (read_state(st, e) < 0) {
+	if (state_read(st, e) < 0) {
 		tx_rollback(st);
 		return -1;
 	}

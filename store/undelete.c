@@ -13,14 +13,16 @@
 
 /* The next one, by the time of its deletion, the newest first. 1, 0, -1. */
 static int
-next_mailbox(struct store *st, struct store_undelete *u, struct store_kept *out, struct arena *a, struct err *e)
+next_mailbox(
+    struct store *st, struct store_undelete *u, struct store_kept *out, struct arena *a, struct err *e)
 {
 	sqlite3_stmt *q;
 	int rc;
 
 	if (u->at_ms == 0 && u->id == 0)
 		u->at_ms = INT64_MAX;
-	q = db_open_query(st, Q_MAILBOX_KEPT, e, B_NUM(u->since_ms), B_TEXT(u->name), B_NUM(u->at_ms), B_NUM(u->id));
+	q = db_open_query(
+	    st, Q_MAILBOX_KEPT, e, B_NUM(u->since_ms), B_TEXT(u->name), B_NUM(u->at_ms), B_NUM(u->id));
 	if ((rc = db_row(st, q, e)) == 1) {
 		*out = (struct store_kept){
 			.whole = true,
@@ -59,15 +61,16 @@ taken(struct store *st, struct span name, uint64_t *place, struct err *e)
 
 /* The name that it can have now. */
 static int
-find_name(struct store *st, struct span old, struct span *name, uint64_t *place, struct arena *a, struct err *e)
+find_name(
+    struct store *st, struct span old, struct span *name, uint64_t *place, struct arena *a, struct err *e)
 {
 	enum { TRIES = 1000 };
 	int rc;
 
 	for (int i = 0; i < TRIES; i++) {
-		*name = i == 0 ? old
-			       : i == 1 ? arena_printf(a, "%.*s-restored", SPAN_ARG(old))
-					: arena_printf(a, "%.*s-restored-%d", SPAN_ARG(old), i);
+		*name = i == 0   ? old
+			: i == 1 ? arena_printf(a, "%.*s-restored", SPAN_ARG(old))
+				 : arena_printf(a, "%.*s-restored-%d", SPAN_ARG(old), i);
 		if ((rc = taken(st, *name, place, e)) <= 0)
 			return rc;
 	}
@@ -80,7 +83,8 @@ free_use(struct store *st, enum store_use *use, struct err *e)
 {
 	int64_t used = 0;
 
-	if (*use != STORE_USE_NONE && db_one(st, db_open_query(st, Q_MAILBOX_USE, e, B_NUM(*use)), 0, &used, e) < 0)
+	if (*use != STORE_USE_NONE &&
+	    db_one(st, db_open_query(st, Q_MAILBOX_USE, e, B_NUM(*use)), 0, &used, e) < 0)
 		return -1;
 	if (used != 0)
 		*use = STORE_USE_NONE;
@@ -169,8 +173,8 @@ at_or_below(struct span name, struct span top)
 
 /* Is it of a mailbox that is wanted? Its present or last name is in out->name then. 1, 0, -1. */
 static int
-wanted(struct store *st, const struct store_undelete *u, uint64_t mailbox, struct store_kept *out, struct arena *a,
-    struct err *e)
+wanted(struct store *st, const struct store_undelete *u, uint64_t mailbox, struct store_kept *out,
+    struct arena *a, struct err *e)
 {
 	sqlite3_stmt *q = db_open_query(st, Q_MAILBOX_OLD_NAME, e, B_NUM(mailbox));
 	int rc = db_row(st, q, e);
@@ -183,7 +187,8 @@ wanted(struct store *st, const struct store_undelete *u, uint64_t mailbox, struc
 }
 
 static int
-read_pack(struct store *st, const struct store_undelete *u, struct pack *p, struct store_kept *out, struct err *e)
+read_pack(
+    struct store *st, const struct store_undelete *u, struct pack *p, struct store_kept *out, struct err *e)
 {
 	sqlite3_stmt *q = db_open_query(st, Q_GONE_KEPT, e, B_NUM(u->since_ms), B_NUM(0), B_NUM(u->id));
 	int rc = db_row(st, q, e);
@@ -283,7 +288,8 @@ bring_pack(struct store *st, struct pack *p, struct store_kept *out, struct err 
 
 /* 1 there is one, in *out and, if it is a pack, *p; 0; -1. In a transaction. */
 static int
-next(struct store *st, struct store_undelete *u, struct pack *p, struct store_kept *out, struct arena *a, struct err *e)
+next(struct store *st, struct store_undelete *u, struct pack *p, struct store_kept *out, struct arena *a,
+    struct err *e)
 {
 	int rc = 0;
 
@@ -309,8 +315,8 @@ store_kept(struct store *st, struct store_undelete *u, struct store_kept *out, s
 }
 
 static int
-bring_next(struct store *st, struct store_undelete *u, struct pack *p, struct store_kept *out, struct arena *a,
-    struct err *e)
+bring_next(struct store *st, struct store_undelete *u, struct pack *p, struct store_kept *out,
+    struct arena *a, struct err *e)
 {
 	int rc = next(st, u, p, out, a, e);
 
@@ -320,7 +326,8 @@ bring_next(struct store *st, struct store_undelete *u, struct pack *p, struct st
 }
 
 int
-store_undelete(struct store *st, struct store_undelete *u, struct store_kept *out, struct arena *a, struct err *e)
+store_undelete(
+    struct store *st, struct store_undelete *u, struct store_kept *out, struct arena *a, struct err *e)
 {
 	struct pack *p = mem_zero(1, sizeof *p);
 	int rc = -1;

@@ -137,7 +137,7 @@ delivering(struct lab *l)
 	store_quota(st, 4 * strlen(PREFIX MESSAGE), 4);
 	tap_ok(lab_deliver(l, st, &mid, 0, MESSAGE, "", &d, &e) == 0 && !d.again,
 	    "and the delivery succeeds when there is room, up to the last octet");
-	tap_ok(store_room(st, 1, 0, &e) < 0 && store_why(st) == STORE_OVERQUOTA, "no octet more");
+	tap_ok(store_room(st, 1, 1, 0, &e) < 0 && store_why(st) == STORE_OVERQUOTA, "no octet more");
 	err_clear(&e);
 	tap_ok(lab_check(st) == 0, "the check finds nothing");
 	store_close(st);
