@@ -68,6 +68,8 @@ int store_damaged(struct store *st, struct err *e, const char *fmt, ...)
 
 /* ---- tx.c. TX_READ within a transaction is part of it; others do not nest. */
 int tx_begin(struct store *st, enum tx_kind kind, struct err *e);
+/* TX_DURABLE on an index of an older version: the store's row, which may lack columns, is for the caller to read. */
+int tx_begin_upgrade(struct store *st, struct err *e);
 int tx_commit(struct store *st, struct err *e);
 void tx_rollback(struct store *st);
 /* st->state as it is now; a transaction that writes has done so. */

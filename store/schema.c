@@ -192,12 +192,14 @@ upgrade(struct store *st, struct err *e)
 {
 	int version = 0, from, rc;
 
-	if (tx_begin(st, TX_DURABLE, e) < 0)
+	if (tx_begin_upgrade(st, e) < 0)
 		return -1;
 	rc = version_of(st, &version, e);
 	from = version;
 	for (; rc == 0 && version < STORE_VERSION; version++)
 		rc = db_exec(st, schema_steps[version], e);
+	if (rc == 0)
+		rc = state_read(st, e);
 	if (rc == 0 && from < 2)
 		rc = object_fill(st, e);
 	rc = tx_end(st, rc, e);

@@ -53,8 +53,8 @@ remembers(struct store_view *v, uint64_t modseq, struct err *e)
 /* ---- expunged */
 
 static int
-read_gone(struct store_view *v, uint64_t modseq, const struct store_uids *known, struct uids *found,
-    struct err *e)
+read_gone(
+    struct store_view *v, uint64_t modseq, const struct store_uids *known, struct uids *found, struct err *e)
 {
 	struct store *st = v->store;
 	sqlite3_stmt *q = db_open_query(st, Q_GONE_SINCE, e, B_NUM(v->mailbox), B_NUM(modseq));
@@ -183,8 +183,8 @@ store_vanished(struct store_view *v, uint64_t modseq, const struct store_uids *k
 /* ---- changed */
 
 static int
-read_changed(struct store_view *v, uint64_t modseq, const struct store_uids *known, struct uids *found,
-    struct err *e)
+read_changed(
+    struct store_view *v, uint64_t modseq, const struct store_uids *known, struct uids *found, struct err *e)
 {
 	struct store *st = v->store;
 	sqlite3_stmt *q = db_open_query(st, Q_CHUNK_CHANGED, e, B_NUM(key_of(v->mailbox, 0)),

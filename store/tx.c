@@ -49,6 +49,24 @@ set_synchronous(struct store *st, bool full, struct err *e)
 	return 0;
 }
 
+static int
+begin_write(struct store *st, enum tx_kind kind, struct err *e)
+{
+	if (set_synchronous(st, kind == TX_DURABLE, e) < 0 || db_run(st, Q_BEGIN_WRITE, e) < 0)
+		return -1;
+	st->tx = kind;
+	st->tx_modseq = 0;
+	return 0;
+}
+
+int
+tx_begin_upgrade(struct store *st, struct err *e)
+{
+	need(st->tx == TX_NONE);
+	st->state = (struct state){ 0 };
+	return begin_write(st, TX_DURABLE, e);
+}
+
 int
 tx_begin(struct store *st, enum tx_kind kind, struct err *e)
 {
@@ -65,10 +83,8 @@ tx_begin(struct store *st, enum tx_kind kind, struct err *e)
 		st->tx = kind;
 		return 0;
 	}
-	if (set_synchronous(st, kind == TX_DURABLE, e) < 0 || db_run(st, Q_BEGIN_WRITE, e) < 0)
+	if (begin_write(st, kind, e) < 0)
 		return -1;
-	st->tx = kind;
-	st->tx_modseq = 0;
 	if (state_read(st, e) < 0) {
 		tx_rollback(st);
 		return -1;
