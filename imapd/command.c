@@ -6,6 +6,8 @@
 #include "imapd/command.h"
 
 #include "imap/args.h"
+#include "imapd/link.h"
+#include "imapd/relay.h"
 #include "imapd/reply.h"
 #include "imapd/rights.h"
 #include "imapd/worker.h"
@@ -45,6 +47,9 @@ static const struct command table[] = {
 	{ "NAMESPACE", false, LOGGED_IN | SELECTED | STORELESS, do_namespace, "RFC 2342" },
 	{ "ENABLE", false, LOGGED_IN | SELECTED | STORELESS, do_enable, "RFC 5161" },
 	{ "ID", false, LOGGED_IN | SELECTED | STORELESS, do_id, "RFC 2971" },
+	{ "XVIEW", false, SELECTED | LINKED | QUIET, do_xview, "linked.c" },
+	{ "XRESTORE", false, LOGGED_IN | LINKED | QUIET, do_xrestore, "linked.c" },
+	{ "XEXPUNGE", false, SELECTED | LINKED, do_xexpunge, "linked.c" },
 };
 
 const struct command *
@@ -207,9 +212,9 @@ find(struct session *s, struct cmd *cmd, struct err *e)
 	c = command_find(cmd->name, cmd->uid);
 	if (cmd->tag.n > TAG_MAX)
 		err_set(e, ERR_PEER, "A tag of at most %d characters, please", TAG_MAX);
-	else if (c == NULL)
+	else if (c == NULL || ((c->states & LINKED) != 0 && !s->link))
 		err_set(e, ERR_PEER, "There is no such command");
-	else if ((c->states & (s->view != NULL ? SELECTED : LOGGED_IN)) == 0)
+	else if ((c->states & (s->view != NULL || relay_selected(s) ? SELECTED : LOGGED_IN)) == 0)
 		err_set(e, ERR_PEER, "No mailbox is selected");
 	else if ((c->states & STORELESS) != 0 || worker_open(s, cmd, e) == 0)
 		return c;
@@ -250,17 +255,24 @@ static int
 run(struct session *s, struct cmd *cmd, struct err *e)
 {
 	const struct command *c = find(s, cmd, e);
+	bool condstore = s->condstore;
+	int rc;
 
 	if (c == NULL)
 		return turn_down(s, cmd, e);
 	s->commands++;
 	cmd->ok = SPAN("Done");
 	cmd->numbers = (c->states & NUMBERS) != 0 && !cmd->uid;
-	if ((c->states & STORELESS) == 0 && still_allowed(s, cmd, c, e) < 0)
+	rc = relay_command(s, c, cmd, e);
+	if (rc < 0)
+		return cmd->message != NULL ? turn_down(s, cmd, e) : -1;
+	if (rc == 0 && (c->states & STORELESS) == 0 && still_allowed(s, cmd, c, e) < 0)
 		return turn_down(s, cmd, e);
-	if (c->run(s, cmd, e) < 0)
+	if (rc == 0 && c->run(s, cmd, e) < 0)
 		return -1;
-	return s->leave ? 0 : announce_after(s, cmd, e);
+	if (s->link && s->condstore && !condstore) /* the other end is to know it for its other mailboxes */
+		out_str(s, "* ENABLED CONDSTORE\r\n", e);
+	return s->leave || (c->states & QUIET) != 0 ? 0 : announce_after(s, cmd, e);
 }
 
 /* The tag of a command that could not be read to its end. */

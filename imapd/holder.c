@@ -27,8 +27,8 @@ enum {
 /* The sessions of one owner. */
 struct owner {
 	struct owner *next; /* in the bucket */
-	struct held *sessions;
-	size_t n;
+	struct held *sessions; /* that look at a mailbox of this owner, or at none and are this owner's */
+	size_t refs;
 	char name[];
 };
 
@@ -40,8 +40,13 @@ struct news {
 /* One session. Its size, and that of its texts, is what an idle client costs us: see docs/performance.md. */
 struct held {
 	struct holder *h;
-	struct owner *owner;
-	struct held *next, *prev; /* of the same owner */
+	struct owner *owner;      /* whose store its worker has */
+	struct owner *view_of;    /* whose mailbox is selected; else as owner */
+	struct held *next, *prev; /* of the same view_of */
+	bool link;
+	struct held *asker;           /* a link: whose; NULL: that session, or its worker, has ended */
+	struct held *links, *sibling; /* of its present worker */
+	unsigned nlinks;
 	struct watch stream;      /* watched while HELD */
 	struct timer autologout;  /* set while HELD */
 
@@ -55,7 +60,8 @@ struct held {
 	uint32_t flags, bad;
 	uint64_t commands, octets_in, octets_out;
 	struct store_view_state view;
-	char *tag; /* of the IDLE command; NULL: none */
+	char *tag;       /* of the IDLE command; NULL: none */
+	char *view_name; /* what authd calls view_of, if that is another than owner */
 
 	struct news news; /* not in the record, as far as we know */
 	bool told;        /* the worker will look (it was told, or started), and has not begun yet */
@@ -140,17 +146,51 @@ owner_get(struct holder *h, struct span name)
 	return o;
 }
 
+/* Another session of it. */
+static struct owner *
+owner_hold(struct holder *h, struct span name)
+{
+	struct owner *o = owner_get(h, name);
+
+	o->refs++;
+	return o;
+}
+
 static void
 owner_drop(struct holder *h, struct owner *o)
 {
 	struct owner **at = bucket_of(h, span_str(o->name));
 
-	if (o->n > 0)
+	if (--o->refs > 0)
 		return;
 	while (*at != o)
 		at = &(*at)->next;
 	*at = o->next;
 	free(o);
+}
+
+/* Into the list of those who are to hear of changes in this owner's mailboxes. `o` is held for it. */
+static void
+look_at(struct held *x, struct owner *o)
+{
+	x->view_of = o;
+	x->prev = NULL;
+	x->next = o->sessions;
+	if (x->next != NULL)
+		x->next->prev = x;
+	o->sessions = x;
+}
+
+static void
+look_away(struct held *x)
+{
+	if (x->next != NULL)
+		x->next->prev = x->prev;
+	if (x->prev != NULL)
+		x->prev->next = x->next;
+	else
+		x->view_of->sessions = x->next;
+	owner_drop(x->h, x->view_of);
 }
 
 /* ---- one session: coming, going */
@@ -184,12 +224,8 @@ held_new(struct holder *h, const struct holder_client *c)
 	struct held *x = mem_zero(1, sizeof *x + c->login.n + c->client.n + 1);
 
 	x->h = h;
-	x->owner = owner_get(h, c->owner);
-	x->next = x->owner->sessions;
-	if (x->next != NULL)
-		x->next->prev = x;
-	x->owner->sessions = x;
-	x->owner->n++;
+	x->owner = owner_hold(h, c->owner);
+	look_at(x, owner_hold(h, c->owner));
 	x->stream = (struct watch){ .fd = c->stream, .ready = client_speaks, .arg = x };
 	x->autologout = (struct timer){ .due = silent_too_long, .arg = x };
 	x->since = clock_wall_ms();
@@ -198,13 +234,35 @@ held_new(struct holder *h, const struct holder_client *c)
 	memcpy(x->text, c->login.p, c->login.n);
 	memcpy(x->text + c->login.n, c->client.p, c->client.n);
 	h->n++;
-	svc_sessions(h->svc, 1);
 	return x;
+}
+
+/* A worker's links end by themselves when it does. */
+static void
+drop_links(struct held *x)
+{
+	for (struct held *l = x->links; l != NULL; l = l->sibling)
+		l->asker = NULL;
+	x->links = NULL;
+	x->nlinks = 0;
+}
+
+/* Of the links that its asker's worker has, this is one no more. */
+static void
+unlink_from(struct held *asker, struct held *x)
+{
+	struct held **at = &asker->links;
+
+	while (*at != x)
+		at = &(*at)->sibling;
+	*at = x->sibling;
+	asker->nlinks--;
 }
 
 static void
 drop_control(struct held *x)
 {
+	drop_links(x);
 	if (x->control == NULL)
 		return;
 	loop_watch(x->h->loop, &x->from_worker, 0);
@@ -218,22 +276,22 @@ forget(struct held *x)
 {
 	struct holder *h = x->h;
 
-	loop_watch(h->loop, &x->stream, 0);
+	if (x->asker != NULL)
+		unlink_from(x->asker, x);
+	if (!x->link)
+		svc_sessions(h->svc, -1);
+	if (x->stream.fd >= 0) {
+		loop_watch(h->loop, &x->stream, 0);
+		close(x->stream.fd);
+	}
 	loop_timer(h->loop, &x->autologout, 0);
 	drop_control(x);
-	close(x->stream.fd);
-	if (x->next != NULL)
-		x->next->prev = x->prev;
-	if (x->prev != NULL)
-		x->prev->next = x->next;
-	else
-		x->owner->sessions = x->next;
-	x->owner->n--;
+	look_away(x);
 	owner_drop(h, x->owner);
+	free(x->view_name);
 	free(x->tag);
 	free(x);
 	h->n--;
-	svc_sessions(h->svc, -1);
 	if (h->draining && h->n == 0)
 		svc_end(h->svc);
 }
@@ -267,6 +325,18 @@ close_others(const struct holder *h, int a, int b)
 	close_range(high + 1, ~0U, 0);
 }
 
+/* NULL for an empty one. */
+static void
+keep_text(char **at, struct span text)
+{
+	if (*at != NULL && span_eq(text, *at))
+		return;
+	free(*at);
+	*at = text.n > 0 ? mem_zero(1, text.n + 1) : NULL;
+	if (*at != NULL)
+		memcpy(*at, text.p, text.n);
+}
+
 static struct idle_record
 record_of(const struct held *x)
 {
@@ -284,6 +354,8 @@ record_of(const struct held *x)
 		.uidvalidity = x->view.uidvalidity,
 		.uidnext = x->view.uidnext,
 		.recent = span_of(x->view.recent_uid, sizeof x->view.recent_uid),
+		.owner = x->view_of != x->owner ? span_str(x->view_of->name) : (struct span){ 0 },
+		.name = span_str(x->view_name),
 	};
 }
 
@@ -301,12 +373,15 @@ be_worker(const struct held *x, int control, const struct holder_client *fresh)
 		.client = span_str(client_of(x)),
 		.sid = id_span(&x->sid),
 		.since = x->since,
+		.link = x->link,
+		.guest = x->link && x->owner != x->asker->owner,
 		.record = fresh == NULL ? &r : NULL,
 	};
 
 	if (fresh != NULL) {
 		w.tag = fresh->tag;
 		w.input = fresh->input;
+		w.addr = fresh->addr;
 	}
 	close_others(x->h, w.stream, control);
 	_exit(worker_run(&w)); /* what libraries would clean up goes with the process */
@@ -465,14 +540,7 @@ keep_record(struct held *x, const struct idle_record *r)
 	};
 	if (r->recent.n == sizeof x->view.recent_uid)
 		memcpy(x->view.recent_uid, r->recent.p, r->recent.n);
-	if (x->tag != NULL && !span_eq(r->tag, x->tag)) {
-		free(x->tag);
-		x->tag = NULL;
-	}
-	if (x->tag == NULL && r->tag.n > 0) {
-		x->tag = mem_zero(1, r->tag.n + 1);
-		memcpy(x->tag, r->tag.p, r->tag.n);
-	}
+	keep_text(&x->tag, r->tag);
 }
 
 /* From SERVED to HELD; and back at once, when there is news. x may be gone after. */
@@ -506,6 +574,85 @@ recorded(struct held *x, const struct idle_record *r)
 		tell_worker(x);
 }
 
+/* ---- links */
+
+/* A worker for another owner's store, whose client is x's worker: gives that one's end of the stream, or -1. */
+static int
+start_link(struct held *x, const struct idle_link *m, struct err *e)
+{
+	struct holder *h = x->h;
+	struct holder_client c = {
+		.owner = m->owner,
+		.addr = m->addr,
+		.login = span_of(x->text, x->login_n),
+		.client = span_str(client_of(x)),
+		.sid = id_span(&x->sid),
+	};
+	struct held *l;
+	int pair[2];
+
+	if (x->link || x->nlinks >= cfg.imap_links_max)
+		return err_set(e, ERR_TEMP, "No more than %u links", (unsigned)cfg.imap_links_max);
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+		return err_set(e, ERR_TEMP, "a link: %m");
+	c.stream = above_line(h, pair[1]);
+	if (c.stream < 0) {
+		close(pair[0]);
+		return err_set(e, ERR_TEMP, "a link: %m");
+	}
+	l = held_new(h, &c);
+	l->link = true;
+	l->asker = x;
+	l->sibling = x->links;
+	x->links = l;
+	x->nlinks++;
+	pair[0] = above_line(h, pair[0]);
+	if (pair[0] >= 0 && start_worker(l, &c, e) == 0) {
+		close(l->stream.fd); /* its worker's alone */
+		l->stream.fd = -1;
+		return pair[0];
+	}
+	if (pair[0] >= 0)
+		close(pair[0]);
+	forget(l);
+	return err_set(e, ERR_TEMP, "a link: %m");
+}
+
+static int
+link_asked(struct held *x, struct ipc_in *in, struct err *e)
+{
+	struct idle_linked answer;
+	struct idle_link m;
+	struct err why = { 0 };
+	int rc;
+
+	if (ipc_body(in, idle_link, &m, e) < 0)
+		return -1;
+	answer.stream = start_link(x, &m, &why);
+	if (answer.stream < 0)
+		return ipc_send_refuse(x->control, in->id, &why, e);
+	rc = ipc_send(x->control, idle_linked, &answer, in->id, e);
+	close(answer.stream);
+	return rc;
+}
+
+/* What was news to the mailbox before is none to the next. */
+static int
+view_changed(struct held *x, struct ipc_in *in, struct err *e)
+{
+	struct idle_view_of m;
+
+	if (ipc_body(in, idle_view_of, &m, e) < 0)
+		return -1;
+	if (x->recorded || x->link)
+		return err_set(e, ERR_PEER, "not now");
+	look_away(x);
+	look_at(x, owner_hold(x->h, m.owner.n > 0 ? m.owner : span_str(x->owner->name)));
+	x->news = x->seen = (struct news){ 0 };
+	keep_text(&x->view_name, m.name);
+	return 0;
+}
+
 enum frame {
 	FRAME_NEXT,
 	FRAME_LAST, /* this channel is closed, and x may be gone */
@@ -526,8 +673,16 @@ frame(struct held *x, struct ipc_in *in, struct err *e)
 	case idle_record_no:
 		if (ipc_body(in, idle_record, &r, e) < 0)
 			return FRAME_BAD;
+		if (x->link) {
+			err_set(e, ERR_PEER, "a link leaves no record");
+			return FRAME_BAD;
+		}
 		recorded(x, &r);
 		return r.leave ? FRAME_LAST : FRAME_NEXT;
+	case idle_link_no:
+		return link_asked(x, in, e) < 0 ? FRAME_BAD : FRAME_NEXT;
+	case idle_view_of_no:
+		return view_changed(x, in, e) < 0 ? FRAME_BAD : FRAME_NEXT;
 	case idle_changed_no:
 		if (ipc_body(in, idle_changed, &c, e) < 0)
 			return FRAME_BAD;
@@ -547,6 +702,10 @@ worker_lost(struct held *x, const struct err *why)
 {
 	log_event(LOG_ERROR, "imapd.lost", KV_STR("sid", x->sid.s), KV_STR("owner", x->owner->name),
 	    KV_U("pid", x->pid), KV_U("recorded", x->recorded), KV_ERR(why));
+	if (x->link) {
+		forget(x);
+		return;
+	}
 	if (!x->recorded) {
 		end_held(x, NULL, "its worker died");
 		return;
@@ -636,6 +795,7 @@ holder_begin(struct holder *h, const struct holder_client *c, struct err *e)
 		return -1;
 	}
 	x = held_new(h, &mine);
+	svc_sessions(h->svc, 1);
 	if (start_worker(x, &mine, e) == 0)
 		return 0;
 	forget(x);
@@ -650,18 +810,19 @@ holder_list(struct holder *h, struct buf *out, struct err *e)
 			for (struct held *x = o->sessions; x != NULL; x = x->next) {
 				struct session_item item = {
 					.sid = id_span(&x->sid),
-					.owner = span_str(o->name),
+					.owner = span_str(x->owner->name),
 					.client = span_str(client_of(x)),
 					.pid = (uint32_t)x->pid,
 					.since = x->since,
 				};
 
-				if (ipc_pack(&session_def, out, session_item, &item, e) < 0)
+				if (!x->link && ipc_pack(&session_def, out, session_item, &item, e) < 0)
 					return -1;
 			}
 	return 0;
 }
 
+/* Links end with the sessions that have them. */
 static void
 drain_owner(struct owner *o)
 {
@@ -670,6 +831,8 @@ drain_owner(struct owner *o)
 
 	for (struct held *x = o->sessions; x != NULL; x = next) {
 		next = x->next;
+		if (x->link)
+			continue;
 		if (x->control != NULL)
 			ipc_send(x->control, idle_drain, &(struct idle_drain){}, 0, &e);
 		else
@@ -691,7 +854,9 @@ holder_drain(struct holder *h)
 	}
 	for (size_t i = 0; i < BUCKETS; i++)
 		for (struct owner *o = h->bucket[i]; o != NULL; o = next) {
+			o->refs++;
+			drain_owner(o); /* which may drop others of this bucket */
 			next = o->next;
-			drain_owner(o);
+			owner_drop(h, o);
 		}
 }

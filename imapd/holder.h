@@ -8,6 +8,8 @@
  *           idle_record with `leave`           HELD; news since it was made: a worker is started at once
  *           idle_busy                          the record is dropped
  *           idle_changed                       told to the other sessions of the owner
+ *           idle_link                          a worker of that owner is started for this session: a link
+ *           idle_view_of                       from now on news of that owner count
  *           idle_end                           the session is forgotten
  *           its channel closes, with a record  the worker died while its client idled: HELD
  *           its channel closes, without        the session is lost with its worker: forgotten
@@ -20,6 +22,9 @@
  * News may be older than the record: it counts if its modification sequence is above the record's. So
  * nothing is lost that happens between a worker's last look at the mailbox and its record, in whatever
  * order the two arrive here.
+ *
+ * A link is a session as well, of the owner whose mailboxes it serves, that belongs to the one that asked for it. Its
+ * client is that session's worker, which has the other end of its stream; so it is never held, and ends with it.
  */
 #ifndef IMAPD_HOLDER_H
 #define IMAPD_HOLDER_H
@@ -37,6 +42,7 @@ struct holder *holder_new(struct svc *s, int store);
 struct holder_client {
 	int stream;
 	struct span owner, login, sid, client, tag, input;
+	struct span addr; /* of a link */
 };
 int holder_begin(struct holder *h, const struct holder_client *c, struct err *e);
 

@@ -9,13 +9,20 @@
 
 #include "base/clock.h"
 #include "imapd/command.h"
+#include "imapd/relay.h"
 #include "imapd/reply.h"
 #include "imapd/wait.h"
 
 static int
+news(struct session *s, struct err *e)
+{
+	return relay_selected(s) ? relay_news(s, e) : announce(s, true, e);
+}
+
+static int
 tell_news(struct session *s, struct err *e)
 {
-	if (take_back(s, e) < 0 || announce(s, true, e) < 0 || out_flush(s, e) < 0)
+	if (take_back(s, e) < 0 || news(s, e) < 0 || out_flush(s, e) < 0)
 		return -1;
 	if (s->view != NULL && s->deleted) {
 		out_bye(s, "The mailbox was deleted");
@@ -112,7 +119,7 @@ idle_go_on(struct session *s, struct err *e)
 	if (s->leave)
 		return 0;
 	buf_clear(&s->idle_tag);
-	if (failed.kind == ERR_NONE && announce(s, true, e) < 0)
+	if (failed.kind == ERR_NONE && news(s, e) < 0)
 		return -1;
 	return out_result(s, &cmd, &failed) < 0 ? err_set(e, ERR_GONE, "connection lost") : 0;
 }

@@ -103,7 +103,15 @@ begin(struct caller *c, struct ipc_in *in, struct err *e)
 		    LOG_WARN, "imapd.ticket", KV_S("sid", m.sid), KV_S("client", m.client), KV_ERR(&why));
 		close(m.stream);
 	} else {
-		struct holder_client client = { m.stream, t.owner, t.login, m.sid, m.client, m.tag, m.input };
+		struct holder_client client = {
+			.stream = m.stream,
+			.owner = t.owner,
+			.login = t.login,
+			.sid = m.sid,
+			.client = m.client,
+			.tag = m.tag,
+			.input = m.input,
+		};
 
 		holder_begin(c->d->holder, &client, &why);
 	}

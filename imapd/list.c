@@ -8,6 +8,7 @@
 #include "imap/args.h"
 #include "imap/match.h"
 #include "imap/reply.h"
+#include "imapd/relay.h"
 #include "imapd/reply.h"
 #include "imapd/rights.h"
 #include "imapd/status.h"
@@ -76,12 +77,30 @@ attribute(struct listing *l, const char **sep, const char *text, struct err *e)
 	*sep = " ";
 }
 
+/* Of another owner's mailbox his worker tells. */
+static int
+far_status(struct listing *l, const struct store_mailbox *m, struct err *e)
+{
+	struct buf items;
+	int rc;
+
+	buf_init(&items, 1024);
+	buf_byte(&items, e, ' ');
+	rc = imap_status_put(l->args.status, &items, e);
+	if (rc == 0)
+		rc = relay_about(l->s, "STATUS", m->name, buf_span(&items), e);
+	buf_free(&items);
+	return rc;
+}
+
 /* Without r there is none, and no word about it (RFC 5819, 2). */
 static int
 tell_status(struct listing *l, const struct store_mailbox *m, struct err *e)
 {
 	unsigned rights;
 
+	if (m->id == RELAY_BOX)
+		return far_status(l, m, e);
 	if (rights_of(l->s, m->id, &rights, e) < 0)
 		return -1;
 	return (rights & STORE_MAY_READ) != 0 ? out_status(l->s, m, l->args.status, e) : 0;
@@ -204,7 +223,14 @@ prepare(struct listing *l, struct cmd *cmd, struct err *e)
 		l->patterns[i] = interpreted(s->a, l->args.reference, l->args.patterns[i]);
 	if (store_list(s->st, &l->box, &l->n, s->a, e) < 0 || rights_filter(s, l->box, &l->n, e) < 0)
 		return refused(s, cmd, false);
-	return 0;
+	return relay_list(s,
+	    &(struct relay_listing){
+		.patterns = l->patterns,
+		.n = l->args.n,
+		.subscribed = (l->args.options & LIST_SUBSCRIBED) != 0,
+		.lsub = l->word[1] == 'S',
+	    },
+	    &l->box, &l->n, e);
 }
 
 int

@@ -15,12 +15,12 @@ own_target(struct span targets, struct span owner, struct authd_target *t)
 int
 quota_learn(struct session *s, struct err *e)
 {
-	struct authd_whois ask = { .addr = s->login };
+	struct authd_whois ask = { .addr = s->owner_login };
 	struct authd_whois_answer answer;
 	struct authd_target t;
 	struct ipc *ch;
 
-	if (s->quota_known || s->svc == NULL)
+	if (s->quota_known || s->svc == NULL || s->owner_login.n == 0)
 		return 0;
 	ch = svc_dial(s->svc, "authd", &authd_def, e);
 	if (ch == NULL)
@@ -30,6 +30,8 @@ quota_learn(struct session *s, struct err *e)
 			err_set(e, ERR_TEMP, "authd: the limits of the account cannot be told now");
 		else if (own_target(answer.targets, s->owner, &t))
 			store_quota(s->st, t.quota_bytes, t.quota_messages);
+		else if (s->guest) /* the address is what a guest's worker says */
+			err_set(e, ERR_TEMP, "authd: that is not the owner's address");
 	}
 	ipc_free(ch);
 	if (e->kind != ERR_NONE)

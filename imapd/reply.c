@@ -241,12 +241,25 @@ out_no(struct session *s, const struct cmd *cmd, struct err *e)
 	return rc;
 }
 
+/* What another owner's worker answered. */
+static int
+out_answer(struct session *s, const struct cmd *cmd, struct err *e)
+{
+	bool bad = span_istarts(cmd->answer, "BAD ");
+
+	s->bad += bad;
+	s->bad_row = bad ? s->bad_row + 1 : 0;
+	return out_printf(s, e, "%.*s %.*s\r\n", SPAN_ARG(cmd->tag), SPAN_ARG(cmd->answer));
+}
+
 int
 out_result(struct session *s, const struct cmd *cmd, struct err *e)
 {
 	struct err own = { 0 };
 	int rc = -1;
 
+	if (e->kind == ERR_NONE && cmd->answer.n > 0)
+		return out_answer(s, cmd, e);
 	switch (e->kind) {
 	case ERR_NONE:
 		s->bad_row = 0;

@@ -139,5 +139,5 @@ do_namespace(struct session *s, struct cmd *cmd, struct err *e)
 {
 	if (imap_end(&cmd->args, e) < 0)
 		return -1;
-	return out_str(s, "* NAMESPACE ((\"\" \"/\")) NIL NIL\r\n", e);
+	return out_str(s, "* NAMESPACE ((\"\" \"/\")) ((\"Other Users/\" \"/\")) ((\"Shared/\" \"/\"))\r\n", e);
 }

@@ -20,6 +20,7 @@
 
 struct fts;
 struct ipc;
+struct relay;
 
 struct session {
 	struct svc *svc;
@@ -30,11 +31,14 @@ struct session {
 	struct fts *fts;         /* the index of texts; NULL until a search needs it, or there is none */
 	struct store_view *view; /* of the selected mailbox; NULL: none is */
 
+	struct relay *relay; /* links to the workers of other owners; NULL: none was needed yet */
+
 	struct arena *a; /* of the present command */
 	struct buf text; /* the command as read */
 	struct buf out;  /* responses on their way to conn */
 
 	struct span owner, login, client, sid;
+	bool link;          /* the client is the worker of `login`, who asks for what a client asked it: link.h */
 	bool guest;         /* the reader, `login`, is not the owner of this store: rights.h */
 	struct span owner_login; /* the owner's identifier in ACLs; empty: he has none (a tree), or is not known */
 	struct rights *rights;   /* rights.c's: what was found out about the reader */
@@ -50,6 +54,12 @@ struct session {
 	bool usage_changed; /* messages came or went: authd is to be told at the end */
 
 	struct imap_set saved; /* $ (RFC 5182): UIDs, on the heap; saved_clear() when the mailbox is left */
+
+	struct said {
+		bool drain, news;
+		int link; /* the stream that was asked for; -1: none yet */
+		bool refused;
+	} from_holder; /* and not acted upon yet */
 
 	struct buf idle_tag; /* of the IDLE command in progress; empty when there is none */
 	bool recorded;       /* the holder has a record that holds */
@@ -77,6 +87,7 @@ struct cmd {
 	struct span ok;                     /* behind "OK " */
 	bool numbers; /* it spoke of message numbers: no EXPUNGE is told with the answer */
 	const char *code;                   /* "TRYCREATE": for NO; NULL: none */
+	struct span answer;                 /* of a link, what stands behind the tag: instead of all this */
 };
 
 /* What the client has enabled, as it goes through the idle record: or of enum idle_flags (ipc/idle.h). */
@@ -91,6 +102,8 @@ enum states {
 	SELECTED = 2,
 	STORELESS = 4, /* needs no open store */
 	NUMBERS = 8,   /* without UID in front: no EXPUNGE may be told with the answer (RFC 3501, 7.4.1; 5256, 3) */
+	LINKED = 16,    /* only at the other end of a link */
+	QUIET = 32,    /* is not followed by what is news in the mailbox */
 };
 struct command {
 	const char *name;

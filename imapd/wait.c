@@ -4,8 +4,11 @@
 #include <poll.h>
 
 #include "base/clock.h"
+#include "imapd/relay.h"
 #include "imapd/reply.h"
 #include "ipc/idle.h"
+
+enum { LINK_MS = 10000 }; /* the holder forks a process for it */
 
 /* A frame to the holder, all of it. A holder that is gone is noticed when we wait. */
 #define to_holder(s, name, m, e) (to_holder_((s), ipc_send((s)->up, name, (m), 0, (e)), (e)))
@@ -44,14 +47,17 @@ hand_over(struct session *s, bool leave, struct err *e)
 {
 	struct idle_record r = record_of(s, leave);
 	struct store_view_state v;
+	int rc;
 
-	if (s->up == NULL || conn_peek(s->c).n > 0)
+	if (s->up == NULL || s->link || conn_peek(s->c).n > 0)
 		return 0;
-	if (s->view != NULL) {
-		if (s->view->gone > 0 || s->deleted || s->saved.n > 0) /* no record says it: stay */
-			return 0;
-		if (store_view_save(s->view, &v, e) < 0)
-			return -1;
+	if (s->view != NULL && (s->view->gone > 0 || s->deleted || s->saved.n > 0)) /* no record says it: stay */
+		return 0;
+	if (relay_selected(s) && (rc = relay_view(s, &v, e)) <= 0)
+		return rc;
+	if (s->view != NULL && store_view_save(s->view, &v, e) < 0)
+		return -1;
+	if (s->view != NULL || relay_selected(s)) {
 		r.mailbox = v.mailbox;
 		r.modseq = v.modseq;
 		r.uidvalidity = v.uidvalidity;
@@ -87,27 +93,71 @@ tell_changed(struct session *s, uint64_t mailbox, uint64_t modseq)
 		log_event(LOG_WARN, "imapd.holder", KV_S("sid", s->sid), KV_ERR(&e));
 }
 
-/* What the holder has said so far. */
-static int
-from_holder(struct session *s, enum wake *why, struct err *e)
+/* What the holder has said so far, and has not been acted upon. */
+static void
+listen_to_holder(struct session *s)
 {
+	struct idle_linked linked;
+	struct err e = { 0 };
 	struct ipc_in in;
 	int got;
 
-	*why = WAKE_QUIET;
-	while ((got = ipc_get(s->up, &in, e)) > 0) {
+	while ((got = ipc_get(s->up, &in, &e)) > 0) {
 		if (in.number == idle_drain_no)
-			*why = WAKE_DRAIN;
-		else if (in.number == idle_changed_no && *why != WAKE_DRAIN)
-			*why = WAKE_NEWS;
+			s->from_holder.drain = true;
+		else if (in.number == idle_changed_no)
+			s->from_holder.news = true;
+		else if (in.number == ipc_refuse_no)
+			s->from_holder.refused = true;
+		else if (in.number == idle_linked_no && ipc_body(&in, idle_linked, &linked, &e) == 0)
+			s->from_holder.link = linked.stream;
 	}
 	if (got < 0 || ipc_eof(s->up)) {
 		ipc_free(s->up);
 		s->up = NULL;
-		*why = WAKE_DRAIN;
-		err_clear(e);
+		s->from_holder.drain = true;
 	}
-	return 0;
+}
+
+static enum wake
+holder_said(struct session *s)
+{
+	if (s->from_holder.drain)
+		return WAKE_DRAIN;
+	if (!s->from_holder.news)
+		return WAKE_QUIET;
+	s->from_holder.news = false;
+	return WAKE_NEWS;
+}
+
+int
+ask_link(struct session *s, struct span owner, struct span addr, struct err *e)
+{
+	struct idle_link m = { .owner = owner, .addr = addr };
+	uint64_t until = clock_mono_ms() + LINK_MS;
+
+	if (s->up == NULL || to_holder(s, idle_link, &m, e) < 0)
+		return err_set(e, ERR_TEMP, "no holder to ask for a link");
+	s->from_holder.link = -1;
+	s->from_holder.refused = false;
+	while (s->up != NULL && s->from_holder.link < 0 && !s->from_holder.refused) {
+		struct pollfd p = { ipc_fd(s->up), POLLIN, 0 };
+
+		if (clock_mono_ms() > until || poll(&p, 1, LINK_MS) == 0)
+			return err_set(e, ERR_TEMP, "the holder gives no link");
+		listen_to_holder(s);
+	}
+	if (s->from_holder.link < 0)
+		return err_set(e, ERR_TEMP, "the holder refuses a link");
+	return s->from_holder.link;
+}
+
+int
+tell_view_of(struct session *s, struct span owner, struct span name, struct err *e)
+{
+	struct idle_view_of m = { .owner = owner, .name = name };
+
+	return s->up == NULL ? 0 : to_holder(s, idle_view_of, &m, e);
 }
 
 int
@@ -131,9 +181,9 @@ wait_for(struct session *s, uint64_t wait_ms, enum wake *why, struct err *e)
 		n = poll(p, 2, now >= until ? 0 : (int)(until - now < 86400000 ? until - now : 86400000));
 		if (n < 0 && errno != EINTR)
 			return err_set(e, ERR_GONE, "poll: %m");
-		*why = WAKE_QUIET;
-		if (n > 0 && p[1].revents != 0 && from_holder(s, why, e) < 0)
-			return -1;
+		if (n > 0 && p[1].revents != 0)
+			listen_to_holder(s);
+		*why = holder_said(s);
 		if (*why == WAKE_QUIET && n > 0 && p[0].revents != 0)
 			*why = WAKE_INPUT;
 		if (*why != WAKE_QUIET || clock_mono_ms() >= until)

@@ -30,6 +30,12 @@ int take_back(struct session *s, struct err *e);
 /* Tell the holder what this session changed, for the other sessions. modseq 0: nothing. */
 void tell_changed(struct session *s, uint64_t mailbox, uint64_t modseq);
 
+/* A stream to a worker of that owner, which serves this session's login; -1: ERR_TEMP it can't be had, ERR_GONE. */
+int ask_link(struct session *s, struct span owner, struct span addr, struct err *e);
+
+/* Before a mailbox is selected: whose it is, and what authd calls him; empty: the session's own. */
+int tell_view_of(struct session *s, struct span owner, struct span name, struct err *e);
+
 /* Wait for the next command. 1 there is one, 0 the session ends here (s->leave or s->over), -1. */
 int wait_command(struct session *s, struct err *e);
 

@@ -6,7 +6,9 @@
 #include "imap/caps.h"
 #include "imapd/command.h"
 #include "imapd/idle.h"
+#include "imapd/link.h"
 #include "imapd/quota.h"
+#include "imapd/relay.h"
 #include "imapd/reply.h"
 #include "imapd/rights.h"
 #include "imapd/search.h"
@@ -21,12 +23,12 @@ enum {
 };
 
 int
-worker_enter(int store, struct span owner, struct err *e)
+worker_enter(int store, struct span owner, bool make, struct err *e)
 {
 	struct jail_fd own = { .rights = JAIL_READ | JAIL_WRITE };
 	int rc = 0;
 
-	own.fd = store_make(store, owner, e);
+	own.fd = make ? store_make(store, owner, e) : store_find(store, owner, e);
 	if (own.fd < 0)
 		return -1;
 	if (fchdir(own.fd) < 0)
@@ -48,6 +50,7 @@ session_init(struct session *s, struct conn *c)
 	buf_init(&s->text, 2 * (size_t)cfg.imap_command_max + 64);
 	buf_init(&s->out, OUT_MAX);
 	buf_init(&s->idle_tag, (size_t)cfg.imap_command_max);
+	s->from_holder.link = -1;
 }
 
 /* All that the holder knows of the session. */
@@ -64,16 +67,20 @@ session_of(struct session *s, const struct worker_start *w)
 	s->up = ipc_new(w->control, &idle_def, ROLE_IMAPD, ROLE_IMAPD);
 	s->owner = w->owner;
 	s->login = w->login;
-	s->owner_login = w->login;
+	s->owner_login = w->link ? w->addr : w->login;
 	s->client = w->client;
 	s->sid = w->sid;
 	s->since = w->since;
+	s->link = w->link;
+	s->guest = w->guest;
+
 }
 
 void
 session_done(struct session *s)
 {
 	saved_clear(s);
+	relay_free(s->relay);
 	store_view_close(s->view);
 	fts_close(s->fts);
 	store_close(s->st);
@@ -92,7 +99,7 @@ open_store(struct session *s, struct err *e)
 {
 	struct store_opts o = {
 		.boot_id = svc_boot_id(s->svc),
-		.create = true,
+		.create = !s->link,
 		.tree = store_is_tree(s->owner),
 		.inherit = s->guest,
 	};
@@ -138,10 +145,12 @@ restore_view(struct session *s, const struct idle_record *r, struct err *e)
 
 	if (r->mailbox == 0)
 		return 0;
-	if (open_store(s, e) < 0)
-		return -1;
 	need(r->recent.n == sizeof v.recent_uid);
 	memcpy(v.recent_uid, r->recent.p, sizeof v.recent_uid);
+	if (r->owner.n > 0)
+		return relay_resume(s, r->owner, r->name, &v, e);
+	if (open_store(s, e) < 0)
+		return -1;
 	s->view = store_view_restore(s->st, &v, e);
 	if (s->view == NULL && e->kind == ERR_PERM) { /* deleted, or changed beyond what can be told */
 		out_bye(s, "The mailbox is no more as it was");
@@ -175,6 +184,15 @@ welcome(struct session *s, const struct worker_start *w, struct err *e)
 	log_event(
 	    LOG_INFO, "imapd.begin", KV_S("sid", s->sid), KV_S("owner", s->owner), KV_S("client", s->client));
 	return out_str(s, "] Logged in\r\n", e);
+}
+
+/* A new session, one that goes on, or a link. */
+static int
+begin(struct session *s, const struct worker_start *w, struct err *e)
+{
+	if (w->link)
+		return link_begin(s, e);
+	return w->record != NULL ? resume(s, w->record, e) : welcome(s, w, e);
 }
 
 /* The store cannot be had: say so in the form that the client waits for. */
@@ -231,8 +249,7 @@ worker_run(const struct worker_start *w)
 	struct err e = { 0 };
 
 	session_of(&s, w);
-	if (worker_enter(w->store, w->owner, &e) < 0 ||
-	    (w->record != NULL ? resume(&s, w->record, &e) : welcome(&s, w, &e)) < 0) {
+	if (worker_enter(w->store, w->owner, !w->link, &e) < 0 || begin(&s, w, &e) < 0) {
 		if (e.kind != ERR_GONE)
 			turn_away(&s, w, &e);
 	} else {

@@ -19,6 +19,8 @@ struct worker_start {
 	int store;           /* the directory of all owners; taken */
 	struct span owner, login, client, sid;
 	uint64_t since;         /* milliseconds since 1970 */
+	bool link, guest;       /* the client is the worker of `login`: link.h; who is not the owner */
+	struct span addr;       /* of a link: the owner's address */
 	struct span tag, input; /* a new session: of the login, to be answered; what came behind it */
 	const struct idle_record *record; /* a session that goes on; NULL: a new one */
 };
@@ -28,9 +30,9 @@ int worker_run(const struct worker_start *w);
 
 /*
  * Enter the directory of an owner below `store` (which is closed), and lock out everything else: from here
- * on the kernel lets this process open no file but this owner's.
+ * on the kernel lets this process open no file but this owner's. It is made if it is missing and `make`.
  */
-int worker_enter(int store, struct span owner, struct err *e);
+int worker_enter(int store, struct span owner, bool make, struct err *e);
 
 struct cmd;
 struct session;

@@ -47,14 +47,15 @@ sync_parent(int parent, struct err *e)
 	return rc;
 }
 
-/* Opened; made if it is missing, which *made tells. */
+/* Opened; made if it is missing, which *made tells; made NULL: not made. */
 static int
 owner_directory(int parent, struct span owner, bool *made, struct err *e)
 {
 	char name[OWNER_MAX + 1];
 	int fd;
 
-	*made = false;
+	if (made != NULL)
+		*made = false;
 	if (!owner_valid(owner))
 		return err_set(e, ERR_PERM, "\"%.*s\" can't be the name of an owner",
 		    SPAN_ARG(span_head(owner, OWNER_MAX)));
@@ -62,8 +63,8 @@ owner_directory(int parent, struct span owner, bool *made, struct err *e)
 	name[owner.n] = '\0';
 	if ((fd = file_open(parent, name, O_RDONLY | O_DIRECTORY, 0)) >= 0)
 		return fd;
-	if (errno != ENOENT)
-		return err_set(e, ERR_TEMP, "store/%s: %m", name);
+	if (errno != ENOENT || made == NULL)
+		return err_set(e, errno == ENOENT ? ERR_PERM : ERR_TEMP, "store/%s: %m", name);
 	if (mkdirat(parent, name, 0700) < 0 && errno != EEXIST)
 		return err_set(e, ERR_TEMP, "store/%s: %m", name);
 	*made = true;
@@ -83,6 +84,12 @@ store_make(int parent, struct span owner, struct err *e)
 		return -1;
 	}
 	return fd;
+}
+
+int
+store_find(int parent, struct span owner, struct err *e)
+{
+	return owner_directory(parent, owner, NULL, e);
 }
 
 /* ---- the index */

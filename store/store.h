@@ -77,6 +77,9 @@ struct store_opts {
  */
 int store_make(int parent, struct span owner, struct err *e);
 
+/* The same, but nothing is made: ERR_PERM if there is no such directory. */
+int store_find(int parent, struct span owner, struct err *e);
+
 /* The stores of trees under Shared/ have names that no account's store has. */
 static inline bool
 store_is_tree(struct span owner)

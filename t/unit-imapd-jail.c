@@ -58,7 +58,7 @@ enter(int report)
 
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); /* as the holder has: Landlock wants it of who is not root */
 	if (jail_prepare(WORKER_CALLS, &e) < 0 ||
-	    worker_enter(open(dir, O_PATH | O_DIRECTORY), SPAN("alice"), &e) < 0) {
+	    worker_enter(open(dir, O_PATH | O_DIRECTORY), SPAN("alice"), true, &e) < 0) {
 		dprintf(report, "worker_enter: %s", e.text);
 		_exit(1);
 	}

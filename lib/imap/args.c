@@ -112,41 +112,57 @@ imap_append_parse(struct imap_lex *l, struct arena *a, struct imap_append *out, 
 	return 0;
 }
 
+static const struct {
+	const char *name;
+	unsigned item;
+} status_words[] = {
+	{ "MESSAGES", STATUS_MESSAGES },
+	{ "RECENT", STATUS_RECENT },
+	{ "UIDNEXT", STATUS_UIDNEXT },
+	{ "UIDVALIDITY", STATUS_UIDVALIDITY },
+	{ "UNSEEN", STATUS_UNSEEN },
+	{ "HIGHESTMODSEQ", STATUS_HIGHESTMODSEQ },
+	{ "SIZE", STATUS_SIZE },
+	{ "DELETED", STATUS_DELETED },
+	{ "APPENDLIMIT", STATUS_APPENDLIMIT },
+	{ "MAILBOXID", STATUS_MAILBOXID },
+};
+enum { STATUS_WORDS = sizeof status_words / sizeof status_words[0] };
+
 int
 imap_status_parse(struct imap_lex *l, unsigned *items, struct err *e)
 {
-	static const struct {
-		const char *name;
-		unsigned item;
-	} words[] = {
-		{ "MESSAGES", STATUS_MESSAGES },
-		{ "RECENT", STATUS_RECENT },
-		{ "UIDNEXT", STATUS_UIDNEXT },
-		{ "UIDVALIDITY", STATUS_UIDVALIDITY },
-		{ "UNSEEN", STATUS_UNSEEN },
-		{ "HIGHESTMODSEQ", STATUS_HIGHESTMODSEQ },
-		{ "SIZE", STATUS_SIZE },
-		{ "DELETED", STATUS_DELETED },
-		{ "APPENDLIMIT", STATUS_APPENDLIMIT },
-		{ "MAILBOXID", STATUS_MAILBOXID },
-	};
-	enum { WORDS = sizeof words / sizeof words[0] };
 	unsigned all = 0;
 	size_t i;
 
 	if (!imap_take(l, '('))
 		return err_set(e, ERR_PEER, "A list of status items is missing");
 	do {
-		for (i = 0; i < WORDS && !imap_word(l, words[i].name); i++)
+		for (i = 0; i < STATUS_WORDS && !imap_word(l, status_words[i].name); i++)
 			;
-		if (i == WORDS)
+		if (i == STATUS_WORDS)
 			return err_set(e, ERR_PEER, "There is no such status item");
-		all |= words[i].item;
+		all |= status_words[i].item;
 	} while (imap_take(l, ' '));
 	if (!imap_take(l, ')'))
 		return err_set(e, ERR_PEER, "The list of status items has no end");
 	*items = all;
 	return 0;
+}
+
+int
+imap_status_put(unsigned items, struct buf *out, struct err *e)
+{
+	char sep = '(';
+
+	for (size_t i = 0; i < STATUS_WORDS; i++) {
+		if ((items & status_words[i].item) == 0)
+			continue;
+		buf_byte(out, e, sep);
+		buf_str(out, e, status_words[i].name);
+		sep = ' ';
+	}
+	return buf_byte(out, e, ')');
 }
 
 /* A set without *, in normal form. */

@@ -54,6 +54,7 @@ enum imap_status {
 	STATUS_MAILBOXID = 512,    /* RFC 8474 */
 };
 int imap_status_parse(struct imap_lex *l, unsigned *items, struct err *e);
+int imap_status_put(unsigned items, struct buf *out, struct err *e); /* "(MESSAGES UNSEEN)": at least one */
 
 /*
  * SELECT and EXAMINE, behind the mailbox, to the end: [ (CONDSTORE QRESYNC (uidvalidity modseq [known-uids]

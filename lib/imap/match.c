@@ -76,3 +76,18 @@ imap_match(struct span pattern, struct span name)
 		level_p = none;
 	}
 }
+
+/* A start of the pattern that takes in "name/": it ends there, or with a * that may take in more. */
+bool
+imap_match_below(struct span pattern, struct span name)
+{
+	for (size_t n = 1; n <= pattern.n; n++) {
+		struct span start = span_head(pattern, n);
+
+		if (pattern.p[n - 1] == '*' && imap_match(start, name))
+			return true;
+		if (pattern.p[n - 1] == '/' && imap_match(span_head(start, n - 1), name))
+			return true;
+	}
+	return false;
+}

@@ -11,4 +11,7 @@
  */
 bool imap_match(struct span pattern, struct span name);
 
+/* Is there a name below this one, "name/...", that the pattern could match? */
+bool imap_match_below(struct span pattern, struct span name);
+
 #endif

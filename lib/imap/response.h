@@ -1,0 +1,30 @@
+/*
+ * response.h - where a response of a server names mailboxes, for who passes it on under other names.
+ *
+ * Only what must be known to find the names is parsed: RFC 3501, 7.2; 4314, 3; 5464, 4.4; 7377, 2; 9051, 7.3; 9208, 5.
+ * Pure; the input may be cut behind the first name. (t/unit-imap-response.c, fuzz/imap.c)
+ */
+#ifndef IMAP_RESPONSE_H
+#define IMAP_RESPONSE_H
+
+#include "base/base.h"
+
+/* An astring of the response: the octets [at, end), and what they mean; not decoded from modified UTF-7. */
+struct imap_response_name {
+	size_t at, end;
+	struct span name;
+};
+
+enum { IMAP_RESPONSE_NAMES = 2 };
+
+/*
+ * The names in "* WORD ...": their number, 0 for a response that has none, -1 ERR_PEER for one that should have and is
+ * malformed (or cut before it).
+ */
+int imap_response_names(struct span response, struct arena *a,
+    struct imap_response_name out[IMAP_RESPONSE_NAMES], struct err *e);
+
+/* "* LIST (\A \B) "/" name": has it this attribute? */
+bool imap_response_attribute(struct span response, const char *attribute);
+
+#endif
