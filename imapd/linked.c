@@ -2,7 +2,8 @@
  * linked.c - the other end of a link: what only the worker of another session may ask for.
  *
  *   XVIEW [NEWS]    the selected mailbox as its client knows it: OK [XVIEW numbers]; first, what is news in it. Without
- *                   numbers when no state says it (a message that was expunged is not announced yet).
+ *                   numbers when no state says it (a message that was expunged is not announced yet). NO [XGONE]:
+ *                   it is no more.
  *   XRESTORE numbers   selects the mailbox of such a state, as it was then
  *   XEXPUNGE uids   expunges these, whatever their flags: the end of a MOVE to another owner
  *
@@ -24,12 +25,6 @@ link_begin(struct session *s, struct err *e)
 	return 0;
 }
 
-static int
-may_look(struct session *s, struct cmd *cmd, struct err *e)
-{
-	return rights_need(s, cmd, s->view->mailbox, STORE_MAY_LOOKUP | STORE_MAY_READ, e);
-}
-
 int
 do_xview(struct session *s, struct cmd *cmd, struct err *e)
 {
@@ -38,10 +33,10 @@ do_xview(struct session *s, struct cmd *cmd, struct err *e)
 	bool news = imap_take(&cmd->args, ' ') && imap_word(&cmd->args, "NEWS");
 	int rc;
 
-	if (imap_end(&cmd->args, e) < 0 || may_look(s, cmd, e) < 0 || (news && announce(s, true, e) < 0))
+	if (imap_end(&cmd->args, e) < 0 || (news && announce(s, true, e) < 0))
 		return -1;
 	if (s->deleted) {
-		cmd->code = "NONEXISTENT";
+		cmd->code = "XGONE";
 		return err_set(e, ERR_PERM, "The mailbox was deleted");
 	}
 	if (s->view->gone > 0 || s->saved.n > 0)
@@ -67,8 +62,9 @@ do_xrestore(struct session *s, struct cmd *cmd, struct err *e)
 	s->view = store_view_restore(s->st, &v, e);
 	if (s->view == NULL)
 		return refused(s, cmd, false);
-	if (may_look(s, cmd, e) == 0)
+	if (rights_again(s, e) == 0 && (rights_here(s) & STORE_MAY_READ) != 0)
 		return 0;
+	err_set(e, ERR_PERM, "The mailbox may not be read any more");
 	store_view_close(s->view);
 	s->view = NULL;
 	return -1;

@@ -443,7 +443,7 @@ state_of(struct session *s, struct span answer, struct err *e)
 	return 1;
 }
 
-/* It may not be seen any more, or is no more. */
+/* It is no more, or cannot be gone on with. */
 static int
 gone(struct session *s, struct err *e)
 {
@@ -460,9 +460,9 @@ relay_news(struct session *s, struct err *e)
 	s->relay->viewed = false;
 	if (relay_ask(s, l, SPAN("XVIEW NEWS"), true, &answer, e) < 0)
 		return relay_failed(s, l, e);
-	if (!relay_ok(answer))
+	if (span_istarts(answer, "NO [XGONE]"))
 		return gone(s, e);
-	return state_of(s, answer, e) < 0 ? -1 : 0;
+	return state_of(s, answer, e) < 0 ? -1 : 0; /* NO: it may not be read any more, of which commands will tell */
 }
 
 int
