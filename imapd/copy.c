@@ -82,11 +82,11 @@ copy(struct session *s, struct cmd *cmd, bool move, struct err *e)
 	if (messages_parse(s, cmd, &m, e) < 0 || imap_sp(&cmd->args, e) < 0 ||
 	    imap_mailbox(&cmd->args, s->a, &name, e) < 0 || imap_end(&cmd->args, e) < 0)
 		return -1;
-	if (move && s->view->read_only)
-		return err_set(e, ERR_PERM, "The mailbox is read-only");
 	/* A MOVE does what COPY, STORE \Deleted and EXPUNGE would (RFC 6851, 4.1). */
 	if (move && rights_need(s, cmd, s->view->mailbox, STORE_MAY_DELETE | STORE_MAY_EXPUNGE, e) < 0)
 		return -1;
+	if (move && s->view->read_only)
+		return err_set(e, ERR_PERM, "The mailbox is read-only");
 	if (rights_mailbox(s, cmd, name, STORE_MAY_INSERT, true, &target, e) < 0 ||
 	    lost_flags(s, cmd, target.id, &how, e) < 0)
 		return -1;

@@ -129,10 +129,11 @@ do_expunge(struct session *s, struct cmd *cmd, struct err *e)
 
 	if ((cmd->uid && messages_parse(s, cmd, &m, e) < 0) || imap_end(&cmd->args, e) < 0)
 		return -1;
+	if (rights_need(s, cmd, s->view->mailbox, STORE_MAY_EXPUNGE, e) < 0)
+		return -1;
 	if (s->view->read_only)
 		return err_set(e, ERR_PERM, "The mailbox is read-only");
-	if (rights_need(s, cmd, s->view->mailbox, STORE_MAY_EXPUNGE, e) < 0 ||
-	    (cmd->uid && messages_uids(s, &m, &uids, e) < 0))
+	if (cmd->uid && messages_uids(s, &m, &uids, e) < 0)
 		return -1;
 	if (cmd->uid)
 		rc = store_expunge(s->view, STORE_EXPUNGE_DELETED_OF, uids, m.n, &gone, e);

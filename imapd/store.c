@@ -108,8 +108,6 @@ do_store(struct session *s, struct cmd *cmd, struct err *e)
 	if (messages_parse(s, cmd, &m, e) < 0 || imap_sp(&cmd->args, e) < 0 ||
 	    imap_store_parse(&cmd->args, s->a, &args, e) < 0)
 		return -1;
-	if (s->view->read_only)
-		return err_set(e, ERR_PERM, "The mailbox is read-only");
 	if (args.conditional && condstore_on(s, e) < 0) /* RFC 7162, 3.1: this enables it */
 		return -1;
 	change = (struct store_flags){
@@ -123,6 +121,8 @@ do_store(struct session *s, struct cmd *cmd, struct err *e)
 	};
 	if (may_change(s, cmd, &change, e) < 0)
 		return -1;
+	if (s->view->read_only)
+		return err_set(e, ERR_PERM, "The mailbox is read-only");
 	if (store_flags(s->view, messages_seqs(s, &m), m.n, &change, &f, s->a, e) < 0)
 		return refused(s, cmd, false);
 	tell_changed(s, s->view->mailbox, f.modseq);
