@@ -179,6 +179,8 @@ ask_owners(struct found *f, const struct relay_listing *what, const struct store
 		return 0;
 	}
 	for (size_t i = 0; i < n; i++) {
+		if (!what->subscribed) /* the name space is there if somebody may share something */
+			add_parent(f, who[i].addr.n > 0 ? SPAN(NAMES_USERS) : SPAN(NAMES_SHARED));
 		if (!reach(what->patterns, what->n, who[i].prefix) ||
 		    (what->subscribed && !subscribed_below(own, nown, who[i].prefix)))
 			continue;

@@ -391,6 +391,12 @@ first_far(struct session *s, struct cmd *cmd, struct span whole, struct mentione
 	return text_there(s, whole, m, 1, &text, e) < 0 ? -1 : forward(s, l, cmd, text, e);
 }
 
+static bool
+selected_only(const struct command *c)
+{
+	return (c->states & (SELECTED | LOGGED_IN)) == SELECTED;
+}
+
 /* With all its names known. */
 static int
 named(struct session *s, const struct command *c, struct cmd *cmd, struct span whole, struct mentioned *m, int n,
@@ -400,7 +406,7 @@ named(struct session *s, const struct command *c, struct cmd *cmd, struct span w
 
 	if (n == 2)
 		return m[0].far || m[1].far ? rename_far(s, cmd, whole, m, e) : 0;
-	if (c->states == SELECTED)
+	if (selected_only(c))
 		return m[0].far || relay_selected(s) ? second_far(s, cmd, whole, m, e) : 0;
 	if (selects && !m[0].far)
 		return select_here(s, e);
@@ -422,7 +428,7 @@ relay_command(struct session *s, const struct command *c, struct cmd *cmd, struc
 	n = mentioned(s, cmd, whole, m);
 	if (n > 0)
 		return named(s, c, cmd, whole, m, n, e);
-	if (relay_selected(s) && (c->states == SELECTED || span_ieq(cmd->name, "NOOP")))
+	if (relay_selected(s) && (selected_only(c) || span_ieq(cmd->name, "NOOP")))
 		return forward(s, s->relay->far, cmd, whole, e);
 	return 0;
 }
