@@ -15,7 +15,9 @@ arguments(struct span name, struct imap_lex *l, struct arena *a, struct err *e)
 	if (span_ieq(name, "SEARCH"))
 		return imap_search_parse(l, a, false, &(struct imap_search_args){ 0 }, e);
 	if (span_ieq(name, "APPEND"))
-		return imap_append_parse(l, a, &(struct imap_append){ 0 }, e);
+		return imap_mailbox(l, a, &mailbox, e) < 0 || imap_sp(l, e) < 0
+			   ? -1
+			   : imap_append_parse(l, a, &(struct imap_append){ 0 }, e);
 	if (span_ieq(name, "LIST"))
 		return imap_list_parse(l, a, &(struct imap_list){ 0 }, e);
 	if (span_ieq(name, "SELECT"))

@@ -217,20 +217,56 @@ send_run(struct body *b, const struct run *r, struct err *e)
 	return 0;
 }
 
+/* What the section is: a run, of which `fields` may hold the memory. 1; 0 there is none; -1. */
+static int
+section_of(struct body *b, const struct imap_section *sec, struct buf *fields, struct run *r, struct err *e)
+{
+	int rc;
+
+	*r = (struct run){ 0 };
+	if (sec->kind != SECTION_FIELDS && sec->kind != SECTION_FIELDS_NOT)
+		return section_run(b, sec, r, e);
+	rc = section_fields(b, sec, fields, e);
+	r->memory = buf_span(fields);
+	return rc;
+}
+
+int
+body_octets(struct body *b, const struct imap_section *sec, body_give *give, void *arg, struct err *e)
+{
+	enum { PIECE_MAX = 64 * 1024 };
+	struct span region = { 0 }, piece;
+	struct buf fields;
+	struct run r;
+	int rc;
+
+	buf_init(&fields, (size_t)2 << 30);
+	rc = section_of(b, sec, &fields, &r, e);
+	cut(&r, sec);
+	if (rc > 0 && give(arg, r.memory, e) < 0)
+		rc = -1;
+	if (rc > 0 && r.n > 0 && body_map(b, &region, e) < 0)
+		rc = -1;
+	region = span_head(span_from(region, r.at), r.n);
+	while (rc > 0 && region.n > 0) {
+		piece = span_head(region, PIECE_MAX);
+		region = span_from(region, piece.n);
+		if (give(arg, piece, e) < 0)
+			rc = -1;
+	}
+	buf_free(&fields);
+	return rc;
+}
+
 int
 body_section(struct body *b, const struct imap_section *sec, struct err *e)
 {
-	struct run r = { 0 };
+	struct run r;
 	struct buf fields;
 	int rc;
 
 	buf_init(&fields, (size_t)2 << 30);
-	if (sec->kind == SECTION_FIELDS || sec->kind == SECTION_FIELDS_NOT) {
-		rc = section_fields(b, sec, &fields, e);
-		r.memory = buf_span(&fields);
-	} else {
-		rc = section_run(b, sec, &r, e);
-	}
+	rc = section_of(b, sec, &fields, &r, e);
 	if (rc > 0 && r.n > 0 && open_file(b, e) < 0) /* fails while NO can still be said */
 		rc = -1;
 	buf_add(&b->s->out, NULL, sec->label);

@@ -44,8 +44,14 @@ void body_prepare(struct imap_section *sections, struct arena *a);
  */
 int body_section(struct body *b, const struct imap_section *section, struct err *e);
 
+/* Who takes the octets of a section: 0, or -1 and no more is wanted. */
+typedef int body_give(void *arg, struct span octets, struct err *e);
+
+/* The octets of a section to `give`, in pieces. 1; 0 the message has no such section; -1. */
+int body_octets(struct body *b, const struct imap_section *section, body_give *give, void *arg, struct err *e);
+
 /*
- * The same for "BINARY[1]<0> ~{123}" and "BINARY.SIZE[1] 123". 1 when the part is in an encoding that is not known
+ * As body_section() for "BINARY[1]<0> ~{123}" and "BINARY.SIZE[1] 123". 1 when the part is in an encoding that is not known
  * (NO [UNKNOWN-CTE], RFC 3516, 4.3); NIL, or 0 as the size, has been said then.
  */
 int binary_section(struct body *b, const struct imap_section *section, struct err *e);

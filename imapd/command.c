@@ -33,7 +33,8 @@ static const struct command table[] = {
 	{ "LISTRIGHTS", false, LOGGED_IN | SELECTED, do_listrights, "RFC 4314, 3.4" },
 	{ "MYRIGHTS", false, LOGGED_IN | SELECTED, do_myrights, "RFC 4314, 3.5" },
 	{ "STATUS", false, LOGGED_IN | SELECTED, do_status, "RFC 3501, 6.3.10; 7162, 3.1.7" },
-	{ "APPEND", false, LOGGED_IN | SELECTED, do_append, "RFC 3501, 6.3.11; 4315" },
+	{ "APPEND", false, LOGGED_IN | SELECTED, do_append, "RFC 3501, 6.3.11; 4315; 3502; 4469; 6855" },
+	{ "REPLACE", true, SELECTED, do_replace, "RFC 8508" },
 	{ "CHECK", false, SELECTED, do_noop, "RFC 3501, 6.4.1: all that is answered is on disk already" },
 	{ "CLOSE", false, SELECTED, do_close, "RFC 3501, 6.4.2" },
 	{ "UNSELECT", false, SELECTED, do_unselect, "RFC 3691" },
@@ -112,17 +113,27 @@ command_skip_rest(struct session *s, struct imap_literal lit, struct err *e)
 	return 0;
 }
 
-/* Is what we have of this command APPEND with all its arguments, but for the message? */
+/*
+ * Is this APPEND or REPLACE, and the literal behind the name of the mailbox? That, and what follows, is append.c's to
+ * read.
+ */
 static bool
-append_complete(struct session *s, const struct imap_literal *lit)
+append_begun(struct session *s, const struct imap_literal *lit)
 {
 	struct imap_lex l = { .in = span_head(buf_span(&s->text), lit->text), .utf8 = s->utf8 };
-	struct span tag, name;
+	struct span tag, name, mailbox;
+	struct imap_set set;
 	bool uid;
 
-	if (imap_command(&l, &tag, &name, &uid, NULL) < 0 || uid || !span_ieq(name, "APPEND"))
+	if (imap_command(&l, &tag, &name, &uid, NULL) < 0 || imap_sp(&l, NULL) < 0)
 		return false;
-	return imap_sp(&l, NULL) == 0 && imap_append_parse(&l, s->a, &(struct imap_append){ 0 }, NULL) == 0;
+	if (span_ieq(name, "REPLACE")) {
+		if (imap_set_parse(&l, s->a, &set, NULL) < 0 || imap_sp(&l, NULL) < 0)
+			return false;
+	} else if (uid || !span_ieq(name, "APPEND")) {
+		return false;
+	}
+	return imap_mailbox(&l, s->a, &mailbox, NULL) == 0 && imap_sp(&l, NULL) == 0;
 }
 
 /* One literal that belongs into s->text, behind the CR LF of its line. */
@@ -146,6 +157,18 @@ collect_literal(struct session *s, const struct imap_literal *lit, struct err *e
 	return 0;
 }
 
+/* Such a line may end in a literal that comes without being asked for: it is no command. */
+static int
+line_too_long(struct session *s, struct err *e)
+{
+	struct imap_literal lit;
+	struct err gone = { 0 };
+
+	if (imap_line_literal(conn_tail(s->c), &lit, NULL) > 0 && command_skip_rest(s, lit, &gone) < 0)
+		*e = gone;
+	return -1;
+}
+
 /*
  * The whole text of a command. 1 and cmd->message NULL, or the literal of APPEND that is to be read yet; 0 at
  * the end of the connection; -1: ERR_PEER is to be answered, what can be known of the tag is in s->text.
@@ -161,7 +184,7 @@ read_text(struct session *s, struct cmd *cmd, struct imap_literal *lit, struct e
 		size_t start = s->text.n;
 
 		if ((rc = conn_line(s->c, &line, e)) <= 0)
-			return rc;
+			return rc < 0 && e->kind == ERR_PEER ? line_too_long(s, e) : rc;
 		conn_timeout(s->c, cfg.imap_write_wait); /* the client has begun: no more half hours */
 		if (buf_add(&s->text, e, line) < 0)
 			return -1;
@@ -174,7 +197,7 @@ read_text(struct session *s, struct cmd *cmd, struct imap_literal *lit, struct e
 		if (rc <= 0)
 			return rc < 0 ? -1 : 1;
 		lit->text += start;
-		if (append_complete(s, lit)) {
+		if (append_begun(s, lit)) {
 			cmd->message = lit;
 			return 1;
 		}

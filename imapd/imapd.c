@@ -9,7 +9,8 @@
  *   command.c  the command table; a command is read, parsed, run, answered
  *   reply.c    what goes to the client; news of the mailbox; failures as response codes
  *   wait.c     waiting for the client, and handing the session back; idle.c: IDLE
- *   session.c select.c (resync.c) mailbox.c list.c fetch.c (body.c) search.c store.c append.c copy.c quota.c   the
+ *   session.c select.c (resync.c) mailbox.c list.c fetch.c (body.c, binary.c) search.c store.c append.c
+ *              (incoming.c, catenate.c) copy.c quota.c   the
  *              commands; flags.c and messages.c are what several of them share
  *
  * The grammar is in lib/imap/, the mailboxes are in store/. The holder parses nothing that a client sent.

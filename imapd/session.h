@@ -83,7 +83,7 @@ struct cmd {
 	struct span tag, name;              /* in s->text */
 	bool uid;                           /* UID name */
 	struct imap_lex args;               /* at the space before the arguments, or the end */
-	const struct imap_literal *message; /* APPEND: args end before this literal, which is yet to come */
+	const struct imap_literal *message; /* APPEND, REPLACE: args end before this literal, which is yet to come */
 	struct span ok;                     /* behind "OK " */
 	bool numbers; /* it spoke of message numbers: no EXPUNGE is told with the answer */
 	const char *code;                   /* "TRYCREATE": for NO; NULL: none */
@@ -123,6 +123,6 @@ command_fn do_create, do_delete, do_rename, do_subscribe, do_unsubscribe, do_sta
 /* acl.c */
 command_fn do_setacl, do_deleteacl, do_getacl, do_listrights, do_myrights;
 /* list.c, fetch.c, search.c, store.c, append.c, copy.c, idle.c */
-command_fn do_list, do_lsub, do_fetch, do_search, do_store, do_append, do_copy, do_move, do_idle;
+command_fn do_list, do_lsub, do_fetch, do_search, do_store, do_append, do_replace, do_copy, do_move, do_idle;
 
 #endif

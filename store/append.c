@@ -41,11 +41,19 @@ store_file_write(struct store_file *f, struct span octets, struct err *e)
 	return 0;
 }
 
+void
+store_file_rest(struct store_file *f)
+{
+	if (f->fd >= 0)
+		close(f->fd);
+	f->fd = -1;
+}
+
 static void
 file_close(struct store_file *f)
 {
-	if (f->fd >= 0 && f->id.s[0] != '\0')
-		close(f->fd);
+	if (f->id.s[0] != '\0')
+		store_file_rest(f);
 	free(f->digest);
 	*f = (struct store_file){ .fd = -1 };
 }
@@ -102,10 +110,17 @@ message_add(struct store *st, struct mbox *m, struct new_msg *msg, struct err *e
 
 /* ---- APPEND */
 
-/* Invariant 7. */
+/* Invariant 7. Of many files the file system is synced once, not each. */
 static int
 sync_files(struct store *st, const struct store_append *m, size_t n, struct err *e)
 {
+	for (size_t i = 0; i < n; i++) {
+		if (m[i].file->fd >= 0)
+			continue;
+		if (syncfs(st->msg) < 0)
+			return store_fail(st, STORE_OTHER, e, ERR_TEMP, "msg: syncfs: %s", strerror(errno));
+		return 0;
+	}
 	for (size_t i = 0; i < n; i++)
 		if (fdatasync(m[i].file->fd) < 0)
 			return store_fail(
@@ -169,5 +184,39 @@ store_append(struct store *st, uint64_t mailbox, struct store_append *a, size_t 
 		return -1;
 	for (size_t i = 0; i < n; i++)
 		file_close(a[i].file);
+	return 0;
+}
+
+static int
+replace(struct store_view *v, uint32_t uid, uint64_t mailbox, const struct store_append *a,
+    struct store_appended *out, uint64_t *source_modseq, struct err *e)
+{
+	struct store *st = v->store;
+	struct mbox *from = mbox_open(st, v->mailbox, e);
+	uint32_t count = 0;
+
+	if (from == NULL || expunge_uids(st, from, &uid, 1, &count, e) < 0)
+		return -1;
+	if (count != 1)
+		return store_fail(st, STORE_EXPUNGED, e, ERR_PERM, "the message is no more");
+	if (append(st, mailbox, a, 1, out, e) < 0)
+		return -1;
+	*source_modseq = from->highestmodseq;
+	return 0;
+}
+
+int
+store_replace(struct store_view *v, uint32_t uid, uint64_t mailbox, struct store_append *a,
+    struct store_appended *out, uint64_t *source_modseq, struct err *e)
+{
+	struct store *st = v->store;
+
+	*out = (struct store_appended){ 0 };
+	if (v->read_only)
+		return store_fail(st, STORE_CANNOT, e, ERR_PERM, "the mailbox is open for reading only");
+	if (sync_files(st, a, 1, e) < 0 || tx_begin(st, TX_DURABLE, e) < 0 ||
+	    tx_end(st, replace(v, uid, mailbox, a, out, source_modseq, e), e) < 0)
+		return -1;
+	file_close(a->file);
 	return 0;
 }

@@ -463,6 +463,8 @@ struct store_file {
 };
 int store_file_new(struct store *st, struct store_file *f, struct err *e);
 int store_file_write(struct store_file *f, struct span octets, struct err *e);
+/* It is whole: its descriptor is closed, for one of many. store_append then syncs the file system instead of each. */
+void store_file_rest(struct store_file *f);
 void store_file_drop(struct store *st, struct store_file *f); /* closes, removes; empty is allowed */
 
 struct store_append {
@@ -480,6 +482,13 @@ struct store_appended {
 };
 int store_append(struct store *st, uint64_t mailbox, struct store_append *m, size_t n,
     struct store_appended *out, struct err *e);
+
+/*
+ * REPLACE (RFC 8508): the same, and the message with this uid of the view's mailbox is expunged, both or none; what it
+ * takes of the quota is free for the new one. STORE_EXPUNGED if it is no more.
+ */
+int store_replace(struct store_view *v, uint32_t uid, uint64_t mailbox, struct store_append *m,
+    struct store_appended *out, uint64_t *source_modseq, struct err *e);
 
 /* Before a literal is taken: -1 with STORE_OVERQUOTA if so much more in this mailbox would be over quota. */
 int store_room(struct store *st, uint64_t mailbox, uint64_t bytes, uint64_t messages, struct err *e);

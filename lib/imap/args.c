@@ -95,8 +95,6 @@ imap_append_parse(struct imap_lex *l, struct arena *a, struct imap_append *out, 
 	struct imap_append p = { 0 };
 	struct span date;
 
-	if (imap_mailbox(l, a, &p.mailbox, e) < 0 || imap_sp(l, e) < 0)
-		return -1;
 	if (imap_peek(l) == '(' && (imap_flags_parse(l, false, a, &p.flags, e) < 0 || imap_sp(l, e) < 0))
 		return -1;
 	if (imap_peek(l) == '"') {
@@ -106,8 +104,6 @@ imap_append_parse(struct imap_lex *l, struct arena *a, struct imap_append *out, 
 			return err_set(e, ERR_PEER, "That is no date-time");
 		p.dated = true;
 	}
-	if (imap_end(l, e) < 0)
-		return -1;
 	*out = p;
 	return 0;
 }

@@ -28,12 +28,8 @@ struct imap_store {
 };
 int imap_store_parse(struct imap_lex *l, struct arena *a, struct imap_store *out, struct err *e);
 
-/*
- * APPEND, all but the message: "mailbox [(flags) ]["date" ]" to the end of the text. The literal's "{n}" at
- * the end of the line is not part of the text given here (imap_line_literal() tells where it starts).
- */
+/* APPEND, what stands before the data of a message: [(flags) SP] [date-time SP]. */
 struct imap_append {
-	struct span mailbox;
 	struct imap_flags flags;
 	bool dated;
 	struct date date;

@@ -44,6 +44,8 @@ struct conn {
 	struct buf out;
 	uint64_t n_in, n_out;
 	char tls[96];
+	char tail[40]; /* of a line that was skipped */
+	size_t tail_n;
 
 	struct span memory; /* fd -1: what is yet to be read */
 	struct buf sent;    /* fd -1: what was written */
@@ -299,14 +301,39 @@ fill_line(struct conn *c, uint64_t *started_ms, struct err *e)
 	return rc;
 }
 
+/* Keep the last octets of what was skipped so far and of this. */
+static void
+keep_tail(struct conn *c, struct span more)
+{
+	size_t keep;
+
+	more = span_from(more, more.n > sizeof c->tail ? more.n - sizeof c->tail : 0);
+	keep = c->tail_n + more.n > sizeof c->tail ? sizeof c->tail - more.n : c->tail_n;
+	memmove(c->tail, c->tail + (c->tail_n - keep), keep);
+	if (more.n > 0)
+		memcpy(c->tail + keep, more.p, more.n);
+	c->tail_n = keep + more.n;
+}
+
+struct span
+conn_tail(const struct conn *c)
+{
+	struct span tail = span_of(c->tail, c->tail_n);
+
+	return tail.n > 0 && tail.p[tail.n - 1] == '\r' ? span_head(tail, tail.n - 1) : tail;
+}
+
 /* The rest of a line that is too long. */
 static int
 skip_line(struct conn *c, uint64_t *started_ms, struct err *e)
 {
+	c->tail_n = 0;
 	for (;;) {
-		ssize_t lf = span_chr(conn_peek(c), '\n');
+		struct span have = conn_peek(c);
+		ssize_t lf = span_chr(have, '\n');
 		int rc;
 
+		keep_tail(c, lf >= 0 ? span_head(have, (size_t)lf) : have);
 		if (lf >= 0) {
 			conn_use(c, (size_t)lf + 1);
 			return err_set(e, ERR_PEER, "line longer than %zu octets", c->o.line_max);

@@ -37,6 +37,9 @@ void conn_timeout(struct conn *c, uint64_t timeout_ms);
  */
 int conn_line(struct conn *c, struct span *line, struct err *e);
 bool conn_bare(const struct conn *c);
+
+/* The end of the last line that was too long, some 40 octets: an IMAP client may have a literal behind it. */
+struct span conn_tail(const struct conn *c);
 bool conn_timed_out(const struct conn *c);
 
 /*
