@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "store/dir.h"
 #include "store/file.h"
 #include "store/inside.h"
 
@@ -108,12 +109,23 @@ check_records(struct check *c, struct mbox *m, struct mbox *sum, struct err *e)
 }
 
 static int
+check_directory_of(struct check *c, const struct mbox *m, struct err *e)
+{
+	int rc = dir_true(c->st, m->id, e);
+
+	if (rc != 0)
+		return rc < 0 ? -1 : 0;
+	tell(c, "mailbox %llu: the directory is not that of its chunks", (unsigned long long)m->id);
+	return (c->what & STORE_CHECK_REPAIR) != 0 ? dir_build(c->st, m->id, e) : 0;
+}
+
+static int
 check_mailbox(struct check *c, struct mbox *m, struct err *e)
 {
 	struct mbox sum = { 0 };
 	struct mbox *own;
 
-	if (check_records(c, m, &sum, e) < 0)
+	if (check_records(c, m, &sum, e) < 0 || check_directory_of(c, m, e) < 0)
 		return -1;
 	if (m->named) {
 		c->bytes += sum.bytes;

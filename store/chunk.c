@@ -4,6 +4,7 @@
 #include <endian.h>
 
 #include "store/db.h"
+#include "store/dir.h"
 #include "store/inside.h"
 
 _Static_assert(sizeof(struct store_rec) == CHUNK_RECORD, "a record in memory is laid out as it is stored");
@@ -112,11 +113,11 @@ chunk_write(struct store *st, struct chunk *c, struct err *e)
 		rc = db_run(st, Q_CHUNK_SET, e, B_NUM(c->key), B_NUM(c->modseq), B_BLOB(s));
 	else
 		rc = db_run(st, Q_CHUNK_NEW, e, B_NUM(c->key), B_NUM(c->modseq), B_BLOB(s));
-	if (rc == 0) {
-		c->dirty = false;
-		c->stored = c->n > 0;
-	}
-	return rc;
+	if (rc < 0 || dir_note(st, c, e) < 0)
+		return -1;
+	c->dirty = false;
+	c->stored = c->n > 0;
+	return 0;
 }
 
 int

@@ -40,7 +40,7 @@ int recs_decode(
 int chunk_at(struct store *st, uint64_t mailbox, uint32_t uid, struct chunk *c, struct err *e);
 int chunk_after(struct store *st, uint64_t mailbox, uint64_t key, struct chunk *c, struct err *e);
 
-/* Write what is dirty; a chunk without records loses its row. */
+/* Write what is dirty, and note it in the directory (dir.h); a chunk without records loses its row. */
 int chunk_write(struct store *st, struct chunk *c, struct err *e);
 
 /* Index of uid, or -1. */

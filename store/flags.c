@@ -1,12 +1,13 @@
 /* flags.c - STORE (RFC 3501, 6.4.6; 7162, 3.1.3). */
 #include <stdlib.h>
 
-#include "store/inside.h"
+#include "store/view.h"
 
-/* A view's record after the change: applied to the view when the transaction is committed. */
+enum { RUN = 1024 }; /* records that are loaded at a time */
+
+/* A loaded record of the view after the change: applied when the transaction is committed. */
 struct after {
-	uint32_t seq, flags;
-	uint64_t keywords, modseq;
+	struct store_rec *rec, now;
 };
 
 struct job {
@@ -16,6 +17,7 @@ struct job {
 	struct mbox *m;
 	struct store_flagged *out;
 	struct after *after;
+	size_t nafter, after_cap;
 	uint32_t *done, *foreign, *modified, *missing;
 };
 
@@ -57,6 +59,20 @@ apply(struct job *j, struct chunk *c, struct store_rec *r)
 }
 
 static void
+note_after(struct job *j, const struct store_rec *r)
+{
+	struct store_rec *known = view_peek(j->v, r->uid);
+
+	if (known == NULL)
+		return;
+	if (j->nafter == j->after_cap) {
+		j->after_cap = j->after_cap != 0 ? j->after_cap * 2 : 16;
+		j->after = mem_resize(j->after, j->after_cap * sizeof *j->after);
+	}
+	j->after[j->nafter++] = (struct after){ known, *r };
+}
+
+static void
 one(struct job *j, uint32_t seq, struct chunk *c, struct store_rec *r)
 {
 	struct store_flagged *out = j->out;
@@ -65,15 +81,15 @@ one(struct job *j, uint32_t seq, struct chunk *c, struct store_rec *r)
 		j->modified[out->nmodified++] = r->uid;
 		return;
 	}
-	if (r->modseq != j->v->rec[seq - 1].modseq)
+	if (view_foreign(j->v, r->modseq))
 		j->foreign[out->nforeign++] = seq;
 	apply(j, c, r);
-	j->after[out->ndone] = (struct after){ seq, r->flags, r->keywords, r->modseq };
+	note_after(j, r);
 	j->done[out->ndone++] = seq;
 }
 
 static int
-all(struct job *j, const uint32_t *seqs, size_t n, struct err *e)
+all(struct job *j, const uint32_t *seqs, const uint32_t *uids, size_t n, struct err *e)
 {
 	struct store *st = j->v->store;
 	struct chunk c = { 0 };
@@ -81,12 +97,10 @@ all(struct job *j, const uint32_t *seqs, size_t n, struct err *e)
 	int rc;
 
 	for (size_t i = 0; i < n; i++) {
-		uint32_t uid = j->v->rec[seqs[i] - 1].uid;
-
-		if ((rc = chunk_seek(st, j->m->id, uid, &c, &r, e)) < 0)
+		if ((rc = chunk_seek(st, j->m->id, uids[i], &c, &r, e)) < 0)
 			return -1;
 		if (rc == 0)
-			j->missing[j->out->nmissing++] = uid;
+			j->missing[j->out->nmissing++] = uids[i];
 		else
 			one(j, seqs[i], &c, r);
 	}
@@ -119,14 +133,31 @@ find_keywords(struct job *j, struct err *e)
 static void
 update_view(const struct job *j)
 {
-	for (size_t i = 0; i < j->out->ndone; i++) {
+	for (size_t i = 0; i < j->nafter; i++) {
 		const struct after *a = &j->after[i];
-		struct store_rec *r = &j->v->rec[a->seq - 1];
+		uint32_t ours = a->rec->flags & ~(uint32_t)STORE_SYSTEM_FLAGS;
 
-		r->flags = (r->flags & ~(uint32_t)STORE_SYSTEM_FLAGS) | a->flags;
-		r->keywords = a->keywords;
-		r->modseq = a->modseq;
+		*a->rec = a->now;
+		a->rec->flags |= ours;
 	}
+	view_own(j->v, j->out->modseq);
+}
+
+/* Before the transaction, for it may be the view's past that is read. What is loaded for it does not pile up. */
+static int
+uids_of(struct store_view *v, const uint32_t *seqs, size_t n, uint32_t *uids, struct err *e)
+{
+	for (size_t i = 0, run; i < n; i += run) {
+		for (run = 1; i + run < n && run < RUN && seqs[i + run] == seqs[i] + run;)
+			run++;
+		if (i > 0)
+			store_view_trim(v);
+		if (store_view_load(v, seqs[i] - 1, (uint32_t)run, e) < 0)
+			return -1;
+		for (size_t k = i; k < i + run; k++)
+			uids[k] = store_rec(v, seqs[k] - 1)->uid;
+	}
+	return 0;
 }
 
 int
@@ -135,6 +166,7 @@ store_flags(struct store_view *v, const uint32_t *seqs, size_t n, const struct s
 {
 	struct store *st = v->store;
 	struct job j = { .v = v, .change = change, .out = out };
+	uint32_t *uids;
 	int rc = -1;
 
 	*out = (struct store_flagged){ 0 };
@@ -144,11 +176,11 @@ store_flags(struct store_view *v, const uint32_t *seqs, size_t n, const struct s
 	out->foreign = j.foreign = arena_array(a, n, sizeof *j.foreign);
 	out->modified = j.modified = arena_array(a, n, sizeof *j.modified);
 	out->missing = j.missing = arena_array(a, n, sizeof *j.missing);
-	if (tx_begin(st, TX_DURABLE, e) < 0)
+	uids = arena_array(a, n, sizeof *uids);
+	if (uids_of(v, seqs, n, uids, e) < 0 || tx_begin(st, TX_DURABLE, e) < 0)
 		return -1;
-	j.after = mem_zero(n, sizeof *j.after);
 	if ((j.m = mbox_open(st, v->mailbox, e)) != NULL && find_keywords(&j, e) == 0) {
-		rc = all(&j, seqs, n, e);
+		rc = all(&j, seqs, uids, n, e);
 		out->keywords = rc == 0 && view_keywords(v, &j.m->keywords);
 	}
 	if ((rc = tx_end(st, rc, e)) == 0)

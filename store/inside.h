@@ -49,9 +49,11 @@ struct store {
 	uint64_t tx_modseq;  /* of the transaction; 0: none given out yet */
 	struct state state;  /* true within a transaction that writes */
 	struct mbox *mboxes; /* opened in the transaction */
+	struct dir *dir;     /* the row of a directory that is being changed, or NULL */
 	struct id *links;    /* files linked in it: removed if it fails */
 	size_t nlinks, links_cap;
 
+	uint64_t chunks_read; /* since it was opened: for the test of what is read */
 	int wal_pages; /* of the WAL in use after our last commit; 0: we made none */
 	bool full;     /* PRAGMA synchronous is FULL, not NORMAL */
 	bool owed;     /* a delivery of the transaction is not durable (or not known to be) */
@@ -111,9 +113,6 @@ extern const char schema_start[];                     /* before the first step: 
 extern const char *const schema_steps[STORE_VERSION]; /* [n] makes version n + 1 of version n; 0: nothing */
 /* Check the version, upgrade, and skip reserved numbers if the machine was started anew. */
 int schema_ready(struct store *st, const char *boot_id, struct err *e);
-
-/* ---- view.c: learn the mailbox's keywords; true if there are new ones. */
-bool view_keywords(struct store_view *v, const struct keywords *k);
 
 /* ---- acl.c: a mailbox is made, deleted, renamed. In a transaction that writes. */
 int acl_inherit(struct store *st, int64_t id, struct span name, struct err *e);

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "store/dir.h"
 #include "store/inside.h"
 
 /* ---- keywords */
@@ -193,7 +194,7 @@ mbox_write_all(struct store *st, struct err *e)
 		if (write_row(st, m, e) < 0)
 			return -1;
 	}
-	return 0;
+	return dir_flush(st, e);
 }
 
 void

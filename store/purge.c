@@ -136,11 +136,13 @@ purge_mailbox(struct purge *p, uint64_t before_ms, struct err *e)
 	if (db_run(st, Q_MAILBOX_BROKEN, e, B_NUM(id)) < 0 ||
 	    (rc = chunk_after(st, id, key_of(id, 0), &c, e)) < 0) /* half of it can't be undeleted */
 		return -1;
-	if (rc == 1)
-		return drop_records(p, id, c.rec, c.n, e) < 0 || db_run(st, Q_CHUNK_DROP, e, B_NUM(c.key)) < 0
-			   ? -1
-			   : 1;
-	return purge_last(p, id, e);
+	if (rc == 0)
+		return purge_last(p, id, e);
+	if (drop_records(p, id, c.rec, c.n, e) < 0)
+		return -1;
+	c.n = 0;
+	c.dirty = true;
+	return chunk_write(st, &c, e) < 0 ? -1 : 1;
 }
 
 /* Delivery ids sort by the time in them. */

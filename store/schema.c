@@ -20,6 +20,7 @@
  * a delivery that is known already makes the link again (deliver.c: heal).
  */
 #include "base/log.h"
+#include "store/dir.h"
 #include "store/inside.h"
 
 #define TEXT_OF(x)  TEXT_OF_(x)
@@ -151,6 +152,13 @@ static const char version_2[] =
     "CREATE TABLE thread ("
     " ref INTEGER PRIMARY KEY," /* digest of a message id */
     " thread INTEGER NOT NULL);"
+
+    /* What the chunks of a mailbox hold: see dir.h. */
+    "CREATE TABLE directory ("
+    " id INTEGER PRIMARY KEY," /* key_of(mailbox, uid of its first entry) */
+    " modseq INTEGER NOT NULL,"
+    " data BLOB NOT NULL);"
+
     "PRAGMA user_version = 2;";
 /* clang-format on */
 
@@ -201,7 +209,7 @@ upgrade(struct store *st, struct err *e)
 	if (rc == 0)
 		rc = state_read(st, e);
 	if (rc == 0 && from < 2)
-		rc = object_fill(st, e);
+		rc = object_fill(st, e) < 0 || dir_build_all(st, e) < 0 ? -1 : 0;
 	rc = tx_end(st, rc, e);
 	if (rc == 0 && from < version)
 		log_event(LOG_INFO, "store.upgraded", KV_U("from", from), KV_U("to", version));

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "store/dir.h"
 #include "store/inside.h"
 
 struct uids {
@@ -187,21 +188,21 @@ read_changed(
     struct store_view *v, uint64_t modseq, const struct store_uids *known, struct uids *found, struct err *e)
 {
 	struct store *st = v->store;
-	sqlite3_stmt *q = db_open_query(st, Q_CHUNK_CHANGED, e, B_NUM(key_of(v->mailbox, 0)),
-	    B_NUM(key_of(v->mailbox, UINT32_MAX)), B_NUM(modseq));
-	struct store_rec rec[CHUNK_RECORDS];
-	uint32_t n = 0;
+	struct dir d = { 0 };
+	struct chunk c;
 	int rc;
 
-	while ((rc = db_row(st, q, e)) == 1) {
-		if ((rc = recs_decode(st, db_blob(q, 2), rec, CHUNK_RECORDS, &n, e)) < 0)
-			break;
-		for (uint32_t i = 0; i < n; i++)
-			if (rec[i].modseq > modseq && has(known, rec[i].uid))
-				add(found, rec[i].uid);
-	}
-	db_done(q);
-	return rc < 0 ? -1 : 0;
+	while ((rc = dir_next(st, v->mailbox, modseq, &d, e)) == 1)
+		for (uint32_t k = 0; k < d.n; k++) {
+			if (d.entry[k].modseq <= modseq)
+				continue;
+			if (chunk_at(st, v->mailbox, d.entry[k].uid, &c, e) < 0)
+				return -1;
+			for (uint32_t i = 0; i < c.n; i++)
+				if (c.rec[i].modseq > modseq && has(known, c.rec[i].uid))
+					add(found, c.rec[i].uid);
+		}
+	return rc;
 }
 
 /* UIDs into indexes, but for those that changed only after the view was synced. */

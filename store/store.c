@@ -189,6 +189,7 @@ store_close(struct store *st)
 	if (st->msg >= 0)
 		close(st->msg);
 	free(st->links);
+	free(st->dir);
 	free(st);
 }
 

@@ -19,7 +19,8 @@
  * mailbox, a limit of the format, damaged index), and store_why() for the response code. A call is a
  * transaction: whole or not at all.
  *
- * Memory is bounded: a view costs 64 octets a message, all else is given by the caller's arena.
+ * Memory is bounded: a view costs 24 octets for each 128 messages, and 64 for each that was looked at lately
+ * (store_view_trim); all else is given by the caller's arena.
  */
 #ifndef STORE_STORE_H
 #define STORE_STORE_H
@@ -232,13 +233,17 @@ struct store_rec {
 	uint32_t more;            /* keywords too, the store's */
 };
 
+/* UIDs, both ends included. */
+struct store_range {
+	uint32_t first, last;
+};
+
 struct store_view {
 	/* For reading. */
 	uint64_t mailbox; /* id */
 	uint32_t uidvalidity, uidnext;
 	uint64_t modseq; /* HIGHESTMODSEQ of what the view holds */
 	bool read_only;
-	struct store_rec *rec;
 	uint32_t n;                 /* EXISTS, as announced */
 	uint32_t recent;            /* how many are STORE_RECENT */
 	uint32_t gone;              /* how many are STORE_GONE */
@@ -251,11 +256,11 @@ struct store_view {
 
 	/* The store's. */
 	struct store *store;
-	uint32_t cap;
-	struct store_range {
-		uint32_t first, last;
-	} recent_uid[4];
-	char *keyword_text;
+	struct store_window {
+		uint32_t first, n;
+		struct store_rec *rec;
+	} *window; /* records looked at last */
+	struct view *in;
 };
 
 /*
@@ -289,10 +294,14 @@ int store_view_load(struct store_view *v, uint32_t from, uint32_t n, struct err 
 /* Let go of what is loaded, if that is much: between the steps of a command that goes through a large mailbox. */
 void store_view_trim(struct store_view *v);
 
+const struct store_rec *store_rec_at(const struct store_view *v, uint32_t index);
+
 static inline const struct store_rec *
 store_rec(const struct store_view *v, uint32_t index)
 {
-	return &v->rec[index];
+	const struct store_window *w = v->window;
+
+	return index - w->first < w->n ? &w->rec[index - w->first] : store_rec_at(v, index);
 }
 
 /* Index of a uid in the view: 1; 0 it is not there; -1 as store_view_load. Loads a few records, if any. */
@@ -322,7 +331,7 @@ struct store_changes {
 	bool exists, recent, keywords;
 	const uint32_t *changed;
 	size_t nchanged;
-	bool deleted; /* the mailbox is no more; the view stays as it is, empty of news */
+	bool deleted; /* the mailbox is no more, or was purged of what the view does not know; it stays as it is */
 };
 int store_view_sync(
     struct store_view *v, bool expunges, struct store_changes *out, struct arena *a, struct err *e);
@@ -411,7 +420,7 @@ struct store_flagged {
 	size_t nmissing;
 	bool keywords; /* new ones were made: FLAGS first */
 };
-/* seqs: indexes into v->rec plus 1, ascending. The view's records are changed too. */
+/* seqs: sequence numbers, ascending. Records of the view that are loaded are changed too. */
 int store_flags(struct store_view *v, const uint32_t *seqs, size_t n, const struct store_flags *change,
     struct store_flagged *out, struct arena *a, struct err *e);
 

@@ -1,6 +1,7 @@
 /* tx.c - transactions: what they read first, and write last. */
 #include <unistd.h>
 
+#include "store/dir.h"
 #include "store/inside.h"
 
 int
@@ -96,6 +97,7 @@ static void
 forget(struct store *st)
 {
 	mbox_forget_all(st);
+	dir_forget(st);
 	st->nlinks = 0;
 	st->owed = false;
 	st->tx = TX_NONE;

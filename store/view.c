@@ -1,146 +1,21 @@
 /*
  * view.c - what a session knows of the mailbox it selected, and how it learns more.
  *
- * A view is a sorted array of records. What has happened since view->modseq is found by it: chunks with a
- * greater modseq hold what was added or changed, rows of `gone` with a greater one what was expunged. Since
- * modseqs are given out under the write lock, one read transaction sees all of them up to the mailbox's
- * highestmodseq.
+ * A view is what the mailbox was at view->modseq (view.h). What has happened since is found by that: rows of the
+ * directory and entries in them with a greater modseq name the chunks in which something was added or changed, rows of
+ * `gone` with a greater one hold what was expunged. Since modseqs are given out under the write lock, one read
+ * transaction sees all of them up to the mailbox's highestmodseq. So opening, bringing up to date and restoring cost
+ * the directory, and what changed.
  */
 #include <stdlib.h>
 
-#include "store/inside.h"
+#include "store/dir.h"
+#include "store/view.h"
 
-enum { RANGES = sizeof((struct store_view *)0)->recent_uid / sizeof(struct store_range) };
-
-/* ---- records */
-
-static void
-reserve(struct store_view *v, uint32_t n)
-{
-	if (n <= v->cap)
-		return;
-	v->cap = n + n / 8 + 64;
-	v->rec = mem_resize(v->rec, (size_t)v->cap * sizeof *v->rec);
-}
-
-static uint32_t
-index_from(const struct store_view *v, uint32_t uid)
-{
-	uint32_t lo = 0, hi = v->n;
-
-	while (lo < hi) {
-		uint32_t mid = lo + (hi - lo) / 2;
-
-		if (v->rec[mid].uid < uid)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo;
-}
-
-static ssize_t
-index_of(const struct store_view *v, uint32_t uid)
-{
-	uint32_t i = index_from(v, uid);
-
-	return i < v->n && v->rec[i].uid == uid ? (ssize_t)i : -1;
-}
-
-int
-store_view_load(struct store_view *v, uint32_t from, uint32_t n, struct err *e)
-{
-	(void)e; /* all are, since store_view_open */
-	need(from <= v->n && n <= v->n - from);
-	return 0;
-}
-
-void
-store_view_trim(struct store_view *v)
-{
-	(void)v;
-}
-
-int
-store_view_from(struct store_view *v, uint32_t uid, uint32_t *index, struct err *e)
-{
-	(void)e;
-	*index = index_from(v, uid);
-	return 0;
-}
-
-int
-store_view_find(struct store_view *v, uint32_t uid, uint32_t *index, struct err *e)
-{
-	if (store_view_from(v, uid, index, e) < 0)
-		return -1;
-	return *index < v->n && store_rec(v, *index)->uid == uid;
-}
-
-int
-store_view_last(struct store_view *v, uint32_t *uid, struct err *e)
-{
-	*uid = 0;
-	if (v->n == 0)
-		return 0;
-	if (store_view_load(v, v->n - 1, 1, e) < 0)
-		return -1;
-	*uid = store_rec(v, v->n - 1)->uid;
-	return 0;
-}
-
-int
-store_view_unseen(struct store_view *v, uint32_t *seq, struct err *e)
-{
-	*seq = 0;
-	for (uint32_t i = 0; i < v->n && *seq == 0; i++) {
-		if (store_view_load(v, i, 1, e) < 0)
-			return -1;
-		if ((store_rec(v, i)->flags & STORE_SEEN) == 0)
-			*seq = i + 1;
-	}
-	return 0;
-}
-
-/* ---- \Recent: ranges of uids that this session was the first to be told of */
-
-static bool
-is_recent(const struct store_view *v, uint32_t uid)
-{
-	for (int i = 0; i < RANGES; i++)
-		if (uid >= v->recent_uid[i].first && uid <= v->recent_uid[i].last)
-			return true;
-	return false;
-}
-
-/*
- * One more range. When there is no room the oldest is forgotten: those messages keep \Recent in this process,
- * and lose it when the session is restored from its record.
- */
-static void
-add_recent(struct store_view *v, uint32_t first, uint32_t last)
-{
-	struct store_range *r = v->recent_uid, *newest = &r[RANGES - 1];
-
-	if (first > last)
-		return;
-	if (newest->last != 0 && newest->last + 1 == first) {
-		newest->last = last;
-		return;
-	}
-	memmove(r, r + 1, (RANGES - 1) * sizeof *r);
-	*newest = (struct store_range){ first, last };
-}
-
-static void
-mark_recent(struct store_view *v, uint32_t from)
-{
-	for (uint32_t i = from; i < v->n; i++)
-		if (is_recent(v, v->rec[i].uid)) {
-			v->rec[i].flags |= STORE_RECENT;
-			v->recent++;
-		}
-}
+enum {
+	RANGES = sizeof((struct store_view_state *)0)->recent_uid / sizeof(uint32_t) / 2,
+	RUN = 64, /* parts that are loaded at a time */
+};
 
 /*
  * Take \Recent from all later sessions (RFC 3501, 2.3.2). In a transaction that writes; if that can't be had,
@@ -160,52 +35,6 @@ claim_recent(struct store *st, struct mbox *m, struct err *e)
 }
 
 /* ---- the mailbox's row */
-
-bool
-view_keywords(struct store_view *v, const struct keywords *k)
-{
-	struct keywords own = { 0 };
-	struct span *name;
-
-	if (k->n == v->keywords)
-		return false;
-	need(keywords_set(&own, span_of(k->text, k->size)) == 0);
-	free(v->keyword_text);
-	free((void *)(uintptr_t)v->keyword);
-	v->keyword_text = own.text;
-	v->keywords = own.n;
-	v->keyword = name = mem_zero(own.n, sizeof *name);
-	memcpy(name, own.name, own.n * sizeof *name);
-	return true;
-}
-
-bool
-store_keyword_next(const struct store_view *v, const struct store_rec *r, uint32_t *index)
-{
-	uint64_t left = *index < 64 ? r->keywords >> *index : 0;
-
-	(void)v;
-	if (left == 0)
-		return false;
-	*index += (uint32_t)__builtin_ctzll(left);
-	return true;
-}
-
-int
-store_keyword_find(const struct store_view *v, struct span name)
-{
-	for (uint32_t i = 0; i < v->keywords; i++)
-		if (span_isame(v->keyword[i], name))
-			return (int)i;
-	return -1;
-}
-
-bool
-store_keyword_has(const struct store_view *v, const struct store_rec *r, uint32_t index)
-{
-	(void)v;
-	return index < 64 && (r->keywords >> index & 1) != 0;
-}
 
 /* 1; 0: it is not there any more; -1. m is filled, and done by the caller, in any case. */
 static int
@@ -260,30 +89,6 @@ finish(struct store *st, int rc, struct err *e)
 
 /* ---- opening */
 
-static int
-load_all(struct store_view *v, const struct mbox *m, struct err *e)
-{
-	struct store *st = v->store;
-	sqlite3_stmt *q;
-	uint32_t n = 0, last = 0;
-	int rc;
-
-	reserve(v, m->exist + CHUNK_RECORDS);
-	q = db_open_query(st, Q_CHUNK_ALL, e, B_NUM(key_of(m->id, 0)), B_NUM(key_of(m->id, UINT32_MAX)));
-	while ((rc = db_row(st, q, e)) == 1) {
-		reserve(v, v->n + CHUNK_RECORDS);
-		rc = recs_decode(st, db_blob(q, 2), v->rec + v->n, CHUNK_RECORDS, &n, e);
-		if (rc == 0 && v->rec[v->n].uid <= last)
-			rc = store_damaged(st, e, "chunks out of order at uid %u", v->rec[v->n].uid);
-		if (rc < 0)
-			break;
-		v->n += n;
-		last = v->rec[v->n - 1].uid;
-	}
-	db_done(q);
-	return rc < 0 ? -1 : 0;
-}
-
 static struct store_view *
 view_new(struct store *st, uint64_t mailbox, bool read_only)
 {
@@ -292,7 +97,46 @@ view_new(struct store *st, uint64_t mailbox, bool read_only)
 	v->store = st;
 	v->mailbox = mailbox;
 	v->read_only = read_only;
+	v->window = mem_zero(1, sizeof *v->window);
+	v->in = mem_zero(1, sizeof *v->in);
 	return v;
+}
+
+void
+store_view_close(struct store_view *v)
+{
+	if (v == NULL)
+		return;
+	for (uint32_t k = 0; k < v->in->parts; k++)
+		free(v->in->part[k].rec);
+	free(v->in->part);
+	free(v->in->past);
+	free(v->in->own);
+	free(v->in->recent);
+	free(v->in->keyword_text);
+	free((void *)(uintptr_t)v->keyword);
+	free(v->in);
+	free(v->window);
+	free(v);
+}
+
+/* A part for each chunk that began below uidnext. In a transaction. */
+static int
+read_directory(struct store_view *v, uint32_t uidnext, struct err *e)
+{
+	struct view *in = v->in;
+	struct dir d = { 0 };
+	bool all_seen = true;
+	int rc;
+
+	while ((rc = dir_next(v->store, v->mailbox, 0, &d, e)) == 1)
+		for (uint32_t i = 0; i < d.n && d.entry[i].uid < uidnext; i++) {
+			all_seen = all_seen && d.entry[i].unseen == 0;
+			view_part_add(v, d.entry[i].uid, d.entry[i].n);
+			if (all_seen)
+				in->unseen_from = v->n;
+		}
+	return rc;
 }
 
 static void
@@ -300,7 +144,7 @@ take_row(struct store_view *v, const struct mbox *m)
 {
 	v->uidvalidity = m->uidvalidity;
 	v->uidnext = m->uidnext;
-	v->modseq = m->highestmodseq;
+	v->modseq = v->in->known = m->highestmodseq;
 	view_keywords(v, &m->keywords);
 }
 
@@ -315,7 +159,7 @@ store_view_open(struct store *st, uint64_t mailbox, bool read_only, struct err *
 		rc = begin(v, !read_only && m.recent > 0, &m, e);
 	if (rc == 1) {
 		rc = m.noselect ? store_fail(st, STORE_CANNOT, e, ERR_PERM, "this name has no mailbox")
-				: load_all(v, &m, e);
+				: read_directory(v, m.uidnext, e);
 		rc = finish(st, rc, e);
 	} else if (rc == 0) {
 		if (st->tx != TX_NONE)
@@ -324,8 +168,8 @@ store_view_open(struct store *st, uint64_t mailbox, bool read_only, struct err *
 	}
 	if (rc == 0) {
 		take_row(v, &m);
-		add_recent(v, m.recent_uid, m.uidnext - 1);
-		mark_recent(v, 0);
+		recent_add(v->in, m.recent_uid, m.uidnext - 1);
+		v->recent = m.recent < v->n ? m.recent : v->n;
 	}
 	mbox_done(&m);
 	if (rc == 0)
@@ -334,24 +178,42 @@ store_view_open(struct store *st, uint64_t mailbox, bool read_only, struct err *
 	return NULL;
 }
 
+/* ---- changes by this view */
+
 void
-store_view_close(struct store_view *v)
+view_own(struct store_view *v, uint64_t modseq)
 {
-	if (v == NULL)
+	struct view *in = v->in;
+
+	if (modseq == 0)
 		return;
-	free(v->rec);
-	free(v->keyword_text);
-	free((void *)(uintptr_t)v->keyword);
-	free(v);
+	if (in->owns == in->owns_cap) {
+		in->owns_cap = in->owns_cap != 0 ? in->owns_cap * 2 : 4;
+		in->own = mem_resize(in->own, in->owns_cap * sizeof *in->own);
+	}
+	in->own[in->owns++] = modseq;
+}
+
+bool
+view_foreign(const struct store_view *v, uint64_t modseq)
+{
+	if (modseq <= v->modseq)
+		return false;
+	for (size_t i = v->in->owns; i > 0; i--)
+		if (v->in->own[i - 1] == modseq)
+			return false;
+	return true;
 }
 
 /* ---- news */
 
-/* What became of a sync, before sequence numbers are settled. */
+/* What a sync finds, before it is taken into the view. */
 struct news {
-	uint32_t *changed; /* uids */
+	uint32_t *changed; /* uids, ascending */
 	size_t nchanged, cap;
-	uint32_t added;
+	uint32_t more;   /* messages added to the view's last part */
+	struct part *part; /* new parts */
+	uint32_t parts, parts_cap, added;
 };
 
 static void
@@ -364,159 +226,258 @@ note_changed(struct news *n, uint32_t uid)
 	n->changed[n->nchanged++] = uid;
 }
 
+/* All of a chunk is new: what is in it needs not be read. */
 static void
-learn(struct store_view *v, struct store_rec *r, struct news *news)
+note_part(struct news *n, const struct dir_entry *x)
 {
-	const uint32_t ours = (uint32_t)STORE_RECENT | STORE_GONE;
-	ssize_t i;
+	if (n->parts == n->parts_cap) {
+		n->parts_cap = n->parts_cap != 0 ? n->parts_cap * 2 : 8;
+		n->part = mem_resize(n->part, n->parts_cap * sizeof *n->part);
+	}
+	n->part[n->parts++] = (struct part){ .lo = x->uid, .n = x->n };
+	n->added += x->n;
+}
+
+static void
+learn(struct store_view *v, const struct store_rec *r, struct news *news)
+{
+	struct store_rec *known;
+	uint32_t ours = (uint32_t)STORE_RECENT | STORE_GONE;
 
 	if (r->uid >= v->uidnext) {
-		reserve(v, v->n + 1);
-		v->rec[v->n++] = *r;
+		news->more++;
 		news->added++;
-	} else if ((i = index_of(v, r->uid)) >= 0 && v->rec[i].modseq != r->modseq) {
-		r->flags |= v->rec[i].flags & ours;
-		v->rec[i] = *r;
+	} else if (view_foreign(v, r->modseq)) {
 		note_changed(news, r->uid);
+		if ((known = view_peek(v, r->uid)) != NULL) {
+			ours &= known->flags;
+			*known = *r;
+			known->flags |= ours;
+		}
 	}
+}
+
+static int
+learn_chunk(struct store_view *v, uint64_t key, struct news *news, struct err *e)
+{
+	struct store *st = v->store;
+	struct store_rec rec[CHUNK_RECORDS];
+	sqlite3_stmt *q = db_open_query(st, Q_CHUNK_KEY, e, B_NUM(key));
+	uint32_t n = 0;
+	int rc = db_row(st, q, e);
+
+	if (rc == 0)
+		store_damaged(st, e, "chunk %u of the directory is missing", (uint32_t)key);
+	if (rc == 1)
+		rc = recs_decode(st, db_blob(q, 2), rec, CHUNK_RECORDS, &n, e) < 0 ? -1 : 1;
+	db_done(q);
+	st->chunks_read++;
+	for (uint32_t i = 0; i < n; i++)
+		if (rec[i].modseq > v->modseq)
+			learn(v, &rec[i], news);
+	return rc == 1 ? 0 : -1;
 }
 
 static int
 learn_changes(struct store_view *v, struct news *news, struct err *e)
 {
-	struct store *st = v->store;
-	struct store_rec rec[CHUNK_RECORDS];
-	sqlite3_stmt *q;
-	uint32_t n = 0;
+	struct dir d = { 0 };
 	int rc;
 
-	q = db_open_query(st, Q_CHUNK_CHANGED, e, B_NUM(key_of(v->mailbox, 0)),
-	    B_NUM(key_of(v->mailbox, UINT32_MAX)), B_NUM(v->modseq));
-	while ((rc = db_row(st, q, e)) == 1) {
-		if ((rc = recs_decode(st, db_blob(q, 2), rec, CHUNK_RECORDS, &n, e)) < 0)
-			break;
-		for (uint32_t i = 0; i < n; i++)
-			if (rec[i].modseq > v->modseq)
-				learn(v, &rec[i], news);
-	}
-	db_done(q);
-	return rc < 0 ? -1 : 0;
-}
-
-static void
-mark_gone(struct store_view *v, uint32_t from, uint32_t to)
-{
-	for (uint32_t i = from; i < to; i++)
-		if ((v->rec[i].flags & STORE_GONE) == 0) {
-			v->rec[i].flags |= STORE_GONE;
-			v->gone++;
+	while ((rc = dir_next(v->store, v->mailbox, v->modseq, &d, e)) == 1)
+		for (uint32_t i = 0; i < d.n; i++) {
+			if (d.entry[i].modseq <= v->modseq)
+				continue;
+			if (d.entry[i].uid >= v->uidnext)
+				note_part(news, &d.entry[i]);
+			else if (learn_chunk(v, key_of(v->mailbox, d.entry[i].uid), news, e) < 0)
+				return -1;
 		}
+	return rc;
 }
 
-/* The history of expunged messages does not reach back so far: what is in no chunk is gone. */
-static int
-learn_missing(struct store_view *v, struct err *e)
-{
-	struct store *st = v->store;
-	struct chunk c;
-	uint64_t key = key_of(v->mailbox, 0);
-	uint32_t at = 0, old = v->n;
-	int rc;
-
-	while (at < old && (rc = chunk_after(st, v->mailbox, key, &c, e)) == 1) {
-		for (uint32_t i = 0; i < c.n && at < old; i++) {
-			uint32_t next = index_from(v, c.rec[i].uid);
-
-			mark_gone(v, at, next);
-			at = next < old && v->rec[next].uid == c.rec[i].uid ? next + 1 : next;
-		}
-		key = c.key;
-	}
-	if (at < old && rc < 0)
-		return -1;
-	mark_gone(v, at, old);
-	return 0;
-}
-
-static int
-learn_expunged(struct store_view *v, struct err *e)
-{
-	struct store *st = v->store;
-	sqlite3_stmt *q = db_open_query(st, Q_GONE_SINCE, e, B_NUM(v->mailbox), B_NUM(v->modseq));
-	struct store_rec rec[CHUNK_RECORDS];
-	uint32_t n = 0;
-	ssize_t at;
-	int rc;
-
-	while ((rc = db_row(st, q, e)) == 1) {
-		if ((rc = recs_decode(st, db_blob(q, 2), rec, CHUNK_RECORDS, &n, e)) < 0)
-			break;
-		for (uint32_t i = 0; i < n; i++)
-			if ((at = index_of(v, rec[i].uid)) >= 0)
-				mark_gone(v, (uint32_t)at, (uint32_t)at + 1);
-	}
-	db_done(q);
-	return rc < 0 ? -1 : 0;
-}
-
-/* Take what is STORE_GONE out of the view, and list it from the end, so that each number is valid in its
- * turn. */
+/* New messages come at the end: into the last part, which is then to be loaded anew, and into new ones. */
 static void
-announce_expunged(struct store_view *v, struct store_changes *out, struct arena *a)
+take_added(struct store_view *v, const struct news *news)
 {
-	uint32_t *seq = arena_array(a, v->gone, sizeof *seq), *uid = arena_array(a, v->gone, sizeof *uid);
-	uint32_t left = v->gone, to = 0;
+	struct view *in = v->in;
 
-	out->nexpunged = v->gone;
-	for (uint32_t i = 0; i < v->n; i++) {
-		if ((v->rec[i].flags & STORE_GONE) != 0) {
-			left--;
-			seq[left] = i + 1;
-			uid[left] = v->rec[i].uid;
-			if ((v->rec[i].flags & STORE_RECENT) != 0)
-				v->recent--;
-		} else
-			v->rec[to++] = v->rec[i];
+	if (news->more > 0 && in->parts == 0)
+		view_part_add(v, v->uidnext, news->more);
+	else if (news->more > 0) {
+		view_unload(v, &in->part[in->parts - 1]);
+		in->part[in->parts - 1].n += news->more;
+		v->n += news->more;
 	}
-	need(left == 0);
-	v->n = to;
-	v->gone = 0;
-	out->expunged = seq;
-	out->expunged_uid = uid;
+	for (uint32_t k = 0; k < news->parts; k++)
+		view_part_add(v, news->part[k].lo, news->part[k].n);
 }
 
+/* Of those added, who is the first to be told? The row is the one before this session claimed them. */
 static void
-announce_changed(
-    const struct store_view *v, const struct news *news, struct store_changes *out, struct arena *a)
+take_recent(struct store_view *v, const struct mbox *m, uint32_t added)
 {
-	uint32_t *seq = arena_array(a, news->nchanged, sizeof *seq);
-	size_t n = 0;
-	ssize_t at;
+	uint32_t first = m->recent_uid > v->uidnext ? m->recent_uid : v->uidnext;
 
-	for (size_t i = 0; i < news->nchanged; i++)
-		if ((at = index_of(v, news->changed[i])) >= 0 && (v->rec[at].flags & STORE_GONE) == 0)
-			seq[n++] = (uint32_t)at + 1;
-	out->changed = seq;
-	out->nchanged = n;
+	recent_add(v->in, first, m->uidnext - 1);
+	v->recent += first == v->uidnext || m->recent > added ? added : m->recent;
 }
 
-/* A transaction is open, and m is the row in it. */
+/* All of the past is known to be gone now. */
+static void
+mark_gone(struct store_view *v)
+{
+	struct view *in = v->in;
+
+	for (uint32_t i = 0; i < in->pasts; i++) {
+		struct store_rec *r = (in->past[i].flags & STORE_GONE) == 0 ? view_peek(v, in->past[i].uid) : NULL;
+
+		in->past[i].flags |= STORE_GONE;
+		if (r != NULL)
+			r->flags |= STORE_GONE;
+	}
+	v->gone = in->pasts;
+}
+
+/* 1; 0: what is gone can't be said any more; -1. */
 static int
 learn_all(struct store_view *v, struct mbox *m, struct news *news, struct store_changes *out, struct err *e)
 {
-	uint32_t old = v->n;
+	int rc = 1;
 
-	if ((m->purged_modseq > v->modseq ? learn_missing(v, e) : learn_expunged(v, e)) < 0 ||
-	    learn_changes(v, news, e) < 0)
+	if (m->purged_modseq > v->in->known)
+		rc = past_compare(v, m->highestmodseq, e);
+	else if (past_learn(v, m->highestmodseq, e) < 0)
+		rc = -1;
+	if (rc != 1)
+		return rc;
+	if (learn_changes(v, news, e) < 0)
 		return -1;
 	out->keywords = view_keywords(v, &m->keywords);
-	add_recent(v, m->recent_uid > v->uidnext ? m->recent_uid : v->uidnext, m->uidnext - 1);
+	out->exists = out->recent = news->added > 0;
+	take_added(v, news);
+	take_recent(v, m, news->added);
 	v->uidnext = m->uidnext;
 	v->modseq = m->highestmodseq;
-	mark_recent(v, old);
-	out->exists = news->added > 0;
-	out->recent = out->exists;
+	v->in->owns = 0;
+	mark_gone(v);
+	return 1;
+}
+
+/* ---- announcing */
+
+/* Take what is gone out of a part, and list it from the end of the lists. */
+static void
+sweep(struct store_view *v, struct part *p, uint32_t *seq, uint32_t *uid, uint32_t *left)
+{
+	uint32_t to = 0;
+
+	for (uint32_t i = 0; i < p->n; i++) {
+		const struct store_rec *r = &p->rec[i];
+
+		if ((r->flags & STORE_GONE) == 0) {
+			p->rec[to++] = *r;
+			continue;
+		}
+		need(*left > 0);
+		--*left;
+		seq[*left] = p->first + i + 1;
+		uid[*left] = r->uid;
+		if ((r->flags & STORE_RECENT) != 0 && v->recent > 0)
+			v->recent--;
+	}
+	v->in->loaded -= p->n - to;
+	p->n = to;
+}
+
+/* The parts that have some of the past, a run of them at a time. */
+static int
+load_past(struct store_view *v, struct err *e)
+{
+	struct view *in = v->in;
+	uint32_t k, end, next;
+
+	for (uint32_t i = 0; i < in->pasts; i = next) {
+		k = (uint32_t)(view_part_of(v, in->past[i].uid) - in->part);
+		next = past_from(in, view_part_end(v, &in->part[k]));
+		if (in->part[k].rec != NULL)
+			continue;
+		for (end = k + 1; end < in->parts && end - k < RUN && in->part[end].rec == NULL &&
+				  next < in->pasts && in->past[next].uid < view_part_end(v, &in->part[end]);
+		     end++)
+			next = past_from(in, view_part_end(v, &in->part[end]));
+		if (view_load_parts(v, k, end, e) < 0)
+			return -1;
+	}
 	return 0;
+}
+
+/*
+ * Take what is STORE_GONE out of the view, and list it from the end, so that each number is valid in its turn. Only
+ * parts that have some are looked at.
+ */
+static int
+announce_expunged(struct store_view *v, struct store_changes *out, struct arena *a, struct err *e)
+{
+	struct view *in = v->in;
+	uint32_t *seq = arena_array(a, v->gone, sizeof *seq), *uid = arena_array(a, v->gone, sizeof *uid);
+	uint32_t left = v->gone;
+
+	if (load_past(v, e) < 0)
+		return -1;
+	for (uint32_t k = 0; k < in->parts; k++)
+		if (in->part[k].rec != NULL)
+			sweep(v, &in->part[k], seq, uid, &left);
+	need(left == 0);
+	view_number(v);
+	out->expunged = seq;
+	out->expunged_uid = uid;
+	out->nexpunged = v->gone;
+	in->pasts = 0;
+	v->gone = 0;
+	return 0;
+}
+
+static int
+announce_changed(
+    struct store_view *v, const struct news *news, struct store_changes *out, struct arena *a, struct err *e)
+{
+	uint32_t *seq = arena_array(a, news->nchanged, sizeof *seq);
+	size_t n = 0;
+
+	for (size_t i = 0; i < news->nchanged; i++) {
+		struct part *p = v->n > 0 ? view_part_of(v, news->changed[i]) : NULL;
+		struct store_rec *r;
+
+		if (p == NULL)
+			break;
+		if (p->rec == NULL) {
+			store_view_trim(v);
+			if (view_load_parts(v, (uint32_t)(p - v->in->part), (uint32_t)(p - v->in->part) + 1, e) < 0)
+				return -1;
+		}
+		if ((r = view_peek(v, news->changed[i])) != NULL && (r->flags & STORE_GONE) == 0)
+			seq[n++] = p->first + (uint32_t)(r - p->rec) + 1;
+	}
+	out->changed = seq;
+	out->nchanged = n;
+	return 0;
+}
+
+/* A transaction is open, and m is the row in it. 1, 0, -1 as learn_all. */
+static int
+follow(struct store_view *v, struct mbox *m, bool expunges, struct store_changes *out, struct arena *a, struct err *e)
+{
+	struct news news = { 0 };
+	int rc = m->highestmodseq != v->modseq ? learn_all(v, m, &news, out, e) : 1;
+
+	if (rc == 1 && expunges && v->gone > 0 && announce_expunged(v, out, a, e) < 0)
+		rc = -1;
+	if (rc == 1 && news.nchanged > 0 && announce_changed(v, &news, out, a, e) < 0)
+		rc = -1;
+	free(news.changed);
+	free(news.part);
+	return rc;
 }
 
 int
@@ -525,25 +486,22 @@ store_view_sync(
 {
 	struct store *st = v->store;
 	struct mbox m = { 0 };
-	struct news news = { 0 };
 	int rc = read_row(st, v->mailbox, &m, e);
 
 	*out = (struct store_changes){ 0 };
 	if (rc == 1 && m.uidvalidity != v->uidvalidity)
 		rc = 0;
-	if (rc == 1 && m.highestmodseq != v->modseq) {
+	if (rc == 1 && (m.highestmodseq != v->modseq || (expunges && v->gone > 0))) {
 		rc = begin(v, !v->read_only && m.recent > 0, &m, e);
-		if (rc == 1)
-			rc = finish(st, learn_all(v, &m, &news, out, e), e) < 0 ? -1 : 1;
-		else if (rc == 0)
+		if (rc == 1) {
+			rc = follow(v, &m, expunges, out, a, e);
+			if (finish(st, rc, e) < 0)
+				rc = -1;
+		} else if (rc == 0)
 			tx_rollback(st);
 	}
 	out->deleted = rc == 0;
-	if (rc == 1 && expunges && v->gone > 0)
-		announce_expunged(v, out, a);
-	if (rc == 1 && news.nchanged > 0)
-		announce_changed(v, &news, out, a);
-	free(news.changed);
+	store_view_trim(v);
 	mbox_done(&m);
 	return rc < 0 ? -1 : 0;
 }
@@ -553,6 +511,9 @@ store_view_sync(
 int
 store_view_save(const struct store_view *v, struct store_view_state *out, struct err *e)
 {
+	const struct view *in = v->in;
+	size_t from = in->recents > RANGES ? in->recents - RANGES : 0;
+
 	if (v->gone > 0)
 		return err_set(e, ERR_PERM, "expunged messages are not announced yet");
 	*out = (struct store_view_state){
@@ -562,9 +523,9 @@ store_view_save(const struct store_view *v, struct store_view_state *out, struct
 		.uidnext = v->uidnext,
 		.read_only = v->read_only,
 	};
-	for (int i = 0; i < RANGES; i++) {
-		out->recent_uid[2 * i] = v->recent_uid[i].first;
-		out->recent_uid[2 * i + 1] = v->recent_uid[i].last;
+	for (size_t i = from; i < in->recents; i++) { /* older ones lose \Recent */
+		out->recent_uid[2 * (i - from)] = in->recent[i].first;
+		out->recent_uid[2 * (i - from) + 1] = in->recent[i].last;
 	}
 	return 0;
 }
@@ -581,48 +542,39 @@ store_view_stale(struct store *st, const struct store_view_state *s, struct err 
 	return rc;
 }
 
+/* The last part may have got messages since: it is only as large as what lies below uidnext. */
 static int
-by_uid(const void *a, const void *b)
+cut_last(struct store_view *v, struct err *e)
 {
-	const struct store_rec *x = a, *y = b;
+	struct store *st = v->store;
+	struct part *p = v->in->parts > 0 ? &v->in->part[v->in->parts - 1] : NULL;
+	struct chunk c;
+	int rc;
 
-	return (x->uid > y->uid) - (x->uid < y->uid);
-}
-
-/* Only what had arrived when the view was saved. What changed since is known again after the next sync. */
-static void
-keep_old(struct store_view *v, uint64_t modseq)
-{
-	uint32_t to = 0;
-
-	for (uint32_t i = 0; i < v->n; i++) {
-		if (v->rec[i].created > modseq)
-			continue;
-		v->rec[to] = v->rec[i];
-		if (v->rec[to].modseq > modseq)
-			v->rec[to].modseq = 0;
-		to++;
-	}
-	v->n = to;
+	if (p == NULL)
+		return 0;
+	if ((rc = chunk_at(st, v->mailbox, p->lo, &c, e)) <= 0)
+		return rc < 0 ? -1 : store_damaged(st, e, "chunk %u of the directory is missing", p->lo);
+	while (c.n > 0 && c.rec[c.n - 1].uid >= v->uidnext)
+		c.n--;
+	v->n -= p->n - c.n;
+	p->n = c.n;
+	return 0;
 }
 
 /* What was expunged after the view was saved belongs to it still. */
-static int
-add_gone(struct store_view *v, uint64_t modseq, struct err *e)
+static void
+count_past(struct store_view *v)
 {
-	struct store *st = v->store;
-	sqlite3_stmt *q = db_open_query(st, Q_GONE_SINCE, e, B_NUM(v->mailbox), B_NUM(modseq));
-	uint32_t n = 0;
-	int rc;
+	struct view *in = v->in;
 
-	while ((rc = db_row(st, q, e)) == 1) {
-		reserve(v, v->n + CHUNK_RECORDS);
-		if ((rc = recs_decode(st, db_blob(q, 2), v->rec + v->n, CHUNK_RECORDS, &n, e)) < 0)
-			break;
-		v->n += n;
-	}
-	db_done(q);
-	return rc < 0 ? -1 : 0;
+	if (in->pasts > 0 && in->parts == 0)
+		view_part_add(v, 1, 0);
+	if (in->parts > 0)
+		in->part[0].lo = 1;
+	for (uint32_t i = 0; i < in->pasts; i++)
+		view_part_of(v, in->past[i].uid)->n++;
+	view_number(v);
 }
 
 static int
@@ -630,10 +582,31 @@ rebuild(struct store_view *v, const struct store_view_state *s, const struct mbo
 {
 	if (m->uidvalidity != s->uidvalidity || m->purged_modseq > s->modseq || m->highestmodseq < s->modseq)
 		return store_fail(v->store, STORE_OTHER, e, ERR_PERM, "the view can't be rebuilt");
-	if (load_all(v, m, e) < 0 || add_gone(v, s->modseq, e) < 0)
+	take_row(v, m);
+	v->uidnext = s->uidnext;
+	v->modseq = v->in->known = s->modseq;
+	if (read_directory(v, s->uidnext, e) < 0 || (m->uidnext > s->uidnext && cut_last(v, e) < 0))
 		return -1;
-	keep_old(v, s->modseq);
-	qsort(v->rec, v->n, sizeof *v->rec, by_uid);
+	if (m->highestmodseq > s->modseq && past_learn(v, m->highestmodseq, e) < 0)
+		return -1;
+	count_past(v);
+	v->in->unseen_from = 0;
+	return 0;
+}
+
+/* How many of the view's messages are in its ranges of \Recent. */
+static int
+count_recent(struct store_view *v, struct err *e)
+{
+	const struct view *in = v->in;
+	uint32_t from, to;
+
+	for (size_t i = 0; i < in->recents; i++) {
+		if (store_view_from(v, in->recent[i].first, &from, e) < 0 ||
+		    store_view_from(v, in->recent[i].last + 1, &to, e) < 0)
+			return -1;
+		v->recent += to - from;
+	}
 	return 0;
 }
 
@@ -642,23 +615,17 @@ store_view_restore(struct store *st, const struct store_view_state *s, struct er
 {
 	struct store_view *v = view_new(st, s->mailbox, s->read_only != 0);
 	struct mbox m = { 0 };
-	int rc = begin(v, false, &m, e);
+	int rc;
 
-	if (rc >= 0) {
+	for (int i = 0; i < RANGES; i++)
+		if (s->recent_uid[2 * i + 1] != 0)
+			recent_add(v->in, s->recent_uid[2 * i], s->recent_uid[2 * i + 1]);
+	if ((rc = begin(v, false, &m, e)) >= 0) {
 		if (rc == 0)
 			rc = store_fail(st, STORE_NONEXISTENT, e, ERR_PERM, "the mailbox is deleted");
 		else
-			rc = rebuild(v, s, &m, e);
+			rc = rebuild(v, s, &m, e) < 0 ? -1 : count_recent(v, e);
 		rc = finish(st, rc, e);
-	}
-	if (rc == 0) {
-		take_row(v, &m);
-		v->uidnext = s->uidnext;
-		v->modseq = s->modseq;
-		for (int i = 0; i < RANGES; i++)
-			v->recent_uid[i] = (struct store_range){ s->recent_uid[2 * i],
-				s->recent_uid[2 * i + 1] };
-		mark_recent(v, 0);
 	}
 	mbox_done(&m);
 	if (rc == 0)
