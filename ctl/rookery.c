@@ -46,6 +46,8 @@ static const struct command commands[] = {
 	    "mailboxes of a user, or of a shared tree as Shared/TREE/MAILBOX" },
 	{ "undelete", ctl_undelete, "USER[/MAILBOX] [--since TIME] [--list]",
 	    "bring back what was expunged or deleted, as long as it is kept (expunged_keep)" },
+	{ "fts", ctl_fts, "status|index|rebuild USER|--all",
+	    "the index of texts, for searching: how far it is; bring it up to date now; make it anew" },
 	{ "store", ctl_store, "check [--digest] [--repair] [OWNER ...]",
 	    "prove the indexes of mailboxes and their files against each other" },
 	{ "trace", ctl_trace, "WHAT [--since TIME]",

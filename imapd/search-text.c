@@ -7,6 +7,7 @@
 #include "imap/text.h"
 #include "imapd/body.h"
 #include "imapd/search.h"
+#include "ipc/upkeep.h"
 #include "store/fts.h"
 
 enum { FEW = 50 }; /* messages that are read sooner than the index is asked */
@@ -31,6 +32,22 @@ text_index(struct session *s)
 	if (why.kind != ERR_NONE)
 		log_event(LOG_WARN, "imapd.fts", KV_S("sid", s->sid), KV_S("owner", s->owner), KV_ERR(&why));
 	return s->fts;
+}
+
+/* Much has to be read: upkeep may index it. Once a session is enough, and nothing depends on it. */
+static void
+ask_for_index(struct session *s)
+{
+	struct upkeep_texts m = { .owner = s->owner };
+	struct err e = { 0 };
+	struct ipc *ch;
+
+	if (s->fts_asked || s->svc == NULL || !cfg.fts)
+		return;
+	s->fts_asked = true;
+	if ((ch = svc_dial(s->svc, "upkeep", &upkeep_def, &e)) != NULL)
+		ipc_send(ch, upkeep_texts, &m, 0, &e);
+	ipc_free(ch);
 }
 
 static int
@@ -61,11 +78,17 @@ text_narrow(struct search *g, struct err *e)
 	int rc;
 
 	(void)e;
-	if (g->view->n <= FEW || !has_texts(g) || (f = text_index(g->s)) == NULL)
+	if (g->view->n <= FEW || !has_texts(g))
 		return 0;
+	if ((f = text_index(g->s)) == NULL) {
+		ask_for_index(g->s);
+		return 0;
+	}
 	rc = fts_begin(f, &why);
 	if (rc == 0)
 		rc = fts_mailbox(f, g->view->mailbox, g->view->uidvalidity, &why);
+	if (rc == 0 && fts_covered(f) + FEW < g->view->n)
+		ask_for_index(g->s);
 	for (struct text_query *q = g->texts; q != NULL && rc == 0; q = q->next)
 		rc = narrow(g, f, q, &why);
 	fts_end(f);

@@ -29,6 +29,7 @@ struct session {
 	struct ipc *mimed;       /* dialled at the first APPEND */
 	struct store *st;        /* NULL until something needs it: worker_open() */
 	struct fts *fts;         /* the index of texts; NULL until a search needs it, or there is none */
+	bool fts_asked;          /* upkeep was told that there is something to index */
 	struct store_view *view; /* of the selected mailbox; NULL: none is */
 
 	struct relay *relay; /* links to the workers of other owners; NULL: none was needed yet */

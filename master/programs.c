@@ -10,7 +10,7 @@ static const struct program programs[] = {
 	{ "imapd", "imapd", ROLE_IMAPD, ROLE_PROXYD | ROLE_LOCAL | ROLE_POP3D | ROLE_UPKEEP | ROLE_CTL, false,
 	    SESSIONS_PHASE },
 	{ "pop3d", "pop3d", ROLE_POP3D, ROLE_PROXYD | ROLE_CTL, false, SESSIONS_PHASE },
-	{ "upkeep", "upkeep", ROLE_UPKEEP, ROLE_CTL, false, SESSIONS_PHASE },
+	{ "upkeep", "upkeep", ROLE_UPKEEP, ROLE_LOCAL | ROLE_IMAPD | ROLE_CTL, false, SESSIONS_PHASE },
 	{ "filterd", "filterd", ROLE_FILTERD, ROLE_SMTPD, false, MAIL_PHASE },
 	{ "mimed", "mimed", ROLE_MIMED, ROLE_IMAPD | ROLE_UPKEEP, false, MAIL_PHASE },
 	{ "queue", "queue", ROLE_QUEUE, ROLE_SMTPD | ROLE_CTL, false, MAIL_PHASE },

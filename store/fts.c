@@ -39,6 +39,8 @@ static const char tables[] = "CREATE TABLE meta ("
 int
 fts_fail(struct fts *f, int rc, struct err *e)
 {
+	if (rc == SQLITE_IOERR_SHORT_READ) /* one of its files was removed, or cut short */
+		f->damaged = true;
 	switch (rc & 0xff) {
 	case SQLITE_CORRUPT:
 	case SQLITE_NOTADB:

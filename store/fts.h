@@ -57,6 +57,9 @@ struct fts_hits {
 int fts_find(
     struct fts *f, struct span key, bool headers, struct fts_hits *out, struct arena *a, struct err *e);
 
+/* How many messages of the mailbox are indexed; those that were expunged since count too. */
+uint64_t fts_covered(const struct fts *f);
+
 enum fts_says {
 	FTS_UNKNOWN, /* not indexed: look into the message */
 	FTS_NO,
@@ -95,9 +98,6 @@ struct fts_progress {
 	bool full;        /* too little space: nothing was done */
 };
 
-/* How many messages are not indexed yet, about: by the counters of mailboxes. Cheap. */
-int fts_due(struct fts *f, uint64_t *messages, struct arena *a, struct err *e);
-
 /*
  * Index what has come, a step of it. 1: there is more; 0: all is done, or nothing may be done (limits); -1. Each batch
  * is a transaction.
@@ -112,10 +112,13 @@ int fts_index(struct fts *f, const struct fts_limits *limits, struct fts_progres
  */
 int fts_sweep(struct fts *f, uint64_t garbage_min, struct err *e);
 
+/* Forget everything; other processes may have it open. */
+int fts_clear(struct fts *f, struct err *e);
+
 struct fts_status {
 	uint64_t messages; /* of the store, not expunged */
-	uint64_t covered;  /* of them: indexed (expunged ones that were not swept yet count too) */
-	uint64_t texts;    /* given numbers so far */
+	uint64_t covered;  /* indexed; those that were expunged since count too, until a sweep */
+	uint64_t texts;    /* kept, garbage too */
 	uint64_t shards;
 	uint64_t octets; /* of the file */
 };

@@ -36,6 +36,16 @@ fts_mailbox(struct fts *f, uint64_t mailbox, uint32_t uidvalidity, struct err *e
 	return fts_runs_load(f, mailbox, uidvalidity, e);
 }
 
+uint64_t
+fts_covered(const struct fts *f)
+{
+	uint64_t all = 0;
+
+	for (size_t i = 0; i < f->runs; i++)
+		all += f->run[i].n;
+	return all;
+}
+
 /* ---- a key, taken apart */
 
 struct grams {

@@ -555,26 +555,3 @@ fts_index(struct fts *f, const struct fts_limits *limits, struct fts_progress *o
 	f->mailbox = 0;
 	return rc;
 }
-
-int
-fts_due(struct fts *f, uint64_t *messages, struct arena *a, struct err *e)
-{
-	struct store_mailbox *m;
-	size_t n;
-
-	*messages = 0;
-	if (store_list(f->st, &m, &n, a, e) < 0)
-		return -1;
-	for (size_t i = 0; i < n; i++) {
-		uint32_t done;
-
-		if (!indexable(&m[i]))
-			continue;
-		if (progress(f, &m[i], &done, e) < 0)
-			return -1;
-		if (done + 1 < m[i].uidnext)
-			*messages += m[i].uidnext - done - 1 < m[i].exists ? m[i].uidnext - done - 1
-									   : m[i].exists;
-	}
-	return 0;
-}

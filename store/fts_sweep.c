@@ -107,23 +107,26 @@ drop_mailbox(struct sweep *s, struct err *e)
 	return 1;
 }
 
-/* What had its text there has none now: indexing goes back to the first of these messages. */
+/*
+ * What had its text there has none now: indexing goes back to the first of these messages. Numbers go on behind the
+ * shard, so that one that is there was never dropped.
+ */
 static int
 drop_shard(struct fts *f, uint64_t shard, struct err *e)
 {
 	unsigned long long k = shard, first = shard * SHARD_TEXTS, last = first + SHARD_TEXTS - 1;
 
-	return fts_exec(f, e,
-		   "UPDATE mailbox SET done = min(done, ifnull((SELECT min(run.id) FROM run WHERE"
-		   " run.id BETWEEN mailbox.id << 32 AND (mailbox.id << 32) + 4294967295"
-		   " AND run.doc BETWEEN %llu AND %llu) & 4294967295, done + 1) - 1)",
-		   first, last) < 0 ||
-		       fts_exec(f, e, "DELETE FROM run WHERE doc BETWEEN %llu AND %llu", first, last) < 0 ||
-		       fts_exec(f, e, "DROP TABLE h_%llu", k) < 0 ||
-		       fts_exec(f, e, "DROP TABLE b_%llu", k) < 0 ||
-		       fts_exec(f, e, "DELETE FROM shard WHERE id = %llu", k) < 0
-		   ? -1
-		   : 0;
+	if (fts_exec(f, e,
+		"UPDATE mailbox SET done = min(done, ifnull((SELECT min(run.id) FROM run WHERE"
+		" run.id BETWEEN mailbox.id << 32 AND (mailbox.id << 32) + 4294967295"
+		" AND run.doc BETWEEN %llu AND %llu) & 4294967295, done + 1) - 1)",
+		first, last) < 0 ||
+	    fts_exec(f, e, "DELETE FROM run WHERE doc BETWEEN %llu AND %llu", first, last) < 0 ||
+	    fts_exec(f, e, "UPDATE meta SET next = max(next, %llu)", last + 1) < 0)
+		return -1;
+	if (fts_exec(f, e, "DROP TABLE h_%llu", k) < 0 || fts_exec(f, e, "DROP TABLE b_%llu", k) < 0)
+		return -1;
+	return fts_exec(f, e, "DELETE FROM shard WHERE id = %llu", k);
 }
 
 static uint64_t
@@ -188,7 +191,62 @@ fts_sweep(struct fts *f, uint64_t garbage_min, struct err *e)
 	return rc < 0 ? -1 : dropped;
 }
 
+static int
+clear(struct fts *f, struct err *e)
+{
+	uint64_t shard;
+
+	for (;;) {
+		if (fts_number(f, UINT64_MAX, &shard, e, "SELECT id FROM shard LIMIT 1") < 0)
+			return -1;
+		if (shard == UINT64_MAX)
+			break;
+		if (drop_shard(f, shard, e) < 0)
+			return -1;
+	}
+	return fts_exec(f, e, "DELETE FROM run") < 0 ? -1 : fts_exec(f, e, "DELETE FROM mailbox");
+}
+
+int
+fts_clear(struct fts *f, struct err *e)
+{
+	int rc;
+
+	need(!f->reading);
+	if (fts_exec(f, e, "BEGIN IMMEDIATE") < 0)
+		return -1;
+	if ((rc = clear(f, e)) == 0)
+		rc = fts_exec(f, e, "COMMIT");
+	if (rc < 0)
+		sqlite3_exec(f->db, "ROLLBACK", NULL, NULL, NULL);
+	f->mailbox = 0;
+	return rc;
+}
+
 /* ---- how far it is */
+
+/* Numbers that were given out of shards that are there. */
+static int
+texts_kept(struct fts *f, struct fts_status *out, struct err *e)
+{
+	uint64_t next;
+	sqlite3_stmt *q;
+	int rc;
+
+	if (fts_number(f, 1, &next, e, "SELECT next FROM meta") < 0)
+		return -1;
+	q = fts_query(f, e, "SELECT id FROM shard");
+	while ((rc = fts_row(f, q, e)) == 1) {
+		uint64_t from = db_num(q, 0) * SHARD_TEXTS, to = from + SHARD_TEXTS;
+
+		from = from == 0 ? 1 : from;
+		to = to < next ? to : next;
+		out->texts += to > from ? to - from : 0;
+		out->shards++;
+	}
+	sqlite3_finalize(q);
+	return rc;
+}
 
 int
 fts_status(struct fts *f, struct fts_status *out, struct arena *a, struct err *e)
@@ -213,12 +271,9 @@ fts_status(struct fts *f, struct fts_status *out, struct arena *a, struct err *e
 			return -1;
 		out->covered += covered;
 	}
-	if (fts_number(f, 1, &out->texts, e, "SELECT next FROM meta") < 0 ||
-	    fts_number(f, 0, &out->shards, e, "SELECT count(*) FROM shard") < 0 ||
-	    fts_number(f, 0, &pages, e, "PRAGMA page_count") < 0 ||
+	if (texts_kept(f, out, e) < 0 || fts_number(f, 0, &pages, e, "PRAGMA page_count") < 0 ||
 	    fts_number(f, 0, &size, e, "PRAGMA page_size") < 0)
 		return -1;
-	out->texts--;
 	out->octets = pages * size;
 	return 0;
 }

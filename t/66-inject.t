@@ -371,11 +371,12 @@ ALLOWED = {
                                                        "door:local/0", "door:local/1"}),
     "authd": service("authd", serves("smtpd", "queue", "proxyd", "local", "imapd", "pop3d", "upkeep", "ctl"),
                      {"accounts/accounts.db", "accounts/accounts.db-wal", "accounts/accounts.db-shm"}),
-    "imapd": service("imapd", serves("proxyd", "local", "pop3d", "upkeep", "ctl"), {"store", "door:authd", "door:mimed"}),
+    "imapd": service("imapd", serves("proxyd", "local", "pop3d", "upkeep", "ctl"),
+                     {"store", "door:authd", "door:mimed", "door:upkeep"}),
     "pop3d": service("pop3d", serves("proxyd", "ctl"), {"store", "door:authd", "door:imapd"}),
-    "upkeep": service("upkeep", serves("ctl"), {"store", "door:authd", "door:imapd", "door:mimed"}),
+    "upkeep": service("upkeep", serves("local", "imapd", "ctl"), {"store", "door:authd", "door:imapd", "door:mimed"}),
     "upkeep, a job": U1 | {"door:authd", "door:imapd", "door:mimed", "log of upkeep", "socket"},
-    "imapd, a worker": U1 | {"door:authd", "door:mimed", "log of imapd", "socket"},
+    "imapd, a worker": U1 | {"door:authd", "door:mimed", "door:upkeep", "log of imapd", "socket"},
     "pop3d, a session": U1 | {"store/u1@example.test", "door:authd", "door:imapd", "log of pop3d", "socket"},
 }
 sockets = names_of_sockets()

@@ -20,6 +20,7 @@ static const struct job_request requests[] = {
 	{ upkeep_list_no, do_list },
 	{ upkeep_change_no, do_change },
 	{ upkeep_check_no, do_check },
+	{ upkeep_fts_no, do_fts },
 	{ upkeep_undelete_no, do_undelete },
 };
 

@@ -56,6 +56,7 @@ void job_changed(struct job *j, uint64_t mailbox, uint64_t modseq);
 int do_list(struct job *j, struct ipc_in *in, struct err *e);   /* mailbox.c */
 int do_change(struct job *j, struct ipc_in *in, struct err *e); /* mailbox.c */
 int do_check(struct job *j, struct ipc_in *in, struct err *e);  /* check.c */
+int do_fts(struct job *j, struct ipc_in *in, struct err *e);    /* fts.c */
 int do_undelete(struct job *j, struct ipc_in *in, struct err *e);
 
 #endif

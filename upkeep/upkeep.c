@@ -3,9 +3,9 @@
  *
  * The parent is an event loop that opens no store. `rookery` dials for each owner that it has something done to; each such
  * channel gets a process of its own (job.h), upkeep_jobs at a time, and who comes when there are so many waits. Beside them
- * the parent starts passes: what is due in a store by time (plan.h).
+ * the parent starts passes: what is due in a store by time (plan.h), and the indexing of texts (texts.h).
  *
- * Read on in this order: job.c (a process, its requests), mailbox.c check.c undelete.c (what is asked), plan.c.
+ * Read on in this order: texts.c (who is to be indexed), job.c (a process, its requests), mailbox.c check.c undelete.c (what is asked), plan.c.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -20,7 +20,9 @@
 #include "cfg/cfg.h"
 #include "io/svc.h"
 #include "ipc/upkeep.h"
+#include "mail/charset.h"
 #include "upkeep/job.h"
+#include "upkeep/texts.h"
 
 static const struct jail jail = {
 	.calls = JOB_CALLS | JAIL_FORK | JAIL_CONFINE, /* a job narrows itself to its owner */
@@ -46,6 +48,7 @@ static struct {
 	uint64_t jobs; /* processes that serve callers */
 	pid_t *pid;    /* theirs */
 	size_t pids;
+	struct texts texts;
 	bool draining;
 } upkeep;
 
@@ -71,6 +74,12 @@ close_others(const struct caller *mine)
 	for (const struct caller *c = upkeep.callers; c != NULL; c = c->next)
 		if (c != mine)
 			close(ipc_fd(c->ch));
+}
+
+static void
+close_all(void)
+{
+	close_others(NULL);
 }
 
 _Noreturn static void
@@ -129,14 +138,14 @@ start_waiting(void)
 static void
 child_ended(struct svc *s, pid_t pid, int status)
 {
-	(void)status; /* svc logs a death */
+	texts_ended(&upkeep.texts, pid, status); /* svc logs a death */
 	for (size_t i = 0; i < upkeep.pids; i++)
 		if (upkeep.pid[i] == pid) {
 			upkeep.pid[i] = upkeep.pid[--upkeep.pids];
 			svc_sessions(s, -1);
 			break;
 		}
-	if (upkeep.draining && upkeep.pids == 0)
+	if (upkeep.draining && upkeep.pids == 0 && texts_stop(&upkeep.texts))
 		svc_end(s);
 	start_waiting();
 }
@@ -226,6 +235,17 @@ open_owner(struct caller *c, struct ipc_in *in, struct err *e)
 }
 
 static int
+may_have_texts(struct ipc_in *in, struct err *e)
+{
+	struct upkeep_texts m;
+
+	if (ipc_body(in, upkeep_texts, &m, e) < 0)
+		return -1;
+	texts_due(&upkeep.texts, m.owner);
+	return 0;
+}
+
+static int
 request(struct caller *c, struct ipc_in *in, struct err *e)
 {
 	switch (in->number) {
@@ -233,6 +253,8 @@ request(struct caller *c, struct ipc_in *in, struct err *e)
 		return open_owner(c, in, e);
 	case upkeep_owners_no:
 		return list_owners(c, in, e);
+	case upkeep_texts_no:
+		return may_have_texts(in, e);
 	}
 	return err_set(e, ERR_PEER, "upkeep_open comes first");
 }
@@ -284,7 +306,7 @@ drain(struct svc *s, bool now)
 		caller_drop(upkeep.callers);
 	for (size_t i = 0; i < upkeep.pids; i++)
 		kill(upkeep.pid[i], SIGTERM);
-	if (upkeep.pids == 0)
+	if (texts_stop(&upkeep.texts) && upkeep.pids == 0)
 		svc_end(s);
 }
 
@@ -313,6 +335,7 @@ main(int argc, char **argv)
 	upkeep.store = svc_dir(s, "store");
 	step_back();
 	store_prepare();
+	charset_preload(); /* before iconv's files are out of reach */
 	if (jail_prepare(JOB_CALLS, &e) < 0) {
 		log_event(LOG_ERROR, "upkeep.start", KV_ERR(&e));
 		log_flush();
@@ -320,5 +343,6 @@ main(int argc, char **argv)
 	}
 	svc_on_exit(s, child_ended);
 	svc_confine(s, &jail);
+	texts_start(&upkeep.texts, s, upkeep.store, close_all);
 	return svc_run(s, &fns);
 }

@@ -26,6 +26,7 @@
 #include "deliver/local/local.h"
 #include "ipc/authd.h"
 #include "ipc/session.h"
+#include "ipc/upkeep.h"
 
 static const struct jail jail = {
 	.calls = JAIL_FILES | JAIL_SQLITE | JAIL_PAIR,  /* stores; dialling imapd and authd */
@@ -117,6 +118,16 @@ tell_usage(struct deliverer *d)
 }
 
 static void
+tell_texts(struct deliverer *d)
+{
+	for (struct owner *w = d->owners.newest; w != NULL; w = w->older) {
+		if (w->texts_due && cfg.fts)
+			tell(&d->upkeep, upkeep_texts, &((struct upkeep_texts){ w->name }));
+		w->texts_due = false;
+	}
+}
+
+static void
 tell_synced(struct deliverer *d)
 {
 	struct local_synced m = { d->batch };
@@ -148,6 +159,7 @@ sync_now(struct deliverer *d)
 	d->batch++;
 	d->deliveries = 0;
 	tell_usage(d);
+	tell_texts(d);
 	owners_upkeep(&d->owners);
 }
 
@@ -286,6 +298,7 @@ main(int argc, char **argv)
 	owners_init(&d->owners, cfg.local_stores_max, svc_boot_id(d->svc));
 	tell_init(&d->imapd, d->svc, "imapd", &session_def);
 	tell_init(&d->authd, d->svc, "authd", &authd_def);
+	tell_init(&d->upkeep, d->svc, "upkeep", &upkeep_def);
 	round_init(&d->round);
 	d->store = enter_store(d->svc);
 	svc_confine(d->svc, &jail);

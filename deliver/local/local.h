@@ -19,6 +19,7 @@ struct owner {
 	struct store *st;
 	bool unsynced;    /* in the list of those */
 	bool usage_due;   /* its limits matter: authd is to be told what it holds */
+	bool texts_due;   /* upkeep is to be told that mail came */
 	uint64_t kept_ms; /* wall time of the last store_purge; 0: not since it was opened */
 	struct span name; /* owned */
 };
@@ -48,7 +49,7 @@ int owners_sync(struct owners *o, int dir, struct err *e);
 /* Purge one store that was not for an hour, if there is one. */
 void owners_upkeep(struct owners *o);
 
-/* ---- tell.c: imapd and authd are told what changed; they need not listen */
+/* ---- tell.c: imapd, authd and upkeep are told what changed; they need not listen */
 
 struct teller {
 	struct svc *svc;
@@ -94,7 +95,7 @@ struct deliverer {
 	struct loop *loop;
 	int spool, store; /* directories */
 	struct owners owners;
-	struct teller imapd, authd;
+	struct teller imapd, authd, upkeep;
 	struct round round;
 	struct peer *peers;  /* channels of the queue */
 	uint64_t batch;      /* the number that the next sync makes durable */

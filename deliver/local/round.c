@@ -263,6 +263,7 @@ deliver_owner(struct deliverer *d, struct target **t, size_t n)
 		memset(out, 0, n * sizeof *out);
 	} else {
 		owners_note_unsynced(&d->owners, w);
+		w->texts_due = true;
 		w->usage_due = t[n - 1]->t.quota_bytes != 0 || t[n - 1]->t.quota_messages != 0;
 		tell_changes(d, name, out, n);
 	}

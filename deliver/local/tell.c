@@ -1,7 +1,7 @@
 /*
- * tell.c - one-way channels to imapd and authd.
+ * tell.c - one-way channels to imapd, authd and upkeep.
  *
- * What is told helps readers to hear sooner and authd to know quotas; nothing depends on it. So a channel
+ * What is told helps readers to hear sooner, authd to know quotas and upkeep to index texts; nothing depends on it. So a channel
  * that breaks, or whose other end does not read, is dropped, and dialled again when there is something to
  * tell.
  */

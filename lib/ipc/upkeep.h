@@ -29,6 +29,12 @@ enum upkeep_pass_what {
 	PASS_NOW = 256, /* PASS_PURGE: all that was expunged or deleted, however recently */
 };
 
+enum upkeep_fts_op {
+	FTS_STATUS = 1,
+	FTS_INDEX,   /* all that is not indexed, now */
+	FTS_REBUILD, /* all anew, now */
+};
+
 #define IPC_DEF "ipc/upkeep.def"
 #include "ipc/declare.h"
 
