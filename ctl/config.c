@@ -45,6 +45,8 @@ type_text(const struct cfg_row *r)
 		return "yes or no";
 	if (strcmp(r->type, "NETS") == 0)
 		return "list of networks";
+	if (strcmp(r->type, "PERCENTS") == 0)
+		return "list of percentages";
 	if (strcmp(r->type, "CHOICE") == 0)
 		return r->max;
 	return "text";

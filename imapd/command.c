@@ -7,6 +7,7 @@
 
 #include "imap/args.h"
 #include "imapd/link.h"
+#include "imapd/quota.h"
 #include "imapd/relay.h"
 #include "imapd/reply.h"
 #include "imapd/rights.h"
@@ -45,6 +46,9 @@ static const struct command table[] = {
 	{ "COPY", true, SELECTED, do_copy, "RFC 3501, 6.4.7; 4315" },
 	{ "MOVE", true, SELECTED, do_move, "RFC 6851" },
 	{ "IDLE", false, LOGGED_IN | SELECTED | STORELESS, do_idle, "RFC 2177" },
+	{ "GETQUOTA", false, LOGGED_IN | SELECTED, do_getquota, "RFC 9208, 4.1.1" },
+	{ "GETQUOTAROOT", false, LOGGED_IN | SELECTED, do_getquotaroot, "RFC 9208, 4.1.2" },
+	{ "SETQUOTA", false, LOGGED_IN | SELECTED, do_setquota, "RFC 9208, 4.1.3" },
 	{ "NAMESPACE", false, LOGGED_IN | SELECTED | STORELESS, do_namespace, "RFC 2342" },
 	{ "ENABLE", false, LOGGED_IN | SELECTED | STORELESS, do_enable, "RFC 5161" },
 	{ "ID", false, LOGGED_IN | SELECTED | STORELESS, do_id, "RFC 2971" },
@@ -292,6 +296,8 @@ run(struct session *s, struct cmd *cmd, struct err *e)
 	if (rc == 0 && (c->states & STORELESS) == 0 && still_allowed(s, cmd, c, e) < 0)
 		return turn_down(s, cmd, e);
 	if (rc == 0 && c->run(s, cmd, e) < 0)
+		return -1;
+	if (!s->quota_told && s->st != NULL && quota_alert(s, e) < 0)
 		return -1;
 	if (s->link && s->condstore && !condstore) /* the other end is to know it for its other mailboxes */
 		out_str(s, "* ENABLED CONDSTORE\r\n", e);

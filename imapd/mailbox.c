@@ -145,6 +145,14 @@ out_status(struct session *s, const struct store_mailbox *box, unsigned items, s
 		out_printf(s, e, "%s%s %llu", sep, rows[i].name, (unsigned long long)rows[i].value);
 		sep = " ";
 	}
+	if (items & STATUS_DELETED_STORAGE) {
+		uint64_t bytes;
+
+		if (store_deleted_bytes(s->st, box, &bytes, e) < 0)
+			return -1;
+		out_printf(s, e, "%sDELETED-STORAGE %llu", sep, (unsigned long long)bytes);
+		sep = " ";
+	}
 	if (items & STATUS_MAILBOXID)
 		out_printf(s, e, "%sMAILBOXID (%.*s)", sep, SPAN_ARG(mailbox_id(s, box->id)));
 	return out_str(s, ")\r\n", e);

@@ -1,5 +1,6 @@
 #include "imapd/quota.h"
 
+#include "imapd/reply.h"
 #include "ipc/authd.h"
 
 /* The target of an answer that is this owner's store. */
@@ -15,6 +16,7 @@ own_target(struct span targets, struct span owner, struct authd_target *t)
 int
 quota_learn(struct session *s, struct err *e)
 {
+	/* A guest's messages are the owner's to pay for. A tree has no limits but those of its folders. */
 	struct authd_whois ask = { .addr = s->owner_login };
 	struct authd_whois_answer answer;
 	struct authd_target t;
@@ -38,6 +40,24 @@ quota_learn(struct session *s, struct err *e)
 		return -1;
 	s->quota_known = true;
 	return 0;
+}
+
+int
+quota_alert(struct session *s, struct err *e)
+{
+	uint32_t percents[CFG_PERCENTS_MAX], level, least = UINT32_MAX;
+	size_t n = cfg_percents(span_str(cfg.quota_warn), percents);
+	struct store_usage u;
+	struct err ignored = { 0 };
+
+	s->quota_told = true;
+	if (s->guest || n == 0 || store_usage(s->st, &u, &ignored) < 0)
+		return 0;
+	for (size_t i = 0; i < n; i++)
+		least = percents[i] < least ? percents[i] : least;
+	level = store_quota_level(u.bytes, u.limit_bytes, u.messages, u.limit_messages);
+	return level < least ? 0
+			     : out_printf(s, e, "* NO [ALERT] Your mail fills %u %% of its quota\r\n", level);
 }
 
 void

@@ -85,7 +85,7 @@ extension(const struct session *s, size_t i)
 uint32_t
 session_enabled(const struct session *s)
 {
-	uint32_t flags = s->utf8 ? IDLE_UTF8 : 0;
+	uint32_t flags = (s->utf8 ? IDLE_UTF8 : 0) | (s->quota_told ? IDLE_QUOTA_TOLD : 0);
 
 	for (size_t i = 0; i < EXTENSIONS; i++)
 		flags |= *extension(s, i) ? extensions[i].idle : 0;
@@ -96,6 +96,7 @@ void
 session_enable(struct session *s, uint32_t flags)
 {
 	s->utf8 |= (flags & IDLE_UTF8) != 0;
+	s->quota_told |= (flags & IDLE_QUOTA_TOLD) != 0;
 	for (size_t i = 0; i < EXTENSIONS; i++)
 		*extension(s, i) |= (flags & extensions[i].idle) != 0;
 }

@@ -52,6 +52,7 @@ struct session {
 	bool uidonly;       /* ENABLE UIDONLY (RFC 9586) */
 	bool metadata;      /* ENABLE METADATA (RFC 5464, 4.1): changes of annotations are told */
 	bool quota_known;   /* the owner's limits have been asked for */
+	bool quota_told;    /* that the mailbox is nearly full, or that it is not was found: once a session */
 	bool usage_changed; /* messages came or went: authd is to be told at the end */
 
 	struct imap_set saved; /* $ (RFC 5182): UIDs, on the heap; saved_clear() when the mailbox is left */
@@ -121,6 +122,8 @@ command_fn do_capability, do_noop, do_logout, do_id, do_enable, do_namespace;
 command_fn do_select, do_examine, do_close, do_unselect, do_expunge;
 /* mailbox.c */
 command_fn do_create, do_delete, do_rename, do_subscribe, do_unsubscribe, do_status;
+/* quotaroot.c */
+command_fn do_getquota, do_getquotaroot, do_setquota;
 /* acl.c */
 command_fn do_setacl, do_deleteacl, do_getacl, do_listrights, do_myrights;
 /* list.c, fetch.c, search.c, store.c, append.c, copy.c, idle.c */

@@ -5,6 +5,7 @@
  * when the queue delivers again: heal), never a row without its delivery id (invariant 6).
  */
 #include <errno.h>
+#include <sodium.h>
 #include <unistd.h>
 
 #include "store/file.h"
@@ -159,4 +160,47 @@ store_deliver(struct store *st, const struct store_delivery *d, struct store_del
 	if ((rc = note_delivery(st, d, out, e)) <= 0)
 		return rc < 0 ? -1 : heal(st, d, out, e);
 	return add(st, m, d, out, e);
+}
+
+/* A new file with these octets, on disk; removed if the transaction fails. */
+static int
+own_file(struct store *st, struct span octets, struct id *name, struct err *e)
+{
+	int fd = file_create(st->msg, name, e), rc = 0;
+
+	if (fd < 0)
+		return -1;
+	tx_linked(st, name);
+	if (file_put(fd, octets.p, octets.n) < 0 || fdatasync(fd) < 0)
+		rc = store_fail(st, STORE_OTHER, e, ERR_TEMP, "message file: %s", strerror(errno));
+	close(fd);
+	return rc;
+}
+
+int
+store_deliver_own(struct store *st, struct span octets, struct span structure, int64_t date_ms,
+    struct store_delivered *out, struct err *e)
+{
+	unsigned char digest[STORE_DIGEST];
+	struct new_msg msg = {
+		.rec = { .date_ms = date_ms },
+		.length = octets.n,
+		.digest = span_of(digest, sizeof digest),
+		.structure = structure,
+	};
+	struct mbox *m;
+	uint64_t id = 0;
+
+	if (st->tx != TX_UNSYNCED)
+		return store_fail(st, STORE_OTHER, e, ERR_TEMP, "the batch was dropped");
+	if (target(st, SPAN(""), &id, e) < 0 || number_ready(st, id, &m, e) < 0)
+		return -1;
+	crypto_generichash(digest, sizeof digest, (const unsigned char *)octets.p, octets.n, NULL, 0);
+	if (own_file(st, octets, &msg.file, e) < 0)
+		return -1;
+	st->owed = true;
+	if (message_add(st, m, &msg, e) < 0)
+		return -1;
+	*out = (struct store_delivered){ .mailbox = m->id, .modseq = m->highestmodseq, .uid = msg.rec.uid };
+	return 0;
 }

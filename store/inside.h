@@ -31,8 +31,9 @@ struct state {
 	uint64_t modseq, modseq_reserved; /* highest given out; highest that may be by TX_UNSYNCED */
 	uint32_t uidvalidity;             /* highest given out */
 	uint64_t bytes, messages;
-	uint64_t trees;  /* folder trees with limits of their own */
-	uint32_t warned; /* the highest threshold that the owner was warned of */
+	uint64_t limit_bytes, limit_messages; /* of the owner, as they were told last */
+	uint64_t trees;                       /* folder trees with limits of their own */
+	uint32_t warned;                      /* the highest threshold that the owner was warned of */
 	bool dirty;
 };
 
@@ -42,7 +43,8 @@ struct store {
 	int msg; /* directory of the message files */
 	enum store_why why;
 	uint64_t quota_bytes, quota_messages;
-	bool inherit; /* store_opts */
+	bool quota_told; /* these are known, not only absent */
+	bool inherit;    /* store_opts */
 
 	enum tx_kind tx;
 	unsigned depth;      /* reads within the transaction */
@@ -97,6 +99,7 @@ uint32_t number_uidvalidity(struct store *st);
  * ---- quota.c: room in `to`, and in the trees it is in, for so much more? What comes from another mailbox (`from`, 0: from
  * outside) is counted for the owner already, and for the trees that both are in. -1 with STORE_OVERQUOTA. In a transaction.
  */
+void quota_note(struct store *st); /* before the row is written: the limits that were told */
 int quota_check(
     struct store *st, uint64_t to, uint64_t from, uint64_t bytes, uint64_t messages, struct err *e);
 

@@ -11,6 +11,27 @@ store_quota(struct store *st, uint64_t bytes, uint64_t messages)
 {
 	st->quota_bytes = bytes;
 	st->quota_messages = messages;
+	st->quota_told = true;
+}
+
+/* Who only looks need not ask what the limits are: they stand in the row. */
+void
+quota_note(struct store *st)
+{
+	struct state *s = &st->state;
+
+	if (!st->quota_told || (s->limit_bytes == st->quota_bytes && s->limit_messages == st->quota_messages))
+		return;
+	s->limit_bytes = st->quota_bytes;
+	s->limit_messages = st->quota_messages;
+	s->dirty = true;
+}
+
+void
+store_limits(const struct store *st, uint64_t *bytes, uint64_t *messages)
+{
+	*bytes = st->quota_bytes;
+	*messages = st->quota_messages;
 }
 
 static bool
@@ -108,7 +129,8 @@ store_usage(struct store *st, struct store_usage *out, struct err *e)
 	int rc = db_row(st, q, e);
 
 	if (rc == 1)
-		*out = (struct store_usage){ db_num(q, 3), db_num(q, 4), db_num(q, 0) };
+		*out = (struct store_usage){ db_num(q, 3), db_num(q, 4), db_num(q, 0), db_num(q, 7),
+			db_num(q, 8) };
 	db_done(q);
 	return rc == 1 ? 0 : rc < 0 ? -1 : store_damaged(st, e, "the store has lost its own row");
 }
@@ -193,13 +215,15 @@ store_quota_level(uint64_t used_bytes, uint64_t bytes, uint64_t used_messages, u
 }
 
 uint32_t
-store_quota_crossed(struct store *st, const uint32_t *percents, size_t n)
+store_quota_crossed(struct store *st, const uint32_t *percents, size_t n, struct store_usage *usage)
 {
 	struct state *s = &st->state;
 	uint32_t level = store_quota_level(s->bytes, st->quota_bytes, s->messages, st->quota_messages),
 		 warn = 0;
 
 	need(st->tx != TX_NONE && st->tx != TX_READ);
+	*usage = (struct store_usage){ s->bytes, s->messages, s->modseq, st->quota_bytes,
+		st->quota_messages };
 	for (size_t i = 0; i < n; i++)
 		if (percents[i] <= level && percents[i] > warn)
 			warn = percents[i];
@@ -209,4 +233,27 @@ store_quota_crossed(struct store *st, const uint32_t *percents, size_t n)
 	s->warned = warn; /* below it again: the next time counts */
 	s->dirty = true;
 	return level;
+}
+
+/* ---- what an EXPUNGE would free */
+
+int
+store_deleted_bytes(struct store *st, const struct store_mailbox *box, uint64_t *bytes, struct err *e)
+{
+	uint64_t key = key_of(box->id, 0);
+	struct chunk c;
+	int rc = 0;
+
+	*bytes = box->deleted > 0 && box->deleted == box->exists ? box->bytes : 0;
+	if (box->deleted == 0 || box->deleted == box->exists)
+		return 0;
+	if (tx_begin(st, TX_READ, e) < 0)
+		return -1;
+	while ((rc = chunk_after(st, box->id, key, &c, e)) == 1) {
+		for (uint32_t i = 0; i < c.n; i++)
+			if (deleted_of(&c.rec[i]))
+				*bytes += c.rec[i].size;
+		key = c.key;
+	}
+	return tx_end(st, rc, e);
 }

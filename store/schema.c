@@ -128,6 +128,8 @@ static const char version_2[] =
     " messages INTEGER NOT NULL);"
     "ALTER TABLE store ADD COLUMN trees INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE store ADD COLUMN warned INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE store ADD COLUMN limit_bytes INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE store ADD COLUMN limit_messages INTEGER NOT NULL DEFAULT 0;"
 
     /* Retention; what a deleted mailbox was called. */
     "ALTER TABLE mailbox ADD COLUMN expire_ms INTEGER NOT NULL DEFAULT 0;"

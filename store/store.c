@@ -153,7 +153,8 @@ store_open(const char *path, const struct store_opts *o, struct err *e)
 
 	st->msg = -1;
 	st->inherit = o->inherit || o->tree;
-	store_quota(st, o->quota_bytes, o->quota_messages);
+	if (o->quota_bytes != 0 || o->quota_messages != 0)
+		store_quota(st, o->quota_bytes, o->quota_messages);
 	if (dir < 0)
 		goto fail;
 	if (o->create && schema_make(dir, o->boot_id, o->tree, e) < 0)

@@ -109,10 +109,13 @@ void store_close(struct store *st); /* NULL is allowed; an open batch is dropped
 enum store_why store_why(const struct store *st);
 
 void store_quota(struct store *st, uint64_t bytes, uint64_t messages);
+void store_limits(
+    const struct store *st, uint64_t *bytes, uint64_t *messages); /* what store_quota was told */
 
 struct store_usage {
 	uint64_t bytes, messages; /* what quota counts: prefix and region of every message not expunged */
 	uint64_t modseq;          /* highest given out in this store */
+	uint64_t limit_bytes, limit_messages; /* of the owner, as store_quota said last; 0: none */
 };
 int store_usage(struct store *st, struct store_usage *out, struct err *e);
 
@@ -136,9 +139,9 @@ int store_tree_list(
 uint32_t store_quota_level(uint64_t used_bytes, uint64_t bytes, uint64_t used_messages, uint64_t messages);
 /*
  * Within a batch: the highest of these thresholds (percent) that is reached, if the owner was not warned of it since it was
- * last below; else 0. That it was warned is part of the batch.
+ * last below; else 0. That it was warned is part of the batch. *usage: as it is in the batch.
  */
-uint32_t store_quota_crossed(struct store *st, const uint32_t *percents, size_t n);
+uint32_t store_quota_crossed(struct store *st, const uint32_t *percents, size_t n, struct store_usage *usage);
 
 /* ---- mailboxes */
 
@@ -197,6 +200,9 @@ struct store_mailbox {
 /* By name (INBOX in any case). 1; 0: none (store_why STORE_NONEXISTENT); -1. */
 int store_mailbox(
     struct store *st, struct span name, struct store_mailbox *out, struct arena *a, struct err *e);
+
+/* Octets of what is \Deleted in a mailbox (RFC 9208, 4.1.4: DELETED-STORAGE): reads its records if there are some. */
+int store_deleted_bytes(struct store *st, const struct store_mailbox *box, uint64_t *bytes, struct err *e);
 
 /* All, sorted by name, and subscribed names without a mailbox (id 0). Independent of the number of messages. */
 int store_list(struct store *st, struct store_mailbox **out, size_t *n, struct arena *a, struct err *e);
@@ -552,6 +558,13 @@ struct store_delivered {
  */
 int store_deliver(
     struct store *st, const struct store_delivery *d, struct store_delivered *out, struct err *e);
+
+/*
+ * Within a batch: a message of the system's own, to INBOX, whatever the quota: its octets, and their structure record. Its
+ * file is synced at once, the rest with the batch.
+ */
+int store_deliver_own(struct store *st, struct span octets, struct span structure, int64_t date_ms,
+    struct store_delivered *out, struct err *e);
 
 /*
  * Make all that was committed durable: index and msg/. After a failure the store takes no more deliveries (what

@@ -18,6 +18,8 @@ state_read(struct store *st, struct err *e)
 		st->state.messages = db_num(q, 4);
 		st->state.trees = db_num(q, 5);
 		st->state.warned = db_num32(q, 6);
+		st->state.limit_bytes = db_num(q, 7);
+		st->state.limit_messages = db_num(q, 8);
 		st->state.dirty = false;
 	}
 	db_done(q);
@@ -29,13 +31,15 @@ write_state(struct store *st, struct err *e)
 {
 	struct state *s = &st->state;
 
+	quota_note(st);
 	if (!s->dirty)
 		return 0;
 	if (st->tx == TX_DURABLE && s->modseq_reserved < s->modseq)
 		s->modseq_reserved = s->modseq;
 	s->dirty = false;
 	return db_run(st, Q_STATE_SET, e, B_NUM(s->modseq), B_NUM(s->modseq_reserved), B_NUM(s->uidvalidity),
-	    B_NUM(s->bytes), B_NUM(s->messages), B_NUM(s->trees), B_NUM(s->warned));
+	    B_NUM(s->bytes), B_NUM(s->messages), B_NUM(s->trees), B_NUM(s->warned), B_NUM(s->limit_bytes),
+	    B_NUM(s->limit_messages));
 }
 
 /* FULL: SQLite syncs the WAL before a commit shows. NORMAL: only before a checkpoint. */

@@ -119,13 +119,14 @@ crossed(uint32_t n, uint32_t *index)
 	struct id mid = lab_spool(&lab, MESSAGE);
 	struct store_delivered d;
 	struct err e = { 0 };
+	struct store_usage u;
 	uint32_t last = 0, now;
 
 	for (uint32_t i = 0; i < n; i++) {
 		need(store_batch_begin(st, &e) == 0);
 		store_quota(st, 0, 20);
 		need(lab_deliver_in(&lab, st, &mid, (*index)++, MESSAGE, "INBOX", &d, &e) == 0);
-		now = store_quota_crossed(st, percents, 2);
+		now = store_quota_crossed(st, percents, 2, &u);
 		need(store_batch_commit(st, &e) == 0);
 		last = now != 0 ? now : last;
 	}

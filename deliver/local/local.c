@@ -1,7 +1,7 @@
 /*
  * deliver-local - puts spool files into mailboxes.
  *
- * Read in this order: round.c (what is delivered together), owners.c (open stores), tell.c (who hears of it),
+ * Read in this order: round.c (what is delivered together), owners.c (open stores), tell.c (who hears of it), warn.c (the message that a mailbox is nearly full),
  * here (the channel from the queue, and when is synced).
  *
  * One process serves its share of all owners, so every owner has one deliverer, whose index stays open.

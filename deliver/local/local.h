@@ -62,6 +62,18 @@ void tell_init(struct teller *t, struct svc *s, const char *program, const struc
 #define tell(t, name, m) tell_((t), name##_no, (const struct name *)(m))
 void tell_(struct teller *t, uint32_t number, const void *m);
 
+/* ---- warn.c */
+
+struct deliverer;
+struct target;
+
+/*
+ * Within a batch, behind an owner's deliveries: if they reached a threshold of quota_warn for the first time since it was
+ * last below, a message says so; *out tells of it, else it is zero. -1: the batch is to be dropped.
+ */
+int warn_full(struct deliverer *d, struct store *st, const struct target *t, struct store_delivered *out,
+    struct err *e);
+
 /* ---- round.c: requests that are here together are delivered together */
 
 /* A recipient of a request. */

@@ -232,7 +232,7 @@ log_owner(struct target **t, size_t n, struct span owner, const struct store_del
 			    KV_S("err", t[i]->text));
 }
 
-/* One transaction. -1: nothing of it happened. */
+/* One transaction; out[n] is what the system says itself. -1: nothing of it happened. */
 static int
 deliver_batch(struct deliverer *d, struct owner *w, struct target **t, size_t n, struct store_delivered *out,
     struct err *e)
@@ -244,6 +244,10 @@ deliver_batch(struct deliverer *d, struct owner *w, struct target **t, size_t n,
 			store_batch_drop(w->st);
 			return -1;
 		}
+	if (warn_full(d, w->st, t[n - 1], &out[n], e) < 0) {
+		store_batch_drop(w->st);
+		return -1;
+	}
 	return store_batch_commit(w->st, e);
 }
 
@@ -251,7 +255,7 @@ static void
 deliver_owner(struct deliverer *d, struct target **t, size_t n)
 {
 	struct span name = t[0]->t.owner;
-	struct store_delivered *out = arena_array(d->round.a, n, sizeof *out);
+	struct store_delivered *out = arena_array(d->round.a, n + 1, sizeof *out);
 	struct err e = { 0 };
 	struct owner *w = owners_get(&d->owners, name, &e);
 
@@ -260,12 +264,12 @@ deliver_owner(struct deliverer *d, struct target **t, size_t n)
 	else if (deliver_batch(d, w, t, n, out, &e) < 0) {
 		refuse_rest(d, t, n, store_why(w->st), &e);
 		owners_note_unsynced(&d->owners, w); /* a batch may have been committed in parts */
-		memset(out, 0, n * sizeof *out);
+		memset(out, 0, (n + 1) * sizeof *out);
 	} else {
 		owners_note_unsynced(&d->owners, w);
 		w->texts_due = true;
 		w->usage_due = t[n - 1]->t.quota_bytes != 0 || t[n - 1]->t.quota_messages != 0;
-		tell_changes(d, name, out, n);
+		tell_changes(d, name, out, n + 1);
 	}
 	log_owner(t, n, name, out);
 }

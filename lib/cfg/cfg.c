@@ -13,7 +13,7 @@
 
 enum { TEXT_LIMIT = 1024 * 1024, LINE_LIMIT = 128 * 1024, ARENA_LIMIT = 8 * 1024 * 1024 };
 
-enum type { DURATION, BYTES, NUMBER, BOOL, TEXT, CHOICE, NETS };
+enum type { DURATION, BYTES, NUMBER, BOOL, TEXT, CHOICE, NETS, PERCENTS };
 
 struct key {
 	const char *name;
@@ -116,6 +116,36 @@ newer(struct span text, struct err *e)
 }
 
 /* Set key i of r. The text of an error names the key, not the place. */
+size_t
+cfg_percents(struct span text, uint32_t out[CFG_PERCENTS_MAX])
+{
+	size_t n = 0;
+
+	while (text.n > 0 && n < CFG_PERCENTS_MAX) {
+		struct span word = span_word(&text);
+
+		if (word.n > 0 && span_u32(word, &out[n], NULL) == 0)
+			n++;
+	}
+	return n;
+}
+
+static int
+check_percents(struct span text, struct err *e)
+{
+	for (size_t n = 0; text.n > 0;) {
+		struct span word = span_word(&text);
+		uint32_t v;
+
+		if (word.n == 0)
+			continue;
+		if (span_u32(word, &v, NULL) < 0 || v < 1 || v > 100 || ++n > CFG_PERCENTS_MAX)
+			return err_set(
+			    e, ERR_PERM, "up to %d numbers from 1 to 100, as `80 95`", CFG_PERCENTS_MAX);
+	}
+	return 0;
+}
+
 static int
 set(struct reading *r, size_t i, struct span text, const char *origin, struct err *e)
 {
@@ -153,6 +183,10 @@ set(struct reading *r, size_t i, struct span text, const char *origin, struct er
 		rc = addr_list_check(text, e);
 		if (rc < 0)
 			e->kind = ERR_PERM;
+		memcpy(field, &copy, sizeof copy);
+		break;
+	case PERCENTS:
+		rc = check_percents(text, e);
 		memcpy(field, &copy, sizeof copy);
 		break;
 	}

@@ -17,6 +17,7 @@ typedef bool cfg_BOOL;
 typedef const char *cfg_TEXT;
 typedef const char *cfg_CHOICE;
 typedef const char *cfg_NETS;
+typedef const char *cfg_PERCENTS;
 
 struct cfg {
 #define KEY(name, type, def, min, max, help) cfg_##type name;
@@ -25,6 +26,10 @@ struct cfg {
 };
 
 extern struct cfg cfg;
+
+/* The numbers of a key of type PERCENTS: how many. */
+enum { CFG_PERCENTS_MAX = 8 };
+size_t cfg_percents(struct span text, uint32_t out[CFG_PERCENTS_MAX]);
 
 /*
  * Read `text`, the content of the file called `name` in errors, over the defaults, and then the n overrides

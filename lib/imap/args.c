@@ -122,6 +122,7 @@ static const struct {
 	{ "DELETED", STATUS_DELETED },
 	{ "APPENDLIMIT", STATUS_APPENDLIMIT },
 	{ "MAILBOXID", STATUS_MAILBOXID },
+	{ "DELETED-STORAGE", STATUS_DELETED_STORAGE },
 };
 enum { STATUS_WORDS = sizeof status_words / sizeof status_words[0] };
 

@@ -43,11 +43,12 @@ enum imap_status {
 	STATUS_UIDNEXT = 4,
 	STATUS_UIDVALIDITY = 8,
 	STATUS_UNSEEN = 16,
-	STATUS_HIGHESTMODSEQ = 32, /* RFC 7162, 3.1.7 */
-	STATUS_SIZE = 64,          /* RFC 8438 */
-	STATUS_DELETED = 128,      /* RFC 9051, 6.3.11 */
-	STATUS_APPENDLIMIT = 256,  /* RFC 7889 */
-	STATUS_MAILBOXID = 512,    /* RFC 8474 */
+	STATUS_HIGHESTMODSEQ = 32,     /* RFC 7162, 3.1.7 */
+	STATUS_SIZE = 64,              /* RFC 8438 */
+	STATUS_DELETED = 128,          /* RFC 9051, 6.3.11 */
+	STATUS_APPENDLIMIT = 256,      /* RFC 7889 */
+	STATUS_MAILBOXID = 512,        /* RFC 8474 */
+	STATUS_DELETED_STORAGE = 1024, /* RFC 9208, 4.1.4 */
 };
 int imap_status_parse(struct imap_lex *l, unsigned *items, struct err *e);
 int imap_status_put(unsigned items, struct buf *out, struct err *e); /* "(MESSAGES UNSEEN)": at least one */

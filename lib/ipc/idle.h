@@ -14,6 +14,7 @@ enum idle_flags {
 	IDLE_REV2 = 16,
 	IDLE_UIDONLY = 32,
 	IDLE_METADATA = 64,
+	IDLE_QUOTA_TOLD = 128,
 };
 
 #define IPC_DEF "ipc/idle.def"
