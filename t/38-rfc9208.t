@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """38-rfc9208 - quotas as IMAP shows them; the name of each check starts with RFC and section. And how owners are warned."""
 import os
+import socket
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
@@ -10,12 +11,23 @@ import transcript
 
 i = rk.Instance()
 i.start()
+
+
+def answered(user):
+    """A session, and its login has been answered."""
+    s = imap.login(i, user)
+    while not (got := s.recv(1, socket.MSG_PEEK)) or s.recv(1) != b"\n":
+        pass
+    return s
+
+
+
 i.users(3)
 i.must("user", "change", "u1@example.test", "--quota", "100K", "--messages", "20")
 with i.imap("u1") as c:
     for n in range(3):
         c.append("INBOX", None, None, b"Subject: %d\r\n\r\n%s\r\n" % (n, b"x" * (100 + n)))
-imap.player(i, "u1").play(os.path.join(imap.TRANSCRIPTS, "rfc9208.txt"))
+transcript.Player(lambda: answered("u1")).play(os.path.join(imap.TRANSCRIPTS, "rfc9208.txt"))
 
 # ---- warned by a message, once, when a delivery reaches a threshold; and by an alert
 
@@ -31,7 +43,7 @@ def subjects(user):
 
 def alerts(user):
     """What the first commands of a session say."""
-    line = transcript.Line(imap.connect(i, user))
+    line = transcript.Line(answered(user))
     got = []
     for tag in ("a1", "a2"):
         line.send(b"%s STATUS INBOX (MESSAGES)\r\n" % tag.encode())
