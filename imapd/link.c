@@ -278,6 +278,8 @@ link_drop(struct link *l, struct err *e)
 int
 link_carry(struct link *l, size_t from, uint64_t n, struct link *to, struct err *e)
 {
+	struct err ignored = { 0 };
+
 	conn_use(l->c, from);
 	while (n > 0) {
 		struct span have = span_head(conn_peek(l->c), n < SIZE_MAX ? (size_t)n : SIZE_MAX);
@@ -287,8 +289,8 @@ link_carry(struct link *l, size_t from, uint64_t n, struct link *to, struct err 
 				return -1;
 			continue;
 		}
-		if (link_write(to, have, e) < 0)
-			return -1;
+		if (!to->lost)
+			link_write(to, have, &ignored);
 		conn_use(l->c, have.n);
 		n -= have.n;
 	}

@@ -23,6 +23,7 @@ struct link {
 	bool lost;
 	unsigned enabled; /* or of link_extension: what the other end knows of this session */
 	uint64_t used_ms; /* when it was last needed */
+	uint64_t used;    /* and the how manieth need that was */
 };
 
 enum link_extension { LINK_CONDSTORE = 1, LINK_QRESYNC = 2, LINK_UTF8 = 4, LINK_REV2 = 8, LINK_UIDONLY = 16 };
@@ -57,7 +58,7 @@ int link_drop(struct link *l, struct err *e);
 
 /*
  * What was heard goes on with a literal of n octets behind the first `from` ones: carry those to another link. What
- * is left of the response is then for link_drop.
+ * is left of the response is then for link_drop. If it is the other that is lost, they are dropped, and to->lost tells.
  */
 int link_carry(struct link *l, size_t from, uint64_t n, struct link *to, struct err *e);
 

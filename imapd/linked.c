@@ -5,13 +5,15 @@
  *                   numbers when no state says it (a message that was expunged is not announced yet). NO [XGONE]:
  *                   it is no more.
  *   XRESTORE numbers   selects the mailbox of such a state, as it was then
- *   XEXPUNGE uids   expunges these, whatever their flags: the end of a MOVE to another owner
+ *   XEXPUNGE [uids]    expunges these, whatever their flags: the end of a MOVE to another owner; without any it is asked
+ *                   whether that could be done
  *
  * The numbers are those of struct store_view_state, in its order.
  */
 #include "imap/set.h"
 #include "imapd/link.h"
 #include "imapd/messages.h"
+#include "imapd/names.h"
 #include "imapd/reply.h"
 #include "imapd/rights.h"
 #include "imapd/view-state.h"
@@ -20,9 +22,15 @@
 int
 link_begin(struct session *s, struct err *e)
 {
-	(void)e;
+	int rc = 1;
+
 	log_event(LOG_INFO, "imapd.link", KV_S("sid", s->sid), KV_S("owner", s->owner), KV_S("login", s->login));
-	return 0;
+	if (s->guest && s->owner_login.n > 0) /* the asker says so: by it limits, and the owner in ACLs, are known */
+		rc = names_is_owner(s, s->owner_login, e);
+	if (rc > 0)
+		return 0;
+	s->over = true;
+	return rc < 0 ? -1 : err_set(e, ERR_GONE, "that is not the owner's address");
 }
 
 int
@@ -78,11 +86,14 @@ do_xexpunge(struct session *s, struct cmd *cmd, struct err *e)
 	uint32_t *uids;
 
 	cmd->uid = true;
-	if (messages_parse(s, cmd, &m, e) < 0 || imap_end(&cmd->args, e) < 0 ||
-	    rights_need(s, cmd, s->view->mailbox, STORE_MAY_DELETE | STORE_MAY_EXPUNGE, e) < 0)
+	if (rights_need(s, cmd, s->view->mailbox, STORE_MAY_DELETE | STORE_MAY_EXPUNGE, e) < 0)
 		return -1;
 	if (s->view->read_only)
 		return err_set(e, ERR_PERM, "The mailbox is read-only");
+	if (imap_peek(&cmd->args) == '\0')
+		return 0;
+	if (messages_parse(s, cmd, &m, e) < 0 || imap_end(&cmd->args, e) < 0)
+		return -1;
 	if (messages_uids(s, &m, &uids, e) < 0)
 		return -1;
 	if (store_expunge(s->view, STORE_EXPUNGE_UIDS, uids, m.n, &gone, e) < 0)

@@ -191,6 +191,26 @@ names_sharers(struct session *s, struct names_sharer **out, size_t *n, struct er
 	return rc;
 }
 
+int
+names_is_owner(struct session *s, struct span addr, struct err *e)
+{
+	struct authd_sharing m = { .login = s->login, .name = addr };
+	struct authd_sharing_answer answer;
+	struct authd_sharer one;
+	struct ipc *ch = svc_dial(s->svc, "authd", &authd_def, e);
+	int rc = -1;
+
+	if (ch == NULL)
+		return -1;
+	if (ipc_call(ch, authd_sharing, &m, authd_sharing_answer, &answer, e) == 0)
+		rc = ipc_unpack(&authd_def, &answer.sharers, authd_sharer, &one, NULL) > 0 &&
+		     span_same(one.name, addr) && span_same(one.owner, s->owner);
+	else
+		e->kind = ERR_TEMP;
+	ipc_free(ch);
+	return rc;
+}
+
 /* ---- back */
 
 int

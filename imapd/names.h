@@ -41,4 +41,7 @@ int names_sharers(struct session *s, struct names_sharer **out, size_t *n, struc
 /* A name of that owner's as it goes to the client, quoted: behind the prefix, which is UTF-8; INBOX is the prefix alone. */
 int names_put(struct session *s, struct span prefix, struct span wire, struct buf *out, struct err *e);
 
+/* At the other end of a link: is that address of the account whose store this is? 1, 0, -1 ERR_TEMP. */
+int names_is_owner(struct session *s, struct span addr, struct err *e);
+
 #endif

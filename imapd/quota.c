@@ -32,8 +32,6 @@ quota_learn(struct session *s, struct err *e)
 			err_set(e, ERR_TEMP, "authd: the limits of the account cannot be told now");
 		else if (own_target(answer.targets, s->owner, &t))
 			store_quota(s->st, t.quota_bytes, t.quota_messages);
-		else if (s->guest) /* the address is what a guest's worker says */
-			err_set(e, ERR_TEMP, "authd: that is not the owner's address");
 	}
 	ipc_free(ch);
 	if (e->kind != ERR_NONE)

@@ -40,6 +40,12 @@ drop(struct relay *r, struct link *l)
 	link_free(l);
 }
 
+void
+relay_drop(struct session *s, struct link *l)
+{
+	drop(s->relay, l);
+}
+
 int
 relay_failed(struct session *s, struct link *l, struct err *e)
 {
@@ -75,7 +81,7 @@ make_room(struct relay *r)
 				continue;
 			}
 			n++;
-			if (l != r->far && (oldest == NULL || l->used_ms < oldest->used_ms))
+			if (l != r->far && (oldest == NULL || l->used < oldest->used))
 				oldest = l;
 		}
 		if (n >= cfg.imap_links_max && oldest != NULL)
@@ -103,6 +109,7 @@ enable(struct session *s, struct link *l, struct err *e)
 	struct buf text;
 	int rc = 0;
 
+	l->used = ++s->relay->uses;
 	buf_init(&text, 256);
 	buf_str(&text, e, "ENABLE");
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
@@ -155,6 +162,6 @@ relay_find(struct session *s, struct cmd *cmd, const struct names_far *name, str
 	if (rc > 0)
 		return relay_link(s, &who, e);
 	if (rc == 0)
-		relay_none(cmd, e);
+		relay_none(cmd, false, e);
 	return NULL;
 }

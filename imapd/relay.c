@@ -41,8 +41,8 @@ enabled(struct session *s, struct link *l, struct span words)
 	}
 }
 
-static int
-untagged(struct session *s, struct link *l, const struct link_response *r, struct err *e)
+int
+relay_untagged(struct session *s, struct link *l, const struct link_response *r, struct err *e)
 {
 	struct imap_response_name name[IMAP_RESPONSE_NAMES];
 	struct err bad = { 0 };
@@ -72,7 +72,7 @@ relay_responses(struct session *s, struct link *l, struct span tag, struct span 
 			return -1;
 		switch (r.kind) {
 		case LINK_UNTAGGED:
-			if (untagged(s, l, &r, e) < 0)
+			if (relay_untagged(s, l, &r, e) < 0)
 				return -1;
 			break;
 		case LINK_GO_ON:
@@ -108,9 +108,18 @@ relay_ask(struct session *s, struct link *l, struct span text, bool pass, struct
 }
 
 int
-relay_none(struct cmd *cmd, struct err *e)
+relay_none(struct cmd *cmd, bool made, struct err *e)
 {
+	static const char *const targets[] = { "APPEND", "COPY", "MOVE", "REPLACE" };
+
+	if (made || span_ieq(cmd->name, "CREATE")) {
+		cmd->code = "NOPERM";
+		return err_set(e, ERR_PERM, "You may not make mailboxes there");
+	}
 	cmd->code = "NONEXISTENT";
+	for (size_t i = 0; i < sizeof targets / sizeof targets[0]; i++)
+		if (span_ieq(cmd->name, targets[i]))
+			cmd->code = "TRYCREATE"; /* as rights.c says it */
 	return err_set(e, ERR_PERM, "There is no such mailbox");
 }
 
@@ -350,8 +359,13 @@ rename_far(struct session *s, struct cmd *cmd, struct span whole, struct mention
 	for (int i = 0; i < 2; i++) {
 		struct link *one = m[i].far ? relay_find(s, cmd, &m[i].name, e) : NULL;
 
-		if (m[i].far && one == NULL)
+		if (m[i].far && one == NULL) {
+			if (i == 1 && e->kind == ERR_PERM) {
+				err_clear(e);
+				relay_none(cmd, true, e);
+			}
 			return -1;
+		}
 		if (i == 1 && one != l) {
 			cmd->code = "CANNOT";
 			return err_set(e, ERR_PERM, "A mailbox stays with its owner");

@@ -202,7 +202,7 @@ turn_away(struct session *s, const struct worker_start *w, const struct err *why
 	struct err e = { 0 };
 	const char *code = no_store(s, why);
 
-	if (w->record == NULL)
+	if (w->record == NULL && !w->link)
 		out_printf(
 		    s, &e, "%.*s NO [%s] The mailboxes cannot be opened now\r\n", SPAN_ARG(w->tag), code);
 	else

@@ -136,3 +136,83 @@ imap_response_attribute(struct span response, const char *attribute)
 	}
 	return false;
 }
+
+/* "(\Seen a)" */
+static bool
+flag_list(struct imap_lex *l, struct span *out)
+{
+	ssize_t close;
+
+	if (!imap_take(l, '(') || (close = span_chr(l->in, ')')) < 0)
+		return false;
+	*out = span_head(l->in, (size_t)close);
+	l->in = span_from(l->in, (size_t)close + 1);
+	return true;
+}
+
+static bool
+quoted_date(struct imap_lex *l, struct arena *a, struct span *out)
+{
+	struct span start = l->in, date;
+
+	if (imap_string(l, a, &date, NULL) < 0)
+		return false;
+	*out = span_head(start, start.n - l->in.n);
+	return true;
+}
+
+/* "{123}" CR LF */
+static bool
+body(struct imap_lex *l, struct span whole, struct imap_response_message *m)
+{
+	ssize_t eol = span_find(l->in, SPAN("\r\n"));
+	struct imap_literal lit;
+
+	if (eol < 0 || imap_line_literal(span_head(l->in, (size_t)eol), &lit, NULL) <= 0 || lit.text != 0)
+		return false;
+	m->has_body = true;
+	m->size = lit.size;
+	m->at = whole.n - l->in.n + (size_t)eol + 2;
+	return true;
+}
+
+static bool
+item(struct imap_lex *l, struct span whole, struct arena *a, struct imap_response_message *m)
+{
+	struct span ignored;
+
+	if (imap_word(l, "UID"))
+		return imap_take(l, ' ') && imap_nz_number(l, &m->uid, NULL) == 0;
+	if (imap_word(l, "FLAGS"))
+		return imap_take(l, ' ') && flag_list(l, &m->flags);
+	if (imap_word(l, "MODSEQ"))
+		return imap_take(l, ' ') && flag_list(l, &ignored);
+	if (imap_word(l, "INTERNALDATE"))
+		return imap_take(l, ' ') && quoted_date(l, a, &m->date);
+	if (!span_istarts(l->in, "BODY[] "))
+		return false;
+	l->in = span_from(l->in, SPAN("BODY[] ").n);
+	return body(l, whole, m);
+}
+
+int
+imap_response_message(struct span response, struct arena *a, struct imap_response_message *out)
+{
+	struct imap_lex l = { .in = response, .utf8 = true };
+	uint32_t number;
+	bool uids;
+
+	*out = (struct imap_response_message){ 0 };
+	if (!imap_take(&l, '*') || !imap_take(&l, ' ') || imap_nz_number(&l, &number, NULL) < 0 ||
+	    !imap_take(&l, ' '))
+		return 0;
+	uids = imap_word(&l, "UIDFETCH");
+	if ((!uids && !imap_word(&l, "FETCH")) || !imap_take(&l, ' ') || !imap_take(&l, '('))
+		return 0;
+	out->uid = uids ? number : 0;
+	do {
+		if (!item(&l, response, a, out))
+			return 0;
+	} while (!out->has_body && imap_take(&l, ' '));
+	return 1;
+}
