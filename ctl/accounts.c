@@ -33,25 +33,38 @@ option(int argc, char **argv, int *i, const char *name, bool *missing)
 }
 
 int
-authd_change_(struct ctl *c, uint32_t number, const void *m, struct span what, const char *done)
+authd_ask_(struct ctl *c, uint32_t number, const void *m, uint64_t *count)
 {
 	struct authd_done answer;
 	struct err e = { 0 };
 	struct ipc *ch = ctl_dial(c, "authd", &authd_def, &e);
-	struct json j;
+	int rc = -1;
 
-	if (ch == NULL)
-		return ctl_fail(&e);
-	ipc_timeout(ch, WAIT_MS);
-	if (ipc_call_(ch, number, m, authd_done_no, &answer, &e) < 0) {
-		ipc_free(ch);
-		return ctl_fail(&e);
+	if (ch != NULL) {
+		ipc_timeout(ch, WAIT_MS);
+		rc = ipc_call_(ch, number, m, authd_done_no, &answer, &e);
 	}
 	ipc_free(ch);
+	if (rc < 0)
+		return ctl_fail(&e);
+	if (count != NULL)
+		*count = answer.count;
+	return 0;
+}
+
+int
+authd_change_(struct ctl *c, uint32_t number, const void *m, struct span what, const char *done)
+{
+	uint64_t count;
+	struct json j;
+	int rc = authd_ask_(c, number, m, &count);
+
+	if (rc != 0)
+		return rc;
 	if (c->json) {
 		json_begin(&j, stdout);
 		json_object(&j, NULL);
-		json_number(&j, "changed", answer.count);
+		json_number(&j, "changed", count);
 		json_close(&j);
 		return 0;
 	}

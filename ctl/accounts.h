@@ -27,6 +27,10 @@ const char *option(int argc, char **argv, int *i, const char *name, bool *missin
 	authd_change_((c), name##_no, (const struct name *)(m), (what), (done))
 int authd_change_(struct ctl *c, uint32_t number, const void *m, struct span what, const char *done);
 
+/* The same without a word if it succeeds: 0, or the exit status. */
+#define authd_ask(c, name, m) authd_ask_((c), name##_no, (const struct name *)(m), NULL)
+int authd_ask_(struct ctl *c, uint32_t number, const void *m, uint64_t *count);
+
 /* A list under way, as a table or as JSON. */
 struct listing {
 	struct json j;

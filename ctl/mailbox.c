@@ -188,6 +188,23 @@ change(struct ctl *c, const char *word, struct upkeep_change *m, const char *don
 	return 0;
 }
 
+/* The tree first, if it is not there. */
+static int
+create_shared(struct ctl *c, const char *word, struct upkeep_change *m)
+{
+	struct span rest = span_from(span_str(word), strlen("Shared/"));
+	struct authd_tree tree = { .op = OP_PUT };
+
+	tree.name = span_cut(&rest, '/');
+	if (rest.n == 0) {
+		tree.op = OP_ADD;
+		return authd_change(c, authd_tree, &tree, span_str(word), "created");
+	}
+	if (authd_ask(c, authd_tree, &tree) != 0)
+		return EX_UNAVAILABLE;
+	return change(c, word, m, "created");
+}
+
 static int
 create(struct ctl *c, int argc, char **argv)
 {
@@ -211,6 +228,8 @@ create(struct ctl *c, int argc, char **argv)
 		;
 	if (m.use == USES)
 		return ctl_misuse("--use %s: drafts, sent, trash, junk or archive", use);
+	if (strncmp(word, "Shared/", strlen("Shared/")) == 0)
+		return create_shared(c, word, &m);
 	return change(c, word, &m, "created");
 }
 
@@ -218,7 +237,13 @@ static int
 delete_mailbox(struct ctl *c, int argc, char **argv)
 {
 	struct upkeep_change m = { .op = MAILBOX_DELETE };
+	struct authd_tree tree = { .op = OP_DELETE };
 
+	if (argc == 2 && strncmp(argv[1], "Shared/", strlen("Shared/")) == 0) {
+		tree.name = span_str(argv[1] + strlen("Shared/"));
+		if (span_chr(tree.name, '/') < 0)
+			return authd_change(c, authd_tree, &tree, span_str(argv[1]), "deleted; its store stands");
+	}
 	return argc != 2 ? ctl_misuse("mailbox delete USER/MAILBOX")
 			 : change(c, argv[1], &m, "deleted; `rookery undelete` brings it back");
 }
@@ -282,6 +307,12 @@ set(struct ctl *c, int argc, char **argv)
 	return change(c, word, &m, "set");
 }
 
+static int
+acl(struct ctl *c, int argc, char **argv)
+{
+	return argc != 2 ? ctl_misuse("mailbox acl USER/MAILBOX") : ctl_share(c, argc, argv);
+}
+
 int
 ctl_mailbox(struct ctl *c, int argc, char **argv)
 {
@@ -294,6 +325,7 @@ ctl_mailbox(struct ctl *c, int argc, char **argv)
 		{ "subscribe", subscribe },
 		{ "unsubscribe", unsubscribe },
 		{ "set", set },
+		{ "acl", acl },
 		{ NULL, NULL },
 	};
 

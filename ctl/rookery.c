@@ -41,9 +41,13 @@ static const struct command commands[] = {
 	{ "queue", ctl_queue, "list [MID]|show MID|flush [MID]|hold|release|delete MID|--all",
 	    "messages on their way" },
 	{ "mailbox", ctl_mailbox,
-	    "list USER[/MAILBOX] | show|delete|subscribe|unsubscribe USER/MAILBOX | create USER/MAILBOX [--use USE]\n"
+	    "list USER[/MAILBOX] | show|delete|subscribe|unsubscribe|acl USER/MAILBOX | create USER/MAILBOX [--use USE]\n"
 	    "                      | rename USER/MAILBOX NEW-NAME | set USER/MAILBOX --expire TIME|never|default",
 	    "mailboxes of a user, or of a shared tree as Shared/TREE/MAILBOX" },
+	{ "share", ctl_share, "USER/MAILBOX|Shared/TREE[/MAILBOX] [--to WHO --as ROLE] [--below] [--user USER]",
+	    "who may do what with a mailbox; ROLE: reader, poster, editor, owner, none, or rights as lrswipkxtea" },
+	{ "group", ctl_group, "add NAME [MEMBER ...] | join|leave NAME MEMBER ... | del|show NAME | list",
+	    "groups of users, for rights: MEMBER is an account or group:NAME" },
 	{ "undelete", ctl_undelete, "USER[/MAILBOX] [--since TIME] [--list]",
 	    "bring back what was expunged or deleted, as long as it is kept (expunged_keep)" },
 	{ "fts", ctl_fts, "status|index|rebuild USER|--all",

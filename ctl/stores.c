@@ -42,6 +42,19 @@ account_owner(struct ctl *c, struct span addr, struct err *e)
 	return owner;
 }
 
+static char *
+tree_owner(struct ctl *c, struct span name, struct err *e)
+{
+	struct authd_tree ask = { .name = name, .op = OP_SHOW }, tree;
+	struct ipc *ch = ctl_dial(c, "authd", &authd_def, e);
+	char *owner = NULL;
+
+	if (ch != NULL && ipc_call(ch, authd_tree, &ask, authd_tree, &tree, e) == 0)
+		owner = dup_span("", tree.owner);
+	ipc_free(ch);
+	return owner;
+}
+
 int
 place_find(struct ctl *c, const char *word, struct place *p, struct err *e)
 {
@@ -55,8 +68,9 @@ place_find(struct ctl *c, const char *word, struct place *p, struct err *e)
 		p->mailbox = rest;
 		if (user.n == 0)
 			return err_set(e, ERR_PERM, "%s: which shared tree?", word);
-		p->owner = dup_span("+", user);
-		return 0;
+		p->owner = tree_owner(c, user, e);
+		p->account = true;
+		return p->owner == NULL ? -1 : 0;
 	}
 	slash = span_chr(span_from(user, at < 0 ? 0 : (size_t)at), '/');
 	if (slash >= 0) {

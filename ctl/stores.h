@@ -9,12 +9,12 @@
 struct place {
 	char *owner;         /* whose store; owned */
 	struct span mailbox; /* borrowed from the word; empty: none was named */
-	bool account;        /* there is an account: its store may be made */
+	bool account;        /* there is an account, or a tree: its store may be made */
 };
 
 /*
  * USER is an account's address, or the name of a store whose account is gone. A mailbox begins behind the first / that
- * follows the @. Shared/TREE is the store "+TREE". -1 with *e: ERR_PERM if the word names nothing.
+ * follows the @. Shared/TREE is what authd says. -1 with *e: ERR_PERM if the word names nothing.
  */
 int place_find(struct ctl *c, const char *word, struct place *p, struct err *e);
 void place_free(struct place *p);

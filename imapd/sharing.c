@@ -1,7 +1,5 @@
 #include "imapd/sharing.h"
 
-#include <stdlib.h>
-
 #include "ipc/authd.h"
 #include "store/acl.h"
 
@@ -95,63 +93,18 @@ sharing_identifier(struct session *s, struct span who, struct span *out, struct 
 /* ---- telling */
 
 static int
-by_octets(const void *a, const void *b)
+pack(const struct span *names, size_t n, struct buf *out, struct err *e)
 {
-	return span_cmp(*(const struct span *)a, *(const struct span *)b);
-}
-
-/* Everyone who may look up some mailbox, each once. */
-static int
-list_who(struct session *s, const struct store_acl *all, struct buf *out, struct err *e)
-{
-	struct span *who = arena_array(s->a, all->n, sizeof *who);
-	size_t n = 0;
-
-	for (size_t i = 0; i < all->n; i++) {
-		const struct store_ace *a = &all->p[i];
-
-		if (a->who.p[0] != '-' && !span_eq(a->who, "owner") && (a->rights & STORE_MAY_LOOKUP) != 0)
-			who[n++] = a->who;
-	}
-	if (n > 0)
-		qsort(who, n, sizeof *who, by_octets);
-	for (size_t i = 0; i < n; i++) {
-		struct authd_name m = { .name = who[i] };
-
-		if ((i == 0 || !span_same(who[i - 1], who[i])) &&
-		    ipc_pack(&authd_def, out, authd_name, &m, e) < 0)
+	for (size_t i = 0; i < n; i++)
+		if (ipc_pack(&authd_def, out, authd_name, &(struct authd_name){ names[i] }, e) < 0)
 			return -1;
-	}
-	return 0;
-}
-
-/* Every mailbox that a stranger may post to. */
-static int
-list_post(struct session *s, const struct store_acl *all, struct buf *out, struct err *e)
-{
-	const struct store_reader stranger = { 0 };
-	struct store_mailbox *box;
-	size_t n;
-
-	if (store_list(s->st, &box, &n, s->a, e) < 0)
-		return -1;
-	for (size_t i = 0; i < n; i++) {
-		struct store_acl acl = store_acl_of(all, box[i].id);
-		struct authd_name m = { .name = box[i].name };
-
-		if (box[i].id == 0 || box[i].noselect ||
-		    (store_acl_rights(&acl, &stranger) & STORE_MAY_POST) == 0)
-			continue;
-		if (ipc_pack(&authd_def, out, authd_name, &m, e) < 0)
-			return -1;
-	}
 	return 0;
 }
 
 static int
 tell(struct session *s, struct err *e)
 {
-	struct store_acl all;
+	struct store_shared shared;
 	struct buf who, post;
 	struct authd_shared m = { .owner = s->owner };
 	struct authd_done done;
@@ -160,8 +113,8 @@ tell(struct session *s, struct err *e)
 
 	buf_init(&who, LIST_MAX);
 	buf_init(&post, LIST_MAX);
-	if (store_acl_read(s->st, 0, &all, s->a, e) == 0 && list_who(s, &all, &who, e) == 0 &&
-	    list_post(s, &all, &post, e) == 0 && (ch = dial(s, e)) != NULL) {
+	if (store_acl_shared(s->st, &shared, s->a, e) == 0 && pack(shared.who, shared.nwho, &who, e) == 0 &&
+	    pack(shared.post, shared.npost, &post, e) == 0 && (ch = dial(s, e)) != NULL) {
 		m.who = buf_span(&who);
 		m.post = buf_span(&post);
 		rc = ipc_call(ch, authd_shared, &m, authd_done, &done, e);
@@ -169,7 +122,7 @@ tell(struct session *s, struct err *e)
 	ipc_free(ch);
 	buf_free(&who);
 	buf_free(&post);
-	return rc == 0 ? store_acl_set_told(s->st, all.number, e) : -1;
+	return rc == 0 ? store_acl_set_told(s->st, shared.number, e) : -1;
 }
 
 void

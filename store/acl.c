@@ -211,6 +211,73 @@ store_acl_change(
 
 /* ---- what authd knows */
 
+static int
+by_octets(const void *a, const void *b)
+{
+	return span_cmp(*(const struct span *)a, *(const struct span *)b);
+}
+
+static void
+list_who(const struct store_acl *all, struct store_shared *out, struct arena *a)
+{
+	struct span *who = arena_array(a, all->n, sizeof *who);
+	size_t n = 0, to = 0;
+
+	for (size_t i = 0; i < all->n; i++) {
+		const struct store_ace *ace = &all->p[i];
+
+		if (ace->who.p[0] != '-' && !span_eq(ace->who, "owner") &&
+		    (ace->rights & STORE_MAY_LOOKUP) != 0)
+			who[n++] = ace->who;
+	}
+	if (n > 0)
+		qsort(who, n, sizeof *who, by_octets);
+	for (size_t i = 0; i < n; i++)
+		if (i == 0 || !span_same(who[i - 1], who[i]))
+			who[to++] = who[i];
+	out->who = who;
+	out->nwho = to;
+}
+
+static int
+list_post(
+    struct store *st, const struct store_acl *all, struct store_shared *out, struct arena *a, struct err *e)
+{
+	const struct store_reader stranger = { 0 };
+	struct store_mailbox *box;
+	struct span *post;
+	size_t n;
+
+	if (store_list(st, &box, &n, a, e) < 0)
+		return -1;
+	out->post = post = arena_array(a, n, sizeof *post);
+	for (size_t i = 0; i < n; i++) {
+		struct store_acl acl = store_acl_of(all, box[i].id);
+
+		if (box[i].id != 0 && !box[i].noselect &&
+		    (store_acl_rights(&acl, &stranger) & STORE_MAY_POST) != 0)
+			post[out->npost++] = box[i].name;
+	}
+	return 0;
+}
+
+int
+store_acl_shared(struct store *st, struct store_shared *out, struct arena *a, struct err *e)
+{
+	struct store_acl all;
+	int rc;
+
+	*out = (struct store_shared){ 0 };
+	if (tx_begin(st, TX_READ, e) < 0)
+		return -1;
+	if ((rc = store_acl_read(st, 0, &all, a, e)) == 0) {
+		out->number = all.number;
+		list_who(&all, out, a);
+		rc = list_post(st, &all, out, a, e);
+	}
+	return tx_end(st, rc, e);
+}
+
 int
 store_acl_told(struct store *st, uint64_t *number, struct err *e)
 {

@@ -100,6 +100,17 @@ bool store_acl_groups(const struct store_acl *acl);
 int store_acl_change(
     struct store *st, uint64_t mailbox, struct span who, enum acl_op op, unsigned rights, struct err *e);
 
+/*
+ * What authd is to know of a store (lib/ipc/authd.def, authd_shared): everyone who may look up some mailbox, each once,
+ * but for the owner; and every mailbox that anyone may post to.
+ */
+struct store_shared {
+	uint64_t number; /* store_acl_number() as it is true for */
+	const struct span *who, *post;
+	size_t nwho, npost;
+};
+int store_acl_shared(struct store *st, struct store_shared *out, struct arena *a, struct err *e);
+
 /* Has authd been told of the ACLs as they are at this number? Then it is noted. */
 int store_acl_told(struct store *st, uint64_t *number, struct err *e);
 int store_acl_set_told(struct store *st, uint64_t number, struct err *e);

@@ -22,6 +22,7 @@ static const struct job_request requests[] = {
 	{ upkeep_check_no, do_check },
 	{ upkeep_fts_no, do_fts },
 	{ upkeep_undelete_no, do_undelete },
+	{ upkeep_acl_no, do_acl },
 };
 
 /* ---- telling others */
@@ -80,7 +81,12 @@ begin(struct job *j, int store, struct err *e)
 static int
 open_store(struct job *j, struct err *e)
 {
-	struct store_opts o = { .boot_id = svc_boot_id(j->svc), .create = true, .busy_ms = BUSY_MS };
+	struct store_opts o = {
+		.boot_id = svc_boot_id(j->svc),
+		.create = true,
+		.tree = store_is_tree(j->owner),
+		.busy_ms = BUSY_MS,
+	};
 
 	if (j->st == NULL)
 		j->st = store_open(".", &o, e);

@@ -58,5 +58,9 @@ int do_change(struct job *j, struct ipc_in *in, struct err *e); /* mailbox.c */
 int do_check(struct job *j, struct ipc_in *in, struct err *e);  /* check.c */
 int do_fts(struct job *j, struct ipc_in *in, struct err *e);    /* fts.c */
 int do_undelete(struct job *j, struct ipc_in *in, struct err *e);
+int do_acl(struct job *j, struct ipc_in *in, struct err *e); /* acl.c */
+
+/* acl.c: if ACLs, or names of mailboxes, changed: authd hears of it. Nothing fails with that. */
+void tell_shared(struct job *j);
 
 #endif

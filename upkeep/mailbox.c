@@ -93,5 +93,6 @@ do_change(struct job *j, struct ipc_in *in, struct err *e)
 		return -1;
 	j->done = 1;
 	job_changed(j, 0, 0);
+	tell_shared(j);
 	return 0;
 }
