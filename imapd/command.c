@@ -41,6 +41,8 @@ static const struct command table[] = {
 	{ "UNSELECT", false, SELECTED, do_unselect, "RFC 3691" },
 	{ "EXPUNGE", true, SELECTED, do_expunge, "RFC 3501, 6.4.3; 4315" },
 	{ "SEARCH", true, SELECTED | NUMBERS, do_search, "RFC 3501, 6.4.4; 4731; 7162, 3.1.5" },
+	{ "SORT", true, SELECTED | NUMBERS, do_sort, "RFC 5256, 3; 5267, 3; 5957" },
+	{ "THREAD", true, SELECTED | NUMBERS, do_thread, "RFC 5256, 3" },
 	{ "FETCH", true, SELECTED | NUMBERS, do_fetch, "RFC 3501, 6.4.5; 7162, 3.1.4" },
 	{ "STORE", true, SELECTED | NUMBERS, do_store, "RFC 3501, 6.4.6; 7162, 3.1.3" },
 	{ "COPY", true, SELECTED, do_copy, "RFC 3501, 6.4.7; 4315" },

@@ -276,3 +276,45 @@ search_find(struct search *g, struct err *e)
 {
 	return search_find_in(g, 0, g->view->n, e);
 }
+
+/* ---- what was found, once more */
+
+static int
+each(struct search *g, size_t i, const struct store_msg *msg, search_each_fn *fn, void *arg, struct err *e)
+{
+	struct structure st;
+	bool read = msg != NULL && structure_open(msg->structure, &st, e) == 0;
+
+	if (msg != NULL && !read && unreadable(g, msg->uid, e) < 0)
+		return -1;
+	if (i % RANGE == 0)
+		store_view_trim(g->view);
+	if (store_view_load(g->view, g->found.seq[i] - 1, 1, e) < 0 ||
+	    fn(arg, i, store_rec(g->view, g->found.seq[i] - 1), read ? &st : NULL, e) < 0)
+		return -1;
+	return progress_at(&g->progress, i, g->found.n, e);
+}
+
+int
+search_each(struct search *g, bool structures, search_each_fn *fn, void *arg, struct err *e)
+{
+	const struct found *f = &g->found;
+	struct store_fetch *in = NULL;
+	struct store_msg msg;
+	size_t i = 0;
+	int rc = 0;
+
+	if (structures)
+		in = store_fetch_open(g->view, f->uid, f->n, STORE_WANT_STRUCTURE);
+	while (in != NULL && rc == 0 && (rc = store_fetch_next(in, &msg, e)) > 0) {
+		rc = 0;
+		for (; rc == 0 && f->uid[i] != msg.uid; i++) /* purged meanwhile */
+			rc = each(g, i, NULL, fn, arg, e);
+		if (rc == 0)
+			rc = each(g, i++, &msg, fn, arg, e);
+	}
+	for (; rc == 0 && i < f->n; i++)
+		rc = each(g, i, NULL, fn, arg, e);
+	store_fetch_close(in);
+	return rc;
+}

@@ -3,23 +3,6 @@
 
 #include "imapd/reply.h"
 
-/* The program of a command on the selected mailbox: everything but its answer. */
-int
-search_run(struct search *g, struct err *e)
-{
-	struct session *s = g->s;
-	bool save = (g->args->returns & RETURN_SAVE) != 0;
-
-	if (g->args->modseq && condstore_on(s, e) < 0) /* RFC 7162, 3.1: this enables it */
-		return -1;
-	if (search_find(g, e) < 0) {
-		if (save) /* RFC 5182, 2.1: after a NO it is empty */
-			saved_clear(s);
-		return refused(s, g->cmd, false);
-	}
-	return 0;
-}
-
 /* RFC 9586, 3: who has enabled UIDONLY names no message by its number. */
 int
 search_allowed(struct session *s, const struct cmd *cmd, const struct imap_search_args *args, struct err *e)
@@ -33,7 +16,30 @@ search_allowed(struct session *s, const struct cmd *cmd, const struct imap_searc
 }
 
 static int
-answer(struct search *g, struct err *e)
+run(struct search *g, struct err *e)
+{
+	struct session *s = g->s;
+
+	s->condstore |= g->args->modseq; /* RFC 7162, 3.1: this enables it */
+	if (search_look(g, s->view, true, e) < 0 || search_find(g, e) < 0)
+		return e->kind == ERR_PEER ? -1 : refused(s, g->cmd, false);
+	return 0;
+}
+
+int
+search_run(struct search *g, struct session *s, struct cmd *cmd, struct imap_search_args *args, struct err *e)
+{
+	int rc = search_allowed(s, cmd, args, e);
+
+	if (rc == 0 && (rc = search_begin(g, s, cmd, args, s->a, e)) == 0)
+		rc = run(g, e);
+	if (rc < 0 && e->kind != ERR_PEER && (args->returns & RETURN_SAVE) != 0)
+		saved_clear(s); /* RFC 5182, 2.1: after NO it is empty, after BAD it is what it was */
+	return rc;
+}
+
+int
+search_answer(struct search *g, const char *name, struct err *e)
 {
 	if ((g->args->returns & RETURN_SAVE) != 0)
 		saved_set(g);
@@ -41,7 +47,7 @@ answer(struct search *g, struct err *e)
 		return 0;
 	if (g->args->extended)
 		return search_tell_extended(g, g->cmd->uid, SPAN(""), e);
-	return search_tell_plain(g, "SEARCH", e);
+	return search_tell_plain(g, name, e);
 }
 
 int
@@ -51,14 +57,7 @@ do_search(struct session *s, struct cmd *cmd, struct err *e)
 	struct search g;
 
 	if (imap_sp(&cmd->args, e) < 0 || imap_search_parse(&cmd->args, s->a, s->rev2, &args, e) < 0 ||
-	    search_allowed(s, cmd, &args, e) < 0)
+	    search_run(&g, s, cmd, &args, e) < 0)
 		return -1;
-	if (search_begin(&g, s, cmd, &args, s->a, e) < 0) {
-		if ((args.returns & RETURN_SAVE) != 0)
-			saved_clear(s);
-		return -1;
-	}
-	if (search_look(&g, s->view, true, e) < 0)
-		return -1;
-	return search_run(&g, e) < 0 ? -1 : answer(&g, e);
+	return search_answer(&g, "SEARCH", e);
 }

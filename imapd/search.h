@@ -113,14 +113,27 @@ int search_find(struct search *g, struct err *e);
 /* The same, of messages [from, to) by index. */
 int search_find_in(struct search *g, uint32_t from, uint32_t to, struct err *e);
 
+/*
+ * What was found, one by one, before it is sorted: its record and its structure (NULL if that cannot be read, or was not
+ * wanted). i: index in g->found. 0 or -1, which ends the walk.
+ */
+typedef int search_each_fn(
+    void *arg, size_t i, const struct store_rec *r, const struct structure *st, struct err *e);
+int search_each(struct search *g, bool structures, search_each_fn *fn, void *arg, struct err *e);
+
 /* ---- a command (search.c) */
 
 /* May this session ask so? ERR_PEER if not. */
 int search_allowed(
     struct session *s, const struct cmd *cmd, const struct imap_search_args *args, struct err *e);
 
-/* Find in the selected mailbox, behind search_look(). */
-int search_run(struct search *g, struct err *e);
+/*
+ * Find in the selected mailbox. -1: the command is to be answered NO or BAD, and $ is as RFC 5182, 2.1 wants it then.
+ */
+int search_run(
+    struct search *g, struct session *s, struct cmd *cmd, struct imap_search_args *args, struct err *e);
+/* The answer, SAVE included. `name`: of the untagged response where it is not ESEARCH. */
+int search_answer(struct search *g, const char *name, struct err *e);
 
 /* ---- the answer (search-tell.c) */
 
