@@ -291,6 +291,13 @@ fetch_piece(struct fetching *f, struct cmd *cmd, struct err *e)
 	return fetch_stored(f, e);
 }
 
+/* RFC 9394, 3.4: message numbers shift, UIDs do not. */
+static int
+page_allowed(const struct cmd *cmd, const struct imap_fetch *f, struct err *e)
+{
+	return !f->partial.given || cmd->uid ? 0 : err_set(e, ERR_PEER, "PARTIAL is of UID FETCH");
+}
+
 int
 do_fetch(struct session *s, struct cmd *cmd, struct err *e)
 {
@@ -301,6 +308,7 @@ do_fetch(struct session *s, struct cmd *cmd, struct err *e)
 
 	if (imap_sp(&cmd->args, e) < 0 || imap_set_parse(&cmd->args, s->a, &set, e) < 0 ||
 	    imap_sp(&cmd->args, e) < 0 || imap_fetch_parse(&cmd->args, s->a, &f.f, e) < 0 ||
+	    page_allowed(cmd, &f.f, e) < 0 ||
 	    tell_vanished(&f, cmd, &set, e) < 0)
 		return -1;
 	rc = f.f.changed ? resync_changed(s, &set, cmd->uid, f.f.since, &m, e)
@@ -308,6 +316,7 @@ do_fetch(struct session *s, struct cmd *cmd, struct err *e)
 	/* RFC 7162, 3.1: this enables CONDSTORE. */
 	if (rc < 0 || ((f.f.items & FETCH_MODSEQ) != 0 && condstore_on(s, e) < 0))
 		return -1;
+	messages_page(&m, &f.f.partial);
 	body_prepare(f.f.sections, s->a);
 	if (f.f.old && s->rev2)
 		return err_set(e, ERR_PEER, "IMAP4rev2 has no RFC822 items (RFC 9051, E)");

@@ -61,6 +61,7 @@ struct held {
 	uint64_t commands, octets_in, octets_out;
 	struct store_view_state view;
 	char *tag;       /* of the IDLE command; NULL: none */
+	char *saved;     /* the last search result, as a sequence-set; NULL: empty */
 	char *view_name; /* what authd calls view_of, if that is another than owner */
 
 	struct news news; /* not in the record, as far as we know */
@@ -290,6 +291,7 @@ forget(struct held *x)
 	owner_drop(h, x->owner);
 	free(x->view_name);
 	free(x->tag);
+	free(x->saved);
 	free(x);
 	h->n--;
 	if (h->draining && h->n == 0)
@@ -356,6 +358,7 @@ record_of(const struct held *x)
 		.recent = span_of(x->view.recent_uid, sizeof x->view.recent_uid),
 		.owner = x->view_of != x->owner ? span_str(x->view_of->name) : (struct span){ 0 },
 		.name = span_str(x->view_name),
+		.saved = span_str(x->saved),
 	};
 }
 
@@ -541,6 +544,7 @@ keep_record(struct held *x, const struct idle_record *r)
 	if (r->recent.n == sizeof x->view.recent_uid)
 		memcpy(x->view.recent_uid, r->recent.p, r->recent.n);
 	keep_text(&x->tag, r->tag);
+	keep_text(&x->saved, r->saved);
 }
 
 /* From SERVED to HELD; and back at once, when there is news. x may be gone after. */

@@ -65,6 +65,28 @@ messages_parse(struct session *s, struct cmd *cmd, struct messages *out, struct 
 	return messages_of(s, &set, cmd->uid, out, e);
 }
 
+void
+messages_page(struct messages *m, const struct imap_partial *p)
+{
+	size_t from, to, at = 0, n = 0;
+
+	if (!p->given)
+		return;
+	imap_partial_cut(p, m->n, &from, &to);
+	for (size_t i = 0; i < m->ranges; i++) {
+		struct indexes r = m->range[i];
+		size_t size = r.to - r.from;
+		size_t lo = from > at ? from - at : 0, hi = to > at ? to - at : 0;
+
+		hi = hi < size ? hi : size;
+		if (lo < hi)
+			m->range[n++] = (struct indexes){ r.from + (uint32_t)lo, r.from + (uint32_t)hi };
+		at += size;
+	}
+	m->ranges = n;
+	m->n = (uint32_t)(to - from);
+}
+
 int
 piece_next(struct session *s, struct piece *p, struct err *e)
 {

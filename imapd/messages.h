@@ -11,6 +11,7 @@
 #ifndef IMAPD_MESSAGES_H
 #define IMAPD_MESSAGES_H
 
+#include "imap/partial.h"
 #include "imap/set.h"
 #include "imapd/session.h"
 
@@ -19,7 +20,7 @@ enum { PIECE = 1024 };
 struct messages {
 	struct indexes {
 		uint32_t from, to;
-	} *range; /* indexes [from, to) of the view, ascending, none empty */
+	} * range; /* indexes [from, to) of the view, ascending, none empty */
 	size_t ranges;
 	uint32_t n; /* messages in all */
 };
@@ -32,6 +33,9 @@ int messages_of(struct session *s, struct imap_set *set, bool uid, struct messag
 
 /* The same from the command's text: SP set. */
 int messages_parse(struct session *s, struct cmd *cmd, struct messages *out, struct err *e);
+
+/* Only a page of them (RFC 9394, 3.4), if one is given. */
+void messages_page(struct messages *m, const struct imap_partial *p);
 
 /* A run of them: their records are loaded. */
 struct piece {

@@ -18,6 +18,38 @@ by_number(const void *a, const void *b)
 	return (*x > *y) - (*x < *y);
 }
 
+enum {
+	RECORD_MAX = 4096
+}; /* octets of a set that the holder keeps for a session; with a larger one the worker stays */
+
+bool
+saved_put(struct session *s, struct span *out)
+{
+	struct buf text;
+	bool fits;
+
+	buf_init(&text, RECORD_MAX);
+	fits = imap_set_format(&s->saved, &text, &(struct err){ 0 }) == 0;
+	*out = fits ? arena_dup(s->a, buf_span(&text)) : (struct span){ 0 };
+	buf_free(&text);
+	return fits;
+}
+
+int
+saved_take(struct session *s, struct span text, struct err *e)
+{
+	struct imap_lex l = { .in = text };
+	struct imap_set set = { 0 };
+
+	if (text.n > 0 && imap_set_parse(&l, s->a, &set, e) < 0)
+		return -1;
+	saved_clear(s);
+	s->saved = (struct imap_set){ .r = mem_zero(set.n + 1, sizeof *set.r), .n = set.n };
+	if (set.n > 0)
+		memcpy(s->saved.r, set.r, set.n * sizeof *set.r);
+	return 0;
+}
+
 /* So many UIDs, which may be in the order of SORT and stand there twice. */
 static void
 keep(struct session *s, uint32_t *uid, size_t n)

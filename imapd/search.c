@@ -20,7 +20,8 @@ run(struct search *g, struct err *e)
 {
 	struct session *s = g->s;
 
-	s->condstore |= g->args->modseq; /* RFC 7162, 3.1: this enables it */
+	if (g->args->modseq && condstore_on(s, e) < 0) /* RFC 7162, 3.1: this enables it */
+		return -1;
 	if (search_look(g, s->view, true, e) < 0 || search_find(g, e) < 0)
 		return e->kind == ERR_PEER ? -1 : refused(s, g->cmd, false);
 	return 0;

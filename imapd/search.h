@@ -157,4 +157,8 @@ void saved_set(struct search *g);
 /* Empty: another mailbox is selected, or none, or a SEARCH with SAVE was answered NO. */
 void saved_clear(struct session *s);
 
+/* As text for the holder's record, in s->a; false: it is too long for that. And from there. */
+bool saved_put(struct session *s, struct span *out);
+int saved_take(struct session *s, struct span text, struct err *e);
+
 #endif

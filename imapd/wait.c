@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "imapd/relay.h"
 #include "imapd/reply.h"
+#include "imapd/search.h"
 #include "ipc/idle.h"
 
 enum { LINK_MS = 10000 }; /* the holder forks a process for it */
@@ -51,8 +52,8 @@ hand_over(struct session *s, bool leave, struct err *e)
 
 	if (s->up == NULL || s->link || conn_peek(s->c).n > 0)
 		return 0;
-	if (s->view != NULL && (s->view->gone > 0 || s->deleted || s->saved.n > 0)) /* no record says it: stay */
-		return 0;
+	if (s->view != NULL && (s->view->gone > 0 || s->deleted || !saved_put(s, &r.saved)))
+		return 0; /* no record says it: stay */
 	if (relay_selected(s) && (rc = relay_view(s, &v, e)) <= 0)
 		return rc;
 	if (s->view != NULL && store_view_save(s->view, &v, e) < 0)

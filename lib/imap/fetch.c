@@ -324,6 +324,8 @@ modifier(struct state *st, struct err *e)
 		f->vanished = true;
 		return 0;
 	}
+	if (imap_word(st->l, "PARTIAL") && !f->partial.given)
+		return imap_sp(st->l, e) < 0 ? -1 : imap_partial_parse(st->l, &f->partial, e);
 	return err_set(e, ERR_PEER, "There is no such modifier of FETCH");
 }
 

@@ -7,7 +7,7 @@
 #ifndef IMAP_FETCH_H
 #define IMAP_FETCH_H
 
-#include "imap/lex.h"
+#include "imap/partial.h"
 
 /* Items without arguments: or of bits, sent in this order, before the sections. */
 enum imap_fetch_item {
@@ -58,6 +58,7 @@ struct imap_fetch {
 	bool changed;                  /* CHANGEDSINCE was given */
 	bool vanished;                 /* and VANISHED (RFC 7162, 3.2.6) */
 	uint64_t since;
+	struct imap_partial partial; /* of UID FETCH (RFC 9394, 3.4) */
 };
 
 /* The arguments behind the sequence set and its space, to the end of the command. */
