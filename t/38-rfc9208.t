@@ -31,7 +31,7 @@ transcript.Player(lambda: answered("u1")).play(os.path.join(imap.TRANSCRIPTS, "r
 
 # ---- warned by a message, once, when a delivery reaches a threshold; and by an alert
 
-i.must("user", "change", "u2@example.test", "--messages", "10")
+i.must("user", "change", "u2@example.test", "--messages", "20")
 
 
 def subjects(user):
@@ -62,22 +62,22 @@ def deliver(n, user="u2"):
     rk.wait_for("%d are delivered" % n, lambda: len(i.events("local.done")) >= before + n)
 
 
-deliver(7)
-rk.is_(len(subjects("u2")), 7, "below the threshold there is nothing but mail")
+deliver(15)
+rk.is_(len(subjects("u2")), 15, "below the threshold there is nothing but mail")
 rk.is_(alerts("u2"), [], "and no alert")
 deliver(1)
 got = subjects("u2")
-rk.is_(got[7:], ["Subject: mail", "Subject: Your mailbox is 80% full"], "a message at the first threshold, behind the mail that reached it")
-rk.is_(alerts("u2"), ["* NO [ALERT] Your mail fills 90 % of its quota"], "an alert, once a session")
+rk.is_(got[15:], ["Subject: mail", "Subject: Your mailbox is 80% full"], "a message at the first threshold, behind the mail that reached it")
+rk.is_(alerts("u2"), ["* NO [ALERT] Your mail fills 85 % of its quota"], "an alert, once a session")
 rk.is_(len([x for x in i.events("local.warned")]), 1, "it is logged")
-deliver(1)
-rk.is_(subjects("u2")[9:], ["Subject: mail", "Subject: Your mailbox is 95% full"], "and at the second")
+deliver(2)
+rk.is_(subjects("u2")[18:], ["Subject: mail", "Subject: Your mailbox is 95% full"], "and at the second")
 with i.imap("u2") as c:
     c.select("INBOX")
-    got = c.fetch("9", "(ENVELOPE BODYSTRUCTURE BODY.PEEK[])")[1][0]
+    got = c.fetch("17", "(ENVELOPE BODYSTRUCTURE BODY.PEEK[])")[1][0]
     rk.ok(b'"Mail System"' in got[0] or b"Mail System" in got[0], "the message has an envelope", got[0])
-    rk.ok(b"u2@example.test" in got[1] and b"of 10 messages" in got[1], "and says what is used", got[1])
-    c.store("1:8", "+FLAGS", r"(\Deleted)")
+    rk.ok(b"u2@example.test" in got[1] and b"of 20 messages" in got[1], "and says what is used", got[1])
+    c.store("1:16", "+FLAGS", r"(\Deleted)")
     c.expunge()
 deliver(1)
 rk.is_(len([x for x in i.events("local.warned")]), 2, "below again: no message")

@@ -72,9 +72,15 @@ warn_full(
 	buf_init(&text, TEXT_MAX);
 	buf_init(&structure, TEXT_MAX);
 	if (put_message(&text, t, &u, percent, svc_hostname(d->svc), e) == 0 &&
-	    structure_build(buf_span(&text), &structure, e) == 0)
-		rc = store_deliver_own(
-		    st, buf_span(&text), buf_span(&structure), (int64_t)clock_wall_ms(), out, e);
+	    structure_build(buf_span(&text), &structure, e) == 0) {
+		bool room = (u.limit_bytes == 0 || u.bytes + text.n <= u.limit_bytes) &&
+			    (u.limit_messages == 0 || u.messages < u.limit_messages);
+
+		/* The last room is for mail. */
+		rc = !room ? 0
+			   : store_deliver_own(
+				 st, buf_span(&text), buf_span(&structure), (int64_t)clock_wall_ms(), out, e);
+	}
 	buf_free(&text);
 	buf_free(&structure);
 	if (rc == 0)
