@@ -285,6 +285,7 @@ add_unknown(struct list *l, struct store_view *v, uint32_t first, uint32_t last,
 		n = v->n - from < PIECE ? v->n - from : PIECE;
 		if (last - first < n)
 			n = last - first + 1;
+		store_view_trim(v);
 		if (store_view_load(v, from, n, e) < 0)
 			return -1;
 		for (uint32_t i = from; i < from + n; i++) {

@@ -351,6 +351,7 @@ wanted(struct indexing *x, uint32_t index, uint32_t *uids, uint32_t *indexes, si
 
 	*n = 0;
 	*to = index + count;
+	store_view_trim(x->view);
 	if (store_view_load(x->view, index > 0 ? index - 1 : 0, index > 0 ? count + 1 : count, e) < 0)
 		return -1;
 	for (uint32_t i = index; i < *to; i++)

@@ -23,6 +23,7 @@ mark_view(struct sweep *s, struct store_view *v, struct err *e)
 {
 	for (uint32_t from = 0, n; from < v->n; from += n) {
 		n = v->n - from < PIECE ? v->n - from : PIECE;
+		store_view_trim(v);
 		if (store_view_load(v, from, n, e) < 0)
 			return -1;
 		for (uint32_t i = from; i < from + n; i++) {
