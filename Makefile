@@ -44,7 +44,7 @@ CFLAGS	= -g $(OPT)
 ALL_CFLAGS = -std=gnu17 -D_GNU_SOURCE -I. -Ilib -I$(BUILD)/gen $(WARN) -fstack-protector-strong -fPIE \
 	  $(CFLAGS)
 ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now $(LINK) $(OPT) $(LDFLAGS)
-LIBS	= -lssl -lcrypto -lsqlite3 -lunbound -lseccomp -lsodium -lcrypt -lpcre2-8 -lidn2 -lz -lm
+LIBS	= -lssl -lcrypto -lsqlite3 -lunbound -lseccomp -lsodium -lcrypt -lpcre2-8 -lidn2 -lz -lzstd -lm
 
 # program name = directory
 PROGRAMS = master:master smtpd:smtpd queue:queue filterd:filterd mimed:mimed authd:authd keyd:keyd \
@@ -127,7 +127,7 @@ clean:
 
 # Debian 12's packages. Building needs the first list, the tests the second as well.
 BUILD_PKGS = gcc make libc6-dev libssl-dev libsqlite3-dev libsodium-dev libseccomp-dev libunbound-dev \
-	     libidn2-dev libpcre2-dev zlib1g-dev libcrypt-dev
+	     libidn2-dev libpcre2-dev zlib1g-dev libzstd-dev libcrypt-dev
 TEST_PKGS  = perl python3 curl swaks libnet-ssleay-perl libio-socket-ssl-perl isync mutt openssl sqlite3 \
 	     strace procps iproute2 util-linux e2fsprogs mount
 

@@ -92,6 +92,7 @@ static void
 check_config(struct check *k)
 {
 	struct buf config, master;
+	bool upkeep = false;
 	struct span good;
 	struct err e = { 0 };
 
@@ -105,8 +106,14 @@ check_config(struct check *k)
 	if (ctl_read(k->c, "etc/master.cf", CONFIG_MAX, &master, &e) < 0 ||
 	    services_parse(buf_span(&master), "etc/master.cf", k->a, &k->services, &e) < 0)
 		finding(k, true, "%s", e.text);
-	for (size_t i = 0; i < k->services.n; i++)
+	for (size_t i = 0; i < k->services.n; i++) {
 		check_service(k, &k->services.v[i], good);
+		upkeep = upkeep || strcmp(k->services.v[i].program, "upkeep") == 0;
+	}
+	if (k->services.n > 0 && !upkeep)
+		finding(k, false,
+		    "etc/master.cf: no service upkeep: expunged messages are never removed, and messages in Trash stay; "
+		    "add the line `upkeep internal rook-store:rook-mail 20 upkeep`");
 	buf_free(&config);
 	buf_free(&master);
 }

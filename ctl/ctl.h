@@ -35,6 +35,7 @@ int ctl_init(struct ctl *c, int argc, char **argv);
 int ctl_fts(struct ctl *c, int argc, char **argv);
 int ctl_mailbox(struct ctl *c, int argc, char **argv);
 int ctl_pids(struct ctl *c, int argc, char **argv);
+int ctl_purge(struct ctl *c, int argc, char **argv);
 int ctl_queue(struct ctl *c, int argc, char **argv);
 int ctl_reload(struct ctl *c, int argc, char **argv);
 int ctl_reopen(struct ctl *c, int argc, char **argv);

@@ -52,6 +52,8 @@ static const struct command commands[] = {
 	    "bring back what was expunged or deleted, as long as it is kept (expunged_keep)" },
 	{ "fts", ctl_fts, "status|index|rebuild USER|--all",
 	    "the index of texts, for searching: how far it is; bring it up to date now; make it anew" },
+	{ "purge", ctl_purge, "USER|--all [--now]",
+	    "remove at once what is due: expunged messages, old ones in Trash; --now: all that was expunged" },
 	{ "store", ctl_store, "check [--digest] [--repair] [OWNER ...]",
 	    "prove the indexes of mailboxes and their files against each other" },
 	{ "trace", ctl_trace, "WHAT [--since TIME]",

@@ -11,7 +11,7 @@ struct idle_record;
 struct svc;
 
 /* What a worker may still call once it is in its owner's directory; a subset of imapd.c's jail. */
-enum { WORKER_CALLS = JAIL_FILES | JAIL_SQLITE | JAIL_SYNC | JAIL_PAIR };
+enum { WORKER_CALLS = JAIL_FILES | JAIL_SQLITE | JAIL_SYNC | JAIL_PAIR | JAIL_MEMORY };
 
 struct worker_start {
 	struct svc *svc;

@@ -21,7 +21,7 @@
 
 enum {
 	/* A session's: the index, message files, and pairs to tell imapd and authd. */
-	SESSION_CALLS = JAIL_FILES | JAIL_SQLITE | JAIL_PAIR,
+	SESSION_CALLS = JAIL_FILES | JAIL_SQLITE | JAIL_PAIR | JAIL_MEMORY,
 	LINE_MAX_ = 512, /* RFC 2449, 4 has 255 */
 };
 

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "store/check.h"
 #include "store/dir.h"
 #include "store/file.h"
 #include "store/inside.h"
@@ -194,58 +195,17 @@ check_usage(struct check *c)
 
 /* ---- files */
 
-static int
-check_file(struct check *c, uint64_t key, struct id file, uint64_t at, uint64_t length, struct span digest,
-    struct err *e)
-{
-	unsigned char now[STORE_DIGEST];
-	struct stat sb;
-	int fd = file_open(c->st->msg, file.s, O_RDONLY, 0), rc = 0;
-
-	if (fd < 0 && errno != ENOENT)
-		return err_set(e, ERR_TEMP, "msg/%s: %m", file.s);
-	if (fd < 0) {
-		tell(c, "mailbox %llu: the file of message %u is missing: msg/%s",
-		    (unsigned long long)(key >> 32), (uint32_t)key, file.s);
-		return 0;
-	}
-	if (fstat(fd, &sb) < 0)
-		rc = err_set(e, ERR_TEMP, "msg/%s: %m", file.s);
-	else if (!S_ISREG(sb.st_mode) || (uint64_t)sb.st_size < at || (uint64_t)sb.st_size - at < length)
-		tell(c, "mailbox %llu: the file of message %u is too short: msg/%s",
-		    (unsigned long long)(key >> 32), (uint32_t)key, file.s);
-	else if ((c->what & STORE_CHECK_DIGEST) != 0 && (rc = file_digest(fd, at, length, now, e)) == 0 &&
-		 !span_same(digest, span_of(now, sizeof now)))
-		tell(c, "mailbox %llu: the file of message %u has changed: msg/%s",
-		    (unsigned long long)(key >> 32), (uint32_t)key, file.s);
-	close(fd);
-	return rc;
-}
-
 /* Row by row, so that no statement is open while a file is read. */
 static int
 check_messages(struct check *c, struct err *e)
 {
-	struct store *st = c->st;
-	unsigned char digest[STORE_DIGEST] = { 0 };
-	uint64_t key = 0, at = 0, length = 0;
-	struct id file = { 0 };
-	int rc = 1;
+	struct check_row row = { 0 };
+	int rc, bad;
 
-	while (rc == 1) {
-		sqlite3_stmt *q = db_open_query(st, Q_MSG_EACH, e, B_NUM(key));
-
-		if ((rc = db_row(st, q, e)) == 1) {
-			key = db_num(q, 0);
-			file = id_from(db_text(q, 1));
-			at = db_num(q, 3);
-			length = db_num(q, 4);
-			if (db_blob(q, 5).n == sizeof digest)
-				memcpy(digest, db_blob(q, 5).p, sizeof digest);
-		}
-		db_done(q);
-		if (rc == 1 && check_file(c, key, file, at, length, span_of(digest, sizeof digest), e) < 0)
-			rc = -1;
+	while ((rc = check_next_row(c->st, row.key, &row, e)) == 1) {
+		if ((bad = check_row_file(c->st, &row, c->what, c->found, c->arg, e)) < 0)
+			return -1;
+		c->findings += bad;
 	}
 	return rc;
 }

@@ -7,9 +7,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "store/file.h"
 #include "store/inside.h"
+#include "store/pack.h"
 
 enum {
 	BATCH_MESSAGES = 64,
@@ -67,10 +69,12 @@ take_row(struct store_fetch *f, sqlite3_stmt *q, struct err *e)
 		.mid = id_from(db_text(q, 2)),
 		.offset = db_num(q, 3),
 		.length = db_num(q, 4),
+		.packed = db_num(q, 8) != 0,
+		.key = db_num(q, 0),
 	};
 	memcpy(m->digest, digest.p, STORE_DIGEST);
 	if ((f->what & STORE_WANT_OBJECT) != 0)
-		m->thread = db_num(q, 8);
+		m->thread = db_num(q, 9);
 	f->at[f->nmsg++] = f->text.n;
 	m->prefix = db_blob(q, 6);
 	buf_add(&f->text, NULL, m->prefix);
@@ -154,15 +158,60 @@ store_fetch_next(struct store_fetch *f, struct store_msg *m, struct err *e)
 	return 1;
 }
 
-int
-store_msg_open(struct store *st, const struct store_msg *m, struct err *e)
+/* It may have been compressed since it was fetched: what the row says now. 1, 0 if nothing has changed, -1. */
+static int
+look_again(struct store *st, struct store_msg *m, struct err *e)
 {
-	int fd;
+	sqlite3_stmt *q;
+	struct id file = m->file;
+	int rc;
 
-	if (m->file.s[0] == '\0')
-		return store_damaged(st, e, "message %u names no file", m->uid);
-	if ((fd = file_open(st->msg, m->file.s, O_RDONLY, 0)) < 0)
+	if (m->key == 0)
+		return 0;
+	q = db_open_query(st, Q_MSG_FILE_NOW, e, B_NUM(m->key));
+	if ((rc = db_row(st, q, e)) == 1) {
+		m->file = id_from(db_text(q, 0));
+		m->packed = db_num(q, 1) != 0;
+	}
+	db_done(q);
+	return rc == 1 ? !span_same(id_span(&file), id_span(&m->file)) : rc;
+}
+
+static int
+open_plain(struct store *st, const struct store_msg *m, struct err *e)
+{
+	struct store_msg now = *m;
+	int fd = file_open(st->msg, now.file.s, O_RDONLY, 0), rc = 0;
+
+	if (fd < 0 && errno == ENOENT && (rc = look_again(st, &now, e)) < 0)
+		return -1;
+	if (rc == 1)
+		return store_msg_open(st, &now, e);
+	if (fd < 0)
 		return store_fail(
 		    st, errno == ENOENT ? STORE_DAMAGED : STORE_OTHER, e, ERR_TEMP, "msg/%s: %m", m->file.s);
 	return fd;
+}
+
+/* Its octets stand where those of the file before stood, so that who has m->offset from then finds them. */
+static int
+open_packed(struct store *st, const struct store_msg *m, struct err *e)
+{
+	int in = file_open(st->msg, m->file.s, O_RDONLY, 0), fd;
+
+	if (in < 0)
+		return store_fail(
+		    st, errno == ENOENT ? STORE_DAMAGED : STORE_OTHER, e, ERR_TEMP, "msg/%s: %m", m->file.s);
+	if ((fd = pack_open(in, m->offset, m->length, e)) < 0)
+		st->why = e->kind == ERR_PERM ? STORE_DAMAGED : STORE_OTHER;
+	close(in);
+	return fd;
+}
+
+int
+store_msg_open(struct store *st, const struct store_msg *m, struct err *e)
+{
+	if (m->file.s[0] == '\0')
+		return store_damaged(st, e, "message %u names no file", m->uid);
+	return m->packed ? open_packed(st, m, e) : open_plain(st, m, e);
 }

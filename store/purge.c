@@ -14,6 +14,7 @@ struct purge {
 	uint32_t left;   /* messages that may still be purged in this step */
 	struct id *file; /* without a row when the transaction is done */
 	size_t n, cap;
+	uint64_t messages; /* dropped */
 };
 
 static void
@@ -47,6 +48,7 @@ drop_message(struct purge *p, uint64_t key, struct err *e)
 		return -1;
 	if (used == 0 && file.s[0] != '\0')
 		note_file(p, file);
+	p->messages++;
 	if (p->left > 0)
 		p->left--;
 	return 0;
@@ -181,8 +183,44 @@ step(struct purge *p, uint64_t before_ms, uint64_t delivered_before_ms, struct e
 	return rc < 0 ? -1 : p->left == 0;
 }
 
+static void
+sooner(uint64_t *due, int64_t from, uint64_t keep_ms)
+{
+	if (from > 0 && (uint64_t)from + keep_ms < *due)
+		*due = (uint64_t)from + keep_ms;
+}
+
+int
+store_purge_due(struct store *st, uint64_t keep_ms, uint64_t ids_ms, uint64_t *due, struct err *e)
+{
+	sqlite3_stmt *q;
+	int64_t gone, deleted;
+	int rc;
+
+	*due = UINT64_MAX;
+	if (db_one(st, db_open_query(st, Q_GONE_FIRST, e), 0, &gone, e) < 0 ||
+	    db_one(st, db_open_query(st, Q_MAILBOX_DELETED_FIRST, e), 0, &deleted, e) < 0)
+		return -1;
+	sooner(due, gone, keep_ms);
+	sooner(due, deleted, keep_ms);
+	q = db_open_query(st, Q_DELIVERED_OLDEST, e);
+	if ((rc = db_row(st, q, e)) == 1)
+		sooner(due, (int64_t)id_time_ms(db_text(q, 0)), ids_ms);
+	db_done(q);
+	return rc < 0 ? -1 : 0;
+}
+
 int
 store_purge(struct store *st, uint64_t before_ms, uint64_t delivered_before_ms, uint32_t max, struct err *e)
+{
+	struct store_purged ignored;
+
+	return store_purge_step(st, before_ms, delivered_before_ms, max, &ignored, e);
+}
+
+int
+store_purge_step(struct store *st, uint64_t before_ms, uint64_t delivered_before_ms, uint32_t max,
+    struct store_purged *out, struct err *e)
 {
 	struct purge p = { .st = st, .left = max };
 	int rc = -1;
@@ -193,6 +231,7 @@ store_purge(struct store *st, uint64_t before_ms, uint64_t delivered_before_ms, 
 		rc = tx_end(st, step(&p, before_ms, delivered_before_ms, e), e);
 	for (size_t i = 0; rc >= 0 && i < p.n; i++)
 		unlinkat(st->msg, p.file[i].s, 0);
+	*out = (struct store_purged){ p.messages, rc < 0 ? 0 : p.n };
 	free(p.file);
 	return rc;
 }

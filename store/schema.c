@@ -141,6 +141,9 @@ static const char version_2[] =
     /* 1: its file is compressed. */
     "ALTER TABLE msg ADD COLUMN packed INTEGER NOT NULL DEFAULT 0;"
 
+    /* The last file that was looked at to be compressed. */
+    "ALTER TABLE store ADD COLUMN packed_to TEXT NOT NULL DEFAULT '';"
+
     /* The last key that the scrub has read, when it began; modseq of the catalogue. */
     "ALTER TABLE store ADD COLUMN scrubbed INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE store ADD COLUMN scrubbed_ms INTEGER NOT NULL DEFAULT 0;"

@@ -373,6 +373,8 @@ struct store_msg {
 	struct id file;
 	struct id mid; /* queue id of the delivery, empty after APPEND */
 	unsigned char digest[STORE_DIGEST];
+	bool packed;  /* the file is compressed: store_msg_open gives one that is not */
+	uint64_t key; /* the store's; 0: a file that has no row yet */
 	uint64_t thread; /* with STORE_WANT_OBJECT: for store_threadid() */
 };
 
@@ -386,7 +388,10 @@ struct store_fetch *store_fetch_open(struct store_view *v, const uint32_t *uids,
 int store_fetch_next(struct store_fetch *f, struct store_msg *m, struct err *e); /* 1, 0 at the end, -1 */
 void store_fetch_close(struct store_fetch *f);
 
-/* The file of a message, open for reading: its octets are m->prefix, then [offset, offset + length). */
+/*
+ * The file of a message, open for reading: its octets are m->prefix, then [offset, offset + length). Of a compressed one it
+ * is a file in memory (JAIL_MEMORY), as large as the message.
+ */
 int store_msg_open(struct store *st, const struct store_msg *m, struct err *e);
 
 /*
@@ -630,6 +635,40 @@ int store_expire(struct store *st, uint64_t mailbox, int64_t before_ms, uint32_t
  */
 int store_purge(
     struct store *st, uint64_t before_ms, uint64_t delivered_before_ms, uint32_t max, struct err *e);
+struct store_purged {
+	uint64_t messages, files;
+};
+/* The same, and tells in *out how much it was. */
+int store_purge_step(struct store *st, uint64_t before_ms, uint64_t delivered_before_ms, uint32_t max,
+    struct store_purged *out, struct err *e);
+
+/*
+ * When store_purge will next have something to do, if what is expunged or deleted is kept keep_ms, and delivery ids ids_ms:
+ * milliseconds since 1970, UINT64_MAX: never as it is now.
+ */
+int store_purge_due(struct store *st, uint64_t keep_ms, uint64_t ids_ms, uint64_t *due, struct err *e);
+
+/*
+ * Scrub: read the next message files, octets_max in one step or a little more, and compare their digests. 1 there is more of
+ * this round; 0 it is done; -1. `found` is told what is wrong. store_scrub_due: when there is something to do, if a round
+ * begins every interval_ms.
+ */
+struct store_scrubbed {
+	uint64_t messages, octets;
+};
+int store_scrub(struct store *st, uint64_t octets_max, struct store_scrubbed *out,
+    void (*found)(void *arg, struct span text), void *arg, struct err *e);
+int store_scrub_due(struct store *st, uint64_t interval_ms, uint64_t *due, struct err *e);
+
+/*
+ * Compress message files from before before_ms: one of them, or as many as have octets_max without one that is worth it. 1
+ * there may be more; 0; -1. No reader sees a difference. store_compress_due: when the next will be after_ms old.
+ */
+struct store_compressed {
+	uint64_t files, octets; /* compressed; read */
+};
+int store_compress(struct store *st, uint64_t before_ms, uint64_t octets_max, struct store_compressed *out, struct err *e);
+int store_compress_due(struct store *st, uint64_t after_ms, uint64_t *due, struct err *e);
 
 /*
  * Prove index and files against each other: SQLite's own check, counters against records, records against rows,

@@ -2,12 +2,14 @@
 
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "cfg/cfg.h"
 #include "ipc/authd.h"
 #include "ipc/mimed.h"
 #include "ipc/session.h"
 #include "ipc/upkeep.h"
+#include "upkeep/pass.h"
 
 enum {
 	ARENA_MAX = 1 << 30,
@@ -23,6 +25,7 @@ static const struct job_request requests[] = {
 	{ upkeep_fts_no, do_fts },
 	{ upkeep_undelete_no, do_undelete },
 	{ upkeep_acl_no, do_acl },
+	{ upkeep_pass_no, do_pass },
 };
 
 /* ---- telling others */
@@ -83,7 +86,7 @@ open_store(struct job *j, struct err *e)
 {
 	struct store_opts o = {
 		.boot_id = svc_boot_id(j->svc),
-		.create = true,
+		.create = j->ch != NULL,
 		.tree = store_is_tree(j->owner),
 		.busy_ms = BUSY_MS,
 	};
@@ -153,6 +156,28 @@ job_serve(struct svc *svc, int store, struct span owner, struct ipc *ch, uint32_
 	if (why.kind != ERR_NONE || e.kind == ERR_PEER || e.kind == ERR_PERM)
 		log_event(LOG_ERROR, "upkeep.job", KV_S("owner", owner),
 		    KV_ERR(why.kind != ERR_NONE ? &why : &e));
+	end(&j);
+	return 0;
+}
+
+/* ---- the clock */
+
+int
+job_pass(struct svc *svc, int store, struct span owner, bool slow, struct ipc *up)
+{
+	enum { SLICE_MS = 20 * 1000 };
+	struct job j = { .svc = svc, .owner = owner };
+	struct pass p = { .j = &j, .what = slow ? PASS_SLOW : PASS_ALL & ~(unsigned)PASS_SLOW, .until_ms = clock_mono_ms() + SLICE_MS };
+	struct upkeep_passed m;
+	struct err e = { 0 }, ignored = { 0 };
+
+	if (begin(&j, store, &e) < 0 || open_store(&j, &e) < 0)
+		log_event(LOG_ERROR, "upkeep.job", KV_S("owner", owner), KV_ERR(&e));
+	else if (pass_run(&p, &e) == 0) {
+		m = (struct upkeep_passed){ p.due_ms, p.slow_ms };
+		ipc_send(up, upkeep_passed, &m, 0, &ignored);
+	}
+	ipc_free(up);
 	end(&j);
 	return 0;
 }

@@ -12,7 +12,7 @@
 #include "store/store.h"
 
 /* What a job may still call once it is in its owner's directory; a subset of upkeep.c's jail. */
-enum { JOB_CALLS = JAIL_FILES | JAIL_SQLITE | JAIL_SYNC | JAIL_PAIR };
+enum { JOB_CALLS = JAIL_FILES | JAIL_SQLITE | JAIL_SYNC | JAIL_PAIR | JAIL_MEMORY };
 
 struct ipc;
 struct ipc_in;
@@ -43,8 +43,8 @@ struct job_request {
 /* In the child, with the channel (blocking) and the request id of its upkeep_open. Gives the exit status. */
 int job_serve(struct svc *svc, int store, struct span owner, struct ipc *ch, uint32_t id);
 
-/* In the child: one pass, whose outcome goes to the parent over `up`. Gives the exit status. */
-int job_pass(struct svc *svc, int store, struct span owner, struct ipc *up);
+/* In the child: one pass (of the slow lane: see plan.h), whose outcome goes to the parent over `up`. Gives the exit status. */
+int job_pass(struct svc *svc, int store, struct span owner, bool slow, struct ipc *up);
 
 #define job_send(j, name, m, e) job_send_((j), name##_no, (const struct name *)(m), (e))
 int job_send_(struct job *j, uint32_t number, const void *m, struct err *e);
@@ -58,6 +58,7 @@ int do_change(struct job *j, struct ipc_in *in, struct err *e); /* mailbox.c */
 int do_check(struct job *j, struct ipc_in *in, struct err *e);  /* check.c */
 int do_fts(struct job *j, struct ipc_in *in, struct err *e);    /* fts.c */
 int do_undelete(struct job *j, struct ipc_in *in, struct err *e);
+int do_pass(struct job *j, struct ipc_in *in, struct err *e);
 int do_acl(struct job *j, struct ipc_in *in, struct err *e); /* acl.c */
 
 /* acl.c: if ACLs, or names of mailboxes, changed: authd hears of it. Nothing fails with that. */

@@ -5,7 +5,8 @@
  * channel gets a process of its own (job.h), upkeep_jobs at a time, and who comes when there are so many waits. Beside them
  * the parent starts passes: what is due in a store by time (plan.h), and the indexing of texts (texts.h).
  *
- * Read on in this order: texts.c (who is to be indexed), job.c (a process, its requests), mailbox.c check.c undelete.c (what is asked), plan.c.
+ * Read on in this order: job.c (a process, its requests), mailbox.c check.c undelete.c (what is asked), pass.c (what the clock
+ * does), plan.c, texts.c (whose texts are to be indexed).
  */
 #include <dirent.h>
 #include <errno.h>
@@ -13,15 +14,18 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "cfg/cfg.h"
 #include "io/svc.h"
 #include "ipc/upkeep.h"
 #include "mail/charset.h"
 #include "upkeep/job.h"
+#include "upkeep/plan.h"
 #include "upkeep/texts.h"
 
 static const struct jail jail = {
@@ -39,15 +43,29 @@ struct caller {
 	struct span owner; /* waits for a process; owned */
 };
 
+/* A process that makes a pass. */
+struct passing {
+	struct passing *next;
+	pid_t pid;
+	char *owner; /* owned */
+	struct ipc *ch;
+	bool slow;
+	uint64_t began_ms;
+};
+
 /* svc.h's functions get no argument of ours: the one instance of this program. */
 static struct {
 	struct svc *svc;
 	struct loop *loop;
 	int store; /* directory of all owners */
 	struct caller *callers;
-	uint64_t jobs; /* processes that serve callers */
-	pid_t *pid;    /* theirs */
+	pid_t *pid; /* processes that serve callers */
 	size_t pids;
+	struct plan *plan;
+	struct passing *passing;
+	size_t passes;
+	struct timer look, due; /* look at which stores have changed; a pass is due */
+	uint64_t keys;          /* what a pass depends on, summed up */
 	struct texts texts;
 	bool draining;
 } upkeep;
@@ -74,6 +92,8 @@ close_others(const struct caller *mine)
 	for (const struct caller *c = upkeep.callers; c != NULL; c = c->next)
 		if (c != mine)
 			close(ipc_fd(c->ch));
+	for (const struct passing *x = upkeep.passing; x != NULL; x = x->next)
+		close(ipc_fd(x->ch));
 }
 
 static void
@@ -135,17 +155,186 @@ start_waiting(void)
 	}
 }
 
+/* ---- passes */
+
+/* Its channel has been left with what it told, if it came so far. */
+static void
+take_news(struct passing *x, uint64_t now)
+{
+	struct upkeep_passed m;
+	struct err e = { 0 };
+	struct ipc_in in;
+
+	if (ipc_get(x->ch, &in, &e) != 1 || in.number != upkeep_passed_no || ipc_body(&in, upkeep_passed, &m, &e) < 0)
+		m = (struct upkeep_passed){ 0 };
+	else if (m.due != 0 && m.due < now + cfg.upkeep_interval)
+		m.due = now + cfg.upkeep_interval;
+	plan_passed(upkeep.plan, x->owner, x->slow, x->began_ms, m.due, m.slow);
+}
+
+static bool
+pass_ended(pid_t pid)
+{
+	for (struct passing **at = &upkeep.passing; *at != NULL; at = &(*at)->next) {
+		struct passing *x = *at;
+
+		if (x->pid != pid)
+			continue;
+		*at = x->next;
+		upkeep.passes--;
+		take_news(x, clock_wall_ms());
+		ipc_free(x->ch);
+		free(x->owner);
+		free(x);
+		svc_sessions(upkeep.svc, -1);
+		return true;
+	}
+	return false;
+}
+
+static void
+start_pass(const char *owner, bool slow)
+{
+	struct passing *x = mem_zero(1, sizeof *x);
+	int pair[2] = { -1, -1 };
+
+	x->slow = slow;
+	x->began_ms = clock_wall_ms();
+	x->owner = mem_zero(1, strlen(owner) + 1);
+	memcpy(x->owner, owner, strlen(owner));
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0 || (x->pid = svc_fork(upkeep.svc)) < 0) {
+		plan_passed(upkeep.plan, owner, slow, x->began_ms, 0, 0);
+		if (pair[0] >= 0) {
+			close(pair[0]);
+			close(pair[1]);
+		}
+		free(x->owner);
+		free(x);
+		return;
+	}
+	if (x->pid == 0) {
+		close(pair[0]);
+		close_others(NULL);
+		_exit(job_pass(upkeep.svc, upkeep.store, span_str(x->owner), slow,
+		    ipc_new(pair[1], &upkeep_def, ROLE_UPKEEP, ROLE_UPKEEP)));
+	}
+	close(pair[1]);
+	fcntl(pair[0], F_SETFL, O_RDWR | O_NONBLOCK);
+	x->ch = ipc_new(pair[0], &upkeep_def, ROLE_UPKEEP, ROLE_UPKEEP);
+	x->next = upkeep.passing;
+	upkeep.passing = x;
+	upkeep.passes++;
+	svc_sessions(upkeep.svc, 1);
+}
+
+/* Is anybody in the slow lane? One at a time is: its rate is the program's. */
+static bool
+slow_is_busy(void)
+{
+	for (const struct passing *x = upkeep.passing; x != NULL; x = x->next)
+		if (x->slow)
+			return true;
+	return false;
+}
+
+/* Come back when something will be due, but look often enough that a clock that is set does not matter. */
+static void
+come_back(uint64_t now, uint64_t due)
+{
+	uint64_t in = due > now ? due - now : 1;
+
+	if (due != UINT64_MAX)
+		loop_timer(upkeep.loop, &upkeep.due,
+		    loop_now(upkeep.loop) + (in < cfg.upkeep_interval ? in : cfg.upkeep_interval));
+}
+
+static void
+start_passes(void)
+{
+	size_t most = cfg.upkeep_jobs > 1 ? (size_t)cfg.upkeep_jobs / 2 : 1;
+	uint64_t now = clock_wall_ms(), due, slow;
+	const char *owner;
+
+	while (!upkeep.draining && upkeep.passes < most && (owner = plan_next(upkeep.plan, now, false)) != NULL)
+		start_pass(owner, false);
+	if (!upkeep.draining && upkeep.passes < most && !slow_is_busy() &&
+	    (owner = plan_next(upkeep.plan, now, true)) != NULL)
+		start_pass(owner, true);
+	if (upkeep.draining || upkeep.passes == most)
+		return;
+	due = plan_due(upkeep.plan, false);
+	slow = slow_is_busy() ? UINT64_MAX : plan_due(upkeep.plan, true);
+	come_back(now, due < slow ? due : slow);
+}
+
+static void
+pass_is_due(struct timer *t)
+{
+	(void)t;
+	start_passes();
+}
+
+static void
+save_plan(void)
+{
+	struct err e = { 0 };
+
+	if (plan_save(upkeep.plan, &e) < 0)
+		log_event(LOG_WARN, "upkeep.plan", KV_ERR(&e));
+}
+
+/* Which stores have changed? Some at a time; a round takes little of each hour. */
+static void
+look_around(struct timer *t)
+{
+	enum { SOON_MS = 20, OFTEN_MS = 3600 * 1000 };
+	bool all = plan_look(upkeep.plan, clock_wall_ms(), cfg.upkeep_interval);
+	uint64_t pause = cfg.upkeep_interval / 2 < OFTEN_MS ? cfg.upkeep_interval / 2 : OFTEN_MS;
+
+	loop_timer(upkeep.loop, t, loop_now(upkeep.loop) + (all ? pause : SOON_MS));
+	if (!all)
+		return;
+	save_plan();
+	start_passes();
+}
+
+static uint64_t
+keys_now(void)
+{
+	const uint64_t keys[] = { cfg.expunged_keep, cfg.retention_trash, cfg.retention_junk, cfg.scrub_interval,
+		cfg.compress_after };
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
+		sum = (sum ^ keys[i]) * UINT64_C(0x100000001b3);
+	return sum;
+}
+
+static void
+reloaded(struct svc *s)
+{
+	(void)s;
+	if (upkeep.keys != keys_now())
+		plan_all_now(upkeep.plan);
+	upkeep.keys = keys_now();
+	loop_timer(upkeep.loop, &upkeep.look, loop_now(upkeep.loop) + 1);
+}
+
+/* ---- the end of processes */
+
 static void
 child_ended(struct svc *s, pid_t pid, int status)
 {
 	texts_ended(&upkeep.texts, pid, status); /* svc logs a death */
+	if (pass_ended(pid) && !upkeep.draining)
+		start_passes();
 	for (size_t i = 0; i < upkeep.pids; i++)
 		if (upkeep.pid[i] == pid) {
 			upkeep.pid[i] = upkeep.pid[--upkeep.pids];
 			svc_sessions(s, -1);
 			break;
 		}
-	if (upkeep.draining && upkeep.pids == 0 && texts_stop(&upkeep.texts))
+	if (upkeep.draining && upkeep.pids + upkeep.passes == 0 && texts_stop(&upkeep.texts))
 		svc_end(s);
 	start_waiting();
 }
@@ -183,6 +372,7 @@ list_owners(struct caller *c, struct ipc_in *in, struct err *e)
 	for (int i = 0; i < n; i++) {
 		struct upkeep_owner item = { .owner = span_str(list[i]->d_name) };
 
+		item.due = plan_due_of(upkeep.plan, item.owner);
 		if (span_cmp(item.owner, m.after) > 0 && items.n < PAGE)
 			rc = rc < 0 ? -1 : ipc_pack(&upkeep_def, &items, upkeep_owner, &item, e);
 		free(list[i]);
@@ -306,7 +496,10 @@ drain(struct svc *s, bool now)
 		caller_drop(upkeep.callers);
 	for (size_t i = 0; i < upkeep.pids; i++)
 		kill(upkeep.pid[i], SIGTERM);
-	if (texts_stop(&upkeep.texts) && upkeep.pids == 0)
+	for (const struct passing *x = upkeep.passing; x != NULL; x = x->next)
+		kill(x->pid, SIGTERM);
+	save_plan();
+	if (texts_stop(&upkeep.texts) && upkeep.pids + upkeep.passes == 0)
 		svc_end(s);
 }
 
@@ -326,7 +519,7 @@ step_back(void)
 int
 main(int argc, char **argv)
 {
-	static const struct svc_loop fns = { .dialled = dialled, .drain = drain };
+	static const struct svc_loop fns = { .dialled = dialled, .drain = drain, .reloaded = reloaded };
 	struct svc *s = svc_start(argc, argv, ROLE_UPKEEP);
 	struct err e = { 0 };
 
@@ -343,6 +536,11 @@ main(int argc, char **argv)
 	}
 	svc_on_exit(s, child_ended);
 	svc_confine(s, &jail);
+	upkeep.plan = plan_new(upkeep.store);
+	upkeep.keys = keys_now();
+	upkeep.look = (struct timer){ .due = look_around };
+	upkeep.due = (struct timer){ .due = pass_is_due };
+	loop_timer(upkeep.loop, &upkeep.look, loop_now(upkeep.loop) + 1);
 	texts_start(&upkeep.texts, s, upkeep.store, close_all);
 	return svc_run(s, &fns);
 }

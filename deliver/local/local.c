@@ -160,7 +160,6 @@ sync_now(struct deliverer *d)
 	d->deliveries = 0;
 	tell_usage(d);
 	tell_texts(d);
-	owners_upkeep(&d->owners);
 }
 
 static void

@@ -20,7 +20,6 @@ struct owner {
 	bool unsynced;    /* in the list of those */
 	bool usage_due;   /* its limits matter: authd is to be told what it holds */
 	bool texts_due;   /* upkeep is to be told that mail came */
-	uint64_t kept_ms; /* wall time of the last store_purge; 0: not since it was opened */
 	struct span name; /* owned */
 };
 
@@ -46,8 +45,6 @@ void owners_drop(struct owners *o, struct owner *w); /* close it */
 void owners_note_unsynced(struct owners *o, struct owner *w);
 /* Make all durable, by syncfs of `dir` if they are many. 0, or -1: those that failed are closed. */
 int owners_sync(struct owners *o, int dir, struct err *e);
-/* Purge one store that was not for an hour, if there is one. */
-void owners_upkeep(struct owners *o);
 
 /* ---- tell.c: imapd, authd and upkeep are told what changed; they need not listen */
 

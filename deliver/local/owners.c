@@ -16,9 +16,6 @@ enum {
 	BUSY_MS = 2000, /* a worker that holds the write lock longer is stuck: the queue tries again */
 	MAKE_MIN = 8,   /* for fewer a sync each is less than one of the file system */
 	MAKE_MAX = 256, /* directories open at a time */
-	UPKEEP_MS = 3600000,
-	UPKEEP_MESSAGES = 200,
-	QUEUE_MARGIN_MS = 86400000 /* a message may stay in the queue for its lifetime, and a last try */
 };
 
 void
@@ -214,24 +211,4 @@ owners_make(struct owners *o, int dir, const struct span *names, size_t n)
 			break;
 		}
 	free(missing);
-}
-
-/* ---- upkeep */
-
-void
-owners_upkeep(struct owners *o)
-{
-	uint64_t now = clock_wall_ms(), ids = cfg.queue_lifetime * 2 + QUEUE_MARGIN_MS;
-	struct err e = { 0 };
-
-	for (struct owner *w = o->newest; w != NULL; w = w->older) {
-		if (w->kept_ms + UPKEEP_MS > now)
-			continue;
-		if (store_purge(w->st, now > cfg.expunged_keep ? now - cfg.expunged_keep : 0,
-			now > ids ? now - ids : 0, UPKEEP_MESSAGES, &e) != 1)
-			w->kept_ms = now;
-		if (e.kind != ERR_NONE)
-			log_event(LOG_WARN, "local.purge", KV_S("owner", w->name), KV_ERR(&e));
-		return;
-	}
 }

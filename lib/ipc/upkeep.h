@@ -26,6 +26,7 @@ enum upkeep_pass_what {
 	PASS_COMPRESS = 8, /* old message files */
 	PASS_CATALOGUE = 16,
 	PASS_ALL = 31,
+	PASS_SLOW = PASS_SCRUB | PASS_COMPRESS,
 	PASS_NOW = 256, /* PASS_PURGE: all that was expunged or deleted, however recently */
 };
 

@@ -50,6 +50,7 @@ static const char *const inet_calls[] = { "connect", "bind", "getsockname", "get
 	"sendmmsg", "recvmmsg", NULL };
 static const char *const sync_calls[] = { "fsync", "fdatasync", "ftruncate", "pwrite64", "pwritev", "preadv",
 	"fallocate", "fadvise64", "sync_file_range", "copy_file_range", NULL };
+static const char *const memory_calls[] = { "memfd_create", NULL };
 static const char *const shut_calls[] = { "shutdown", NULL };
 static const char *const confine_calls[] = { "landlock_create_ruleset", "landlock_add_rule",
 	"landlock_restrict_self", "seccomp", "memfd_create", NULL };
@@ -70,6 +71,7 @@ static const struct {
 	{ JAIL_SQLITE, sqlite_calls },
 	{ JAIL_INET, inet_calls },
 	{ JAIL_SYNC, sync_calls },
+	{ JAIL_MEMORY, memory_calls },
 	{ JAIL_SHUT, shut_calls },
 	{ JAIL_CONFINE, confine_calls },
 };
