@@ -1,6 +1,7 @@
 /* fuzz/imap - a whole command with its literals through every parser of arguments. */
 #include "imap/args.h"
 #include "imap/fetch.h"
+#include "imap/list.h"
 #include "imap/search.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

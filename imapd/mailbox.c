@@ -1,10 +1,12 @@
 /* CREATE, DELETE, RENAME, SUBSCRIBE, UNSUBSCRIBE, STATUS: RFC 3501, 6.3.3 to 6.3.10. */
 #include "imap/args.h"
+#include "imapd/listing.h"
 #include "imapd/reply.h"
 #include "imapd/rights.h"
 #include "imapd/sharing.h"
 #include "imapd/status.h"
 #include "imapd/wait.h"
+#include "store/annotation.h"
 
 /* SP mailbox, to the end. */
 static int
@@ -20,9 +22,19 @@ list_changed(struct session *s, struct cmd *cmd, int rc)
 {
 	if (rc < 0)
 		return refused(s, cmd, false);
-	tell_changed(s, 0, 1);
+	tell_names_changed(s);
 	sharing_tell(s);
 	return 0;
+}
+
+/* Whoever idles in a mailbox that is deleted must learn of it. */
+static void
+tell_gone(struct session *s, uint64_t mailbox)
+{
+	struct store_usage now = { 0 };
+	struct err e = { 0 };
+
+	tell_changed(s, mailbox, store_usage(s->st, &now, &e) == 0 ? now.modseq : UINT64_MAX);
 }
 
 /* That a mailbox which the reader may not see has the name already can't be hidden, but what it is can. */
@@ -45,15 +57,42 @@ not_made(struct session *s, struct cmd *cmd, struct span name, struct err *e)
 	return err_set(e, ERR_PERM, "This name cannot be used");
 }
 
+/* USE of CREATE (RFC 6154, 3): a mailbox has one special use here, and one that another has it cannot be given. */
+static int
+special_use(struct session *s, struct cmd *cmd, const struct imap_create *args, enum store_use *use, struct err *e)
+{
+	bool taken;
+
+	*use = STORE_USE_NONE;
+	if (args->n == 0)
+		return 0;
+	cmd->code = "USEATTR";
+	*use = use_named(args->uses[0]);
+	if (args->n > 1 || *use == STORE_USE_NONE)
+		return err_set(e, ERR_PERM, "There is no such special use here, or more than one");
+	if (s->guest)
+		return err_set(e, ERR_PERM, "What a mailbox is for is its owner's to say");
+	if (store_use_taken(s->st, *use, &taken, e) < 0)
+		return refused(s, cmd, false);
+	if (taken)
+		return err_set(e, ERR_PERM, "Another mailbox has this special use");
+	cmd->code = NULL;
+	return 0;
+}
+
 int
 do_create(struct session *s, struct cmd *cmd, struct err *e)
 {
+	struct imap_create args;
 	struct span name;
+	enum store_use use;
 	uint64_t id = 0;
 
-	if (one_name(s, cmd, &name, e) < 0 || rights_create(s, cmd, name, e) < 0)
+	if (imap_sp(&cmd->args, e) < 0 || imap_mailbox(&cmd->args, s->a, &name, e) < 0 ||
+	    imap_create_params(&cmd->args, s->a, &args, e) < 0 || rights_create(s, cmd, name, e) < 0 ||
+	    special_use(s, cmd, &args, &use, e) < 0)
 		return -1;
-	if (store_create(s->st, name, STORE_USE_NONE, &id, e) < 0)
+	if (store_create(s->st, name, use, &id, e) < 0)
 		return not_made(s, cmd, name, e);
 	cmd->ok = arena_printf(
 	    s->a, "[MAILBOXID (%.*s)] Made", SPAN_ARG(mailbox_id(s, id))); /* RFC 8474, 4.1 */
@@ -72,7 +111,7 @@ do_delete(struct session *s, struct cmd *cmd, struct err *e)
 	if (store_delete(s->st, name, e) < 0)
 		return refused(s, cmd, false);
 	s->usage_changed |= box.exists > 0;
-	tell_changed(s, box.id, UINT64_MAX); /* whoever idles there must learn of it */
+	tell_gone(s, box.id);
 	return list_changed(s, cmd, 0);
 }
 

@@ -126,6 +126,8 @@ command_fn do_create, do_delete, do_rename, do_subscribe, do_unsubscribe, do_sta
 command_fn do_getquota, do_getquotaroot, do_setquota;
 /* acl.c */
 command_fn do_setacl, do_deleteacl, do_getacl, do_listrights, do_myrights;
+/* metadata.c, list.c */
+command_fn do_getmetadata, do_setmetadata, do_xlist;
 /* list.c, fetch.c, search.c, store.c, append.c, copy.c, idle.c */
 command_fn do_list, do_lsub, do_fetch, do_search, do_sort, do_thread, do_store, do_append, do_replace, do_copy, do_move, do_idle;
 

@@ -94,6 +94,16 @@ tell_changed(struct session *s, uint64_t mailbox, uint64_t modseq)
 		log_event(LOG_WARN, "imapd.holder", KV_S("sid", s->sid), KV_ERR(&e));
 }
 
+void
+tell_names_changed(struct session *s)
+{
+	struct store_usage now = { 0 };
+	struct err e = { 0 };
+
+	if (store_usage(s->st, &now, &e) == 0)
+		tell_changed(s, 0, now.modseq);
+}
+
 /* What the holder has said so far, and has not been acted upon. */
 static void
 listen_to_holder(struct session *s)

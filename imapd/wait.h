@@ -30,6 +30,9 @@ int take_back(struct session *s, struct err *e);
 /* Tell the holder what this session changed, for the other sessions. modseq 0: nothing. */
 void tell_changed(struct session *s, uint64_t mailbox, uint64_t modseq);
 
+/* Names, subscriptions or annotations were changed: store/event.h. */
+void tell_names_changed(struct session *s);
+
 /* A stream to a worker of that owner, which serves this session's login; -1: ERR_TEMP it can't be had, ERR_GONE. */
 int ask_link(struct session *s, struct span owner, struct span addr, struct err *e);
 

@@ -10,6 +10,7 @@
 
 #include "store/chunk.h"
 #include "store/db.h"
+#include "store/event.h"
 #include "store/mbox.h"
 #include "store/store.h"
 
@@ -61,6 +62,7 @@ struct store {
 	bool owed;     /* a delivery of the transaction is not durable (or not known to be) */
 	bool unsynced; /* a transaction with such was committed after the last sync */
 	bool lost;     /* a sync failed: no more deliveries */
+	char by[64];   /* the session whose deeds these are (event.h); may be empty */
 };
 
 /* Record why, set *e; -1. */
@@ -152,6 +154,17 @@ int message_add(struct store *st, struct mbox *m, struct new_msg *msg, struct er
 int object_add(struct store *st, uint64_t key, const struct store_rec *r, struct span digest,
     struct span prefix, struct span structure, struct err *e);
 int object_fill(struct store *st, struct err *e);
+
+/* ---- vacated.c: in a transaction that writes. */
+int vacated_note(struct store *st, struct span name, struct err *e);
+int vacated_taken(struct store *st, struct span name, struct err *e);
+
+/* ---- event.c: in a transaction that writes. Of *ev all but kind and by is taken. */
+int event_note(struct store *st, enum store_event_kind kind, const struct store_event *ev, struct err *e);
+
+/* ---- annotation.c: RENAME of INBOX; a mailbox is purged. In a transaction that writes. */
+int annotations_copy(struct store *st, uint64_t from, uint64_t to, struct err *e);
+int annotations_forget(struct store *st, uint64_t mailbox, struct err *e);
 
 static inline uint32_t
 unseen_of(const struct store_rec *r)

@@ -234,6 +234,8 @@ insert(struct store *st, struct span name, enum store_use use, struct err *e)
 		B_NUM(number_modseq(st)), B_NUM(use)) < 0)
 		return -1;
 	id = sqlite3_last_insert_rowid(st->db);
+	if (event_note(st, STORE_EVENT_NAME, &(struct store_event){ .name = name }, e) < 0)
+		return -1;
 	return acl_inherit(st, id, name, e) < 0 ? -1 : id;
 }
 
@@ -287,7 +289,10 @@ create(struct store *st, struct span name, enum store_use use, struct err *e)
 					      "another mailbox has this special use");
 	}
 	if (id > 0)
-		return make_selectable(st, id, use, e) < 0 ? -1 : id;
+		return make_selectable(st, id, use, e) < 0 ||
+			       event_note(st, STORE_EVENT_NAME, &(struct store_event){ .name = name }, e) < 0
+			   ? -1
+			   : id;
 	return mailbox_new(st, name, use, e);
 }
 
@@ -354,7 +359,8 @@ delete_named(struct store *st, struct span name, struct err *e)
 		return -1;
 	if (children && m->noselect)
 		return store_fail(st, STORE_CANNOT, e, ERR_PERM, "there are mailboxes below this name");
-	if (retire(st, m, e) < 0)
+	if (vacated_note(st, name, e) < 0 || retire(st, m, e) < 0 ||
+	    event_note(st, STORE_EVENT_NAME, &(struct store_event){ .name = name }, e) < 0)
 		return -1;
 	if (!children)
 		return 0;
@@ -394,6 +400,8 @@ rename_inbox(struct store *st, int64_t inbox, struct span to, struct err *e)
 	int64_t id;
 
 	if (make_parents(st, to, e) < 0 || (id = insert(st, to, STORE_USE_NONE, e)) < 0)
+		return -1;
+	if (annotations_copy(st, (uint64_t)inbox, (uint64_t)id, e) < 0) /* RFC 5464, 4.1 */
 		return -1;
 	return move_all(st, (uint64_t)inbox, (uint64_t)id, e);
 }
@@ -439,9 +447,14 @@ rename_named(struct store *st, struct span from, struct span to, struct err *e)
 	if ((m = mbox_open(st, (uint64_t)id, e)) == NULL)
 		return -1;
 	mbox_touch(st, m);
+	if (vacated_note(st, from, e) < 0 ||
+	    event_note(st, STORE_EVENT_RENAMED, &(struct store_event){ .name = to, .other = from }, e) < 0)
+		return -1;
 	if (db_run(st, Q_MAILBOX_NAME_SET, e, B_NUM(id), B_TEXT(to)) < 0 || acl_renamed(st, e) < 0)
 		return -1;
-	return db_run(st, Q_MAILBOX_RENAME, e, B_TEXT(from), B_TEXT(to));
+	if (db_run(st, Q_MAILBOX_RENAME, e, B_TEXT(from), B_TEXT(to)) < 0)
+		return -1;
+	return vacated_taken(st, to, e);
 }
 
 int
@@ -467,16 +480,21 @@ store_rename(struct store *st, struct span from, struct span to, struct err *e)
 static int
 subscribe(struct store *st, struct span name, bool subscribed, struct err *e)
 {
+	struct store_event ev = { .name = name };
 	int64_t count;
 
 	if (!subscribed)
-		return db_run(st, Q_UNSUBSCRIBE, e, B_TEXT(name));
+		return db_run(st, Q_UNSUBSCRIBE, e, B_TEXT(name)) < 0 ? -1
+		       : db_changes(st) > 0 ? event_note(st, STORE_EVENT_SUBSCRIPTION, &ev, e)
+					    : 0;
 	if (db_one(st, db_open_query(st, Q_SUBSCRIPTION_COUNT, e), 0, &count, e) < 0)
 		return -1;
 	if (count >= STORE_MAILBOXES_MAX)
 		return store_fail(
 		    st, STORE_LIMIT, e, ERR_PERM, "at most %d subscriptions", STORE_MAILBOXES_MAX);
-	return db_run(st, Q_SUBSCRIBE, e, B_TEXT(name));
+	if (db_run(st, Q_SUBSCRIBE, e, B_TEXT(name)) < 0)
+		return -1;
+	return db_changes(st) > 0 ? event_note(st, STORE_EVENT_SUBSCRIPTION, &ev, e) : 0;
 }
 
 int

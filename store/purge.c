@@ -116,7 +116,9 @@ purge_last(struct purge *p, uint64_t mailbox, struct err *e)
 	if (rc < 0)
 		return -1;
 	if (rc == 0)
-		return db_run(st, Q_MAILBOX_FORGET, e, B_NUM(mailbox)) < 0 ? -1 : 1;
+		return annotations_forget(st, mailbox, e) < 0 || db_run(st, Q_MAILBOX_FORGET, e, B_NUM(mailbox)) < 0
+			   ? -1
+			   : 1;
 	return drop_records(p, mailbox, rec, n, e) < 0 || db_run(st, Q_GONE_DROP, e, B_NUM(id)) < 0 ? -1 : 1;
 }
 

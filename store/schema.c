@@ -164,6 +164,27 @@ static const char version_2[] =
     " modseq INTEGER NOT NULL,"
     " data BLOB NOT NULL);"
 
+    /* Annotations (RFC 5464): annotation.h; what happened lately: event.h. */
+    "CREATE TABLE annotation ("
+    " mailbox INTEGER NOT NULL,"
+    " who TEXT NOT NULL," /* empty: shared */
+    " entry TEXT NOT NULL,"
+    " value BLOB NOT NULL,"
+    " PRIMARY KEY (mailbox, who, entry)) WITHOUT ROWID;"
+    "CREATE TABLE event ("
+    " id INTEGER PRIMARY KEY," /* the last STORE_EVENTS */
+    " modseq INTEGER NOT NULL,"
+    " kind INTEGER NOT NULL," /* enum store_event_kind */
+    " mailbox INTEGER NOT NULL,"
+    " name TEXT NOT NULL,"
+    " other TEXT NOT NULL,"
+    " who TEXT NOT NULL,"
+    " session TEXT NOT NULL);"
+    /* Names without a mailbox, and the UIDVALIDITY that they had: vacated.c. */
+    "CREATE TABLE vacated ("
+    " name TEXT PRIMARY KEY,"
+    " uidvalidity INTEGER NOT NULL,"
+    " mailbox INTEGER NOT NULL) WITHOUT ROWID;" /* whose it was */
     "PRAGMA user_version = 2;";
 /* clang-format on */
 

@@ -183,6 +183,7 @@ enum store_use {
 	STORE_USE_TRASH,
 	STORE_USE_JUNK,
 	STORE_USE_ARCHIVE,
+	STORE_USE_IMPORTANT, /* RFC 8457 */
 };
 
 struct store_mailbox {

@@ -153,6 +153,8 @@ bring_mailbox(struct store *st, struct store_kept *out, struct arena *a, struct 
 		return -1;
 	if (db_run(st, Q_MAILBOX_BACK, e, B_NUM(out->mailbox), B_TEXT(name), B_NUM(use)) < 0)
 		return -1;
+	if (event_note(st, STORE_EVENT_NAME, &(struct store_event){ .name = name }, e) < 0)
+		return -1;
 	out->name = name;
 	return revive(st, out->mailbox, out, e);
 }

@@ -21,8 +21,9 @@ def purge(i, player, user):
 
 
 def greater(player, a, b):
-    if int(player.seen[a]) <= int(player.seen[b]):
-        raise transcript.Mismatch("%s %s is not greater than %s %s" % (a, player.seen[a], b, player.seen[b]))
+    x, y = (int(player.captured(name)) for name in (a, b))
+    if x <= y:
+        raise transcript.Mismatch("%s %d is not greater than %s %d" % (a, x, b, y))
 
 
 def play(i, names):

@@ -4,6 +4,8 @@
  */
 #include "imap/args.h"
 #include "imap/fetch.h"
+#include "imap/list.h"
+#include "imap/metadata.h"
 #include "imap/search.h"
 #include "t/tap.h"
 

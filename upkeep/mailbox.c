@@ -87,7 +87,7 @@ do_change(struct job *j, struct ipc_in *in, struct err *e)
 
 	if (ipc_body(in, upkeep_change, &m, e) < 0)
 		return -1;
-	if (m.use > STORE_USE_ARCHIVE)
+	if (m.use > STORE_USE_IMPORTANT)
 		return err_set(e, ERR_PEER, "not a special use");
 	if (change(j, &m, e) < 0)
 		return -1;

@@ -3,7 +3,7 @@
 #include "base/utf8.h"
 #include "imap/utf7.h"
 
-enum { NAME_MAX_OCTETS = 4096, PATTERNS_MAX = 100 };
+enum { NAME_MAX_OCTETS = 4096 };
 
 int
 imap_command(struct imap_lex *l, struct span *tag, struct span *name, bool *uid, struct err *e)
@@ -16,9 +16,8 @@ imap_command(struct imap_lex *l, struct span *tag, struct span *name, bool *uid,
 	return imap_sp(l, e) < 0 || imap_atom(l, name, e) < 0 ? -1 : 0;
 }
 
-/* `wire` is an argument of l's command. */
-static int
-decode_name(const struct imap_lex *l, struct span wire, struct arena *a, struct span *out, struct err *e)
+int
+imap_name(const struct imap_lex *l, struct span wire, struct arena *a, struct span *out, struct err *e)
 {
 	struct err bad = { 0 };
 	struct buf name;
@@ -51,7 +50,7 @@ imap_mailbox(struct imap_lex *l, struct arena *a, struct span *out, struct err *
 		*out = SPAN("INBOX");
 		return 0;
 	}
-	return decode_name(l, wire, a, out, e);
+	return imap_name(l, wire, a, out, e);
 }
 
 static int
@@ -248,99 +247,45 @@ imap_select_params(struct imap_lex *l, struct arena *a, struct imap_select *out,
 	return 0;
 }
 
-/* A list of options in parentheses, which may be empty. */
+/* "(\\Drafts \\Sent)" */
 static int
-option_list(struct imap_lex *l, bool returns, struct imap_list *list, struct err *e)
+uses(struct imap_lex *l, struct arena *a, struct imap_create *c, struct err *e)
 {
-	static const struct {
-		const char *name;
-		bool returns;
-		unsigned option;
-	} words[] = {
-		{ "SUBSCRIBED", false, LIST_SUBSCRIBED },
-		{ "REMOTE", false, LIST_REMOTE },
-		{ "RECURSIVEMATCH", false, LIST_RECURSIVEMATCH },
-		{ "SPECIAL-USE", false, LIST_SPECIAL_USE },
-		{ "SUBSCRIBED", true, LIST_RETURN_SUBSCRIBED },
-		{ "CHILDREN", true, LIST_RETURN_CHILDREN },
-		{ "SPECIAL-USE", true, LIST_RETURN_SPECIAL_USE },
-		{ "STATUS", true, LIST_RETURN_STATUS },
-	};
-	enum { WORDS = sizeof words / sizeof words[0] };
-	size_t i;
+	enum { USES_MAX = 20 };
+	struct span word;
 
-	list->extended = true;
 	if (!imap_take(l, '('))
-		return err_set(e, ERR_PEER, "A list of options is missing");
-	for (bool first = true; !imap_take(l, ')'); first = false) {
-		if (!first && imap_sp(l, e) < 0)
+		return err_set(e, ERR_PEER, "USE takes a list");
+	c->uses = arena_array(a, USES_MAX, sizeof *c->uses);
+	while (!imap_take(l, ')')) {
+		const char *start;
+
+		if (c->n > 0 && imap_sp(l, e) < 0)
 			return -1;
-		for (i = 0; i < WORDS && (words[i].returns != returns || !imap_word(l, words[i].name)); i++)
-			;
-		if (i == WORDS)
-			return err_set(e, ERR_PEER, "There is no such option");
-		list->options |= words[i].option;
-		if (words[i].option == LIST_RETURN_STATUS &&
-		    (imap_sp(l, e) < 0 || imap_status_parse(l, &list->status, e) < 0))
-			return -1;
+		start = l->in.p;
+		if (!imap_take(l, '\\') || imap_atom(l, &word, NULL) < 0 || c->n == USES_MAX)
+			return err_set(e, ERR_PEER, "That is no list of special uses");
+		c->uses[c->n++] = span_of(start, word.n + 1);
 	}
 	return 0;
 }
 
-static int
-pattern(struct imap_lex *l, struct arena *a, struct imap_list *list, struct err *e)
-{
-	struct span wire;
-
-	if (list->n == PATTERNS_MAX)
-		return err_set(e, ERR_PEER, "Too many patterns");
-	if (imap_pattern(l, a, &wire, e) < 0)
-		return -1;
-	return decode_name(l, wire, a, &list->patterns[list->n++], e);
-}
-
-static int
-patterns(struct imap_lex *l, struct arena *a, struct imap_list *list, struct err *e)
-{
-	list->patterns = arena_array(a, PATTERNS_MAX, sizeof *list->patterns);
-	if (!imap_take(l, '('))
-		return pattern(l, a, list, e);
-	list->extended = true;
-	do {
-		if (pattern(l, a, list, e) < 0)
-			return -1;
-	} while (imap_take(l, ' '));
-	return imap_take(l, ')') ? 0 : err_set(e, ERR_PEER, "The list of patterns has no end");
-}
-
-/* RFC 5258, 3: RECURSIVEMATCH only goes with another selection option than REMOTE. */
-static bool
-recursion_alone(unsigned options)
-{
-	return (options & LIST_RECURSIVEMATCH) != 0 && (options & (LIST_SUBSCRIBED | LIST_SPECIAL_USE)) == 0;
-}
-
 int
-imap_list_parse(struct imap_lex *l, struct arena *a, struct imap_list *out, struct err *e)
+imap_create_params(struct imap_lex *l, struct arena *a, struct imap_create *out, struct err *e)
 {
-	struct imap_list list = { 0 };
-	struct span wire;
+	struct imap_create c = { 0 };
 
-	if (imap_peek(l) == '(' && (option_list(l, false, &list, e) < 0 || imap_sp(l, e) < 0))
-		return -1;
-	if (imap_astring(l, a, &wire, e) < 0 || decode_name(l, wire, a, &list.reference, e) < 0 ||
-	    imap_sp(l, e) < 0 || patterns(l, a, &list, e) < 0)
-		return -1;
 	if (imap_take(l, ' ')) {
-		if (!imap_word(l, "RETURN"))
-			return err_set(e, ERR_PEER, "Only RETURN may follow the patterns");
-		if (imap_sp(l, e) < 0 || option_list(l, true, &list, e) < 0)
+		if (!imap_take(l, '(') || !imap_word(l, "USE"))
+			return err_set(e, ERR_PEER, "The only parameter of CREATE is (USE (...))");
+		c.use = true;
+		if (imap_sp(l, e) < 0 || uses(l, a, &c, e) < 0)
 			return -1;
+		if (!imap_take(l, ')'))
+			return err_set(e, ERR_PEER, "The list of parameters has no end");
 	}
-	if (recursion_alone(list.options))
-		return err_set(e, ERR_PEER, "RECURSIVEMATCH needs another selection option");
 	if (imap_end(l, e) < 0)
 		return -1;
-	*out = list;
+	*out = c;
 	return 0;
 }

@@ -17,6 +17,8 @@ int imap_command(struct imap_lex *l, struct span *tag, struct span *name, bool *
 
 /* A mailbox name as UTF-8: modified UTF-7 is decoded unless l->utf8; INBOX in any case becomes "INBOX" (RFC 3501, 5.1). */
 int imap_mailbox(struct imap_lex *l, struct arena *a, struct span *out, struct err *e);
+/* What l's command has as a name or pattern, as UTF-8. Nothing is made of INBOX. */
+int imap_name(const struct imap_lex *l, struct span wire, struct arena *a, struct span *out, struct err *e);
 
 /* STORE, behind the set and its space: [(UNCHANGEDSINCE n) ] [+-]FLAGS[.SILENT] flags (RFC 7162, 3.1.3). */
 struct imap_store {
@@ -67,25 +69,12 @@ struct imap_select {
 };
 int imap_select_params(struct imap_lex *l, struct arena *a, struct imap_select *out, struct err *e);
 
-/* LIST in all forms of RFC 5258, with SPECIAL-USE of RFC 6154 and STATUS of RFC 5819. */
-enum imap_list_option {
-	LIST_SUBSCRIBED = 1, /* selection: only these */
-	LIST_REMOTE = 2,
-	LIST_RECURSIVEMATCH = 4,
-	LIST_SPECIAL_USE = 8,
-	LIST_RETURN_SUBSCRIBED = 16,
-	LIST_RETURN_CHILDREN = 32,
-	LIST_RETURN_SPECIAL_USE = 64,
-	LIST_RETURN_STATUS = 128,
-};
-struct imap_list {
-	bool extended;         /* some part of the syntax was not that of RFC 3501 */
-	unsigned options;      /* or of imap_list_option */
-	unsigned status;       /* items of RETURN (STATUS (...)) */
-	struct span reference; /* UTF-8 */
-	struct span *patterns; /* UTF-8, without the reference */
+/* CREATE, behind the mailbox, to the end: [ (USE (\Drafts ...))] (RFC 6154, 3). */
+struct imap_create {
+	bool use;          /* there was a list of uses */
+	struct span *uses; /* "\Drafts", as written */
 	size_t n;
 };
-int imap_list_parse(struct imap_lex *l, struct arena *a, struct imap_list *out, struct err *e);
+int imap_create_params(struct imap_lex *l, struct arena *a, struct imap_create *out, struct err *e);
 
 #endif

@@ -109,13 +109,13 @@ class Player:
             self.seen.update(m.groupdict())
         return bool(m)
 
-    def _captured(self, name):
+    def captured(self, name):
         if name not in self.seen:
             raise Mismatch("nothing was captured as " + name)
         return self.seen[name]
 
     def _say(self, line, text):
-        text = re.sub(r"<\$(\w+)>", lambda m: self._captured(m.group(1)), text)
+        text = re.sub(r"<\$(\w+)>", lambda m: self.captured(m.group(1)), text)
         data = _octets.sub(lambda m: bytes([int(m.group(1), 16)]), text.encode("utf-8", "surrogateescape"))
         line.send(data[:-1] if data.endswith(b"~") else data + b"\r\n")
 
