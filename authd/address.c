@@ -96,3 +96,33 @@ address_next(struct span *list, struct span *out, struct err *e)
 	*out = item;
 	return 1;
 }
+
+/* A quoted string without its quotes and backslashes. */
+static struct span
+unquoted(struct span s, struct arena *a)
+{
+	char *p = arena_array(a, s.n, 1);
+	size_t n = 0;
+
+	for (size_t i = 1; i + 1 < s.n; i++) {
+		if (s.p[i] == '\\' && i + 2 < s.n)
+			i++;
+		p[n++] = s.p[i];
+	}
+	return span_of(p, n);
+}
+
+bool
+shared_target(struct span *item, struct arena *a)
+{
+	struct span s = *item;
+
+	if (s.n > 1 && s.p[0] == '"' && s.p[s.n - 1] == '"')
+		s = unquoted(s, a);
+	else if (span_chr(s, '@') >= 0)
+		return false;
+	if (!span_starts(s, SHARED_PREFIX) || s.n == strlen(SHARED_PREFIX))
+		return false;
+	*item = s;
+	return true;
+}

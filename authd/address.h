@@ -35,4 +35,11 @@ int address_detail(
  */
 int address_next(struct span *list, struct span *out, struct err *e);
 
+/*
+ * Is the item of a list a mailbox of a shared tree, "Shared/TREE[/MAILBOX]" or the same in quotes (for commas)? Then
+ * *item is it without them. An address with such a local part is written with its domain.
+ */
+#define SHARED_PREFIX "Shared/"
+bool shared_target(struct span *item, struct arena *a);
+
 #endif

@@ -98,6 +98,13 @@ canonical_targets(struct authd *a, struct span list, struct span home, struct bu
 	int got;
 
 	while ((got = address_next(&list, &item, e)) > 0) {
+		struct span whole = item;
+
+		if (shared_target(&item, a->scratch)) { /* it may be made later: as it was written */
+			if ((out->n > 0 && buf_byte(out, e, ',') < 0) || buf_add(out, e, whole) < 0)
+				return -1;
+			continue;
+		}
 		if (address_of(item, home, a->scratch, &at, e) < 0) {
 			e->kind = ERR_PERM;
 			return err_prefix(e, "%.*s: ", SPAN_ARG(span_head(item, 100)));

@@ -3,6 +3,7 @@
 #include "authd/resolve.h"
 
 #include "authd/address.h"
+#include "authd/db_share.h"
 #include "authd/set.h"
 #include "base/log.h"
 #include "base/utf8.h"
@@ -73,6 +74,32 @@ add_account(struct walk *w, const struct account *acct, struct span folder)
 		  (acct->quota_messages > 0 && acct->used_messages >= acct->quota_messages);
 }
 
+/*
+ * A target "Shared/TREE" or "Shared/TREE/MAILBOX", if anyone may post there: 1; 0 there is none, or nobody may; -1. In
+ * the store the root of a tree is INBOX.
+ */
+static int
+add_shared(struct walk *w, struct span target, struct span from)
+{
+	struct span rest = span_from(target, strlen(SHARED_PREFIX)), name = span_cut(&rest, '/'), once;
+	struct span folder = rest.n > 0 ? rest : SPAN("INBOX");
+	struct tree tree;
+	struct target *t;
+	int got = db_tree(w->r->db, name, w->a, &tree, &w->e);
+
+	if (got > 0)
+		got = db_post(w->r->db, tree.owner, folder, &w->e);
+	if (got <= 0)
+		return got;
+	once = arena_printf(w->a, "%.*s/%.*s", SPAN_ARG(tree.owner), SPAN_ARG(folder));
+	t = add_target(w, TARGET_LOCAL, once, from);
+	if (t != NULL) {
+		t->owner = tree.owner;
+		t->folder = rest.n > 0 ? arena_dup(w->a, rest) : SPAN("");
+	}
+	return w->e.kind == ERR_NONE ? 1 : -1;
+}
+
 /* Every address of a list; what leads nowhere is left out, with a line in the log. */
 static int
 expand_list(
@@ -84,7 +111,10 @@ expand_list(
 	if (depth >= RESOLVE_DEPTH_MAX)
 		return err_set(&w->e, ERR_TEMP, "alias %.*s: nested too deep", SPAN_ARG(from));
 	while ((got = address_next(&list, &item, &w->e)) > 0) {
-		got = expand(w, item, home, folder, depth + 1);
+		if (shared_target(&item, w->a))
+			got = add_shared(w, item, from);
+		else
+			got = expand(w, item, home, folder, depth + 1);
 		if (got < 0)
 			break;
 		if (got == 0)

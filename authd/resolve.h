@@ -6,7 +6,7 @@
  * one of the configuration; then @domain of both kinds of alias; and for postmaster at last the first
  * account, since it must always be deliverable (RFC 5321, 4.5.1). An alias may name its own address: then the
  * account of that address is meant. What was expanded once is not again, so that loops end; each target is
- * given once.
+ * given once. A target of an alias may be a mailbox of a shared tree, if its ACL lets anyone post to it.
  *
  * An address that goes nowhere because of a loop, a table that cannot be asked, an alias to a program or one
  * that is too large is a temporary failure, told in the log: mail must not bounce for a slip in an alias

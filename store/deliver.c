@@ -8,6 +8,7 @@
 #include <sodium.h>
 #include <unistd.h>
 
+#include "store/acl.h"
 #include "store/file.h"
 #include "store/inside.h"
 
@@ -35,26 +36,69 @@ store_batch_drop(struct store *st)
 		tx_rollback(st);
 }
 
-/* The mailbox to deliver to: the folder if there is one, else INBOX. */
 static int
-target(struct store *st, struct span folder, uint64_t *id, struct err *e)
+find(struct store *st, struct span name, int64_t *id, struct err *e)
 {
 	struct err bad = { 0 };
 	struct buf b;
-	int64_t found = 0;
 	int rc = 0;
 
+	*id = 0;
 	buf_init(&b, STORE_NAME_MAX + 1);
-	if (folder.n > 0 && name_check(st, folder, &b, &bad) == 0)
-		rc = db_one(st, db_open_query(st, Q_MAILBOX_SELECTED, e, B_TEXT(buf_span(&b))), 0, &found, e);
-	if (rc == 0 && found == 0)
-		rc = db_one(
-		    st, db_open_query(st, Q_MAILBOX_SELECTED, e, B_TEXT(SPAN("INBOX"))), 0, &found, e);
+	if (name.n > 0 && name_check(st, name, &b, &bad) == 0)
+		rc = db_one(st, db_open_query(st, Q_MAILBOX_SELECTED, e, B_TEXT(buf_span(&b))), 0, id, e);
 	buf_free(&b);
-	if (rc == 0 && found == 0)
+	return rc;
+}
+
+/*
+ * Mail to a mailbox's own address comes from anyone: he must have p (RFC 4314, 2.1). 1, 0, -1. A mailbox of an account
+ * that is shared with nobody is the owner's own matter; `unlisted`: what that means.
+ */
+static int
+may_post(struct store *st, int64_t id, bool unlisted, struct err *e)
+{
+	const struct store_reader stranger = { 0 };
+	struct arena *a = arena_new(1 << 20);
+	struct store_acl acl = { 0 };
+	uint64_t changes;
+	bool others = false;
+	int rc = store_acl_number(st, &changes, e);
+
+	if (rc == 0 && changes > 0) /* not for nothing: reading writes first what this transaction did */
+		rc = store_acl_read(st, (uint64_t)id, &acl, a, e);
+
+	for (size_t i = 0; rc == 0 && i < acl.n; i++)
+		others |= !span_eq(acl.p[i].who, "owner") && !span_eq(acl.p[i].who, "-owner");
+	if (rc == 0)
+		rc = others ? (store_acl_rights(&acl, &stranger) & STORE_MAY_POST) != 0 : unlisted;
+	arena_free(a);
+	return rc;
+}
+
+/*
+ * The mailbox to deliver to. Of an account: the folder, if there is one that may be posted to, else INBOX. Of a tree: the
+ * folder or the root, if it may be posted to; else STORE_CANNOT.
+ */
+static int
+target(struct store *st, struct span folder, uint64_t *id, struct err *e)
+{
+	int64_t found = 0;
+	int may = 0;
+
+	if (st->tree && folder.n == 0)
+		folder = SPAN("INBOX");
+	if (find(st, folder, &found, e) < 0 ||
+	    (found != 0 && (may = may_post(st, found, !st->tree, e)) < 0))
+		return -1;
+	if (st->tree && may == 0)
+		return store_fail(st, STORE_CANNOT, e, ERR_PERM, "nobody may post to this mailbox");
+	if (may == 0 && find(st, SPAN("INBOX"), &found, e) < 0)
+		return -1;
+	if (found == 0)
 		return store_damaged(st, e, "there is no INBOX");
 	*id = (uint64_t)found;
-	return rc;
+	return 0;
 }
 
 /* 1 it is new, and noted; 0 it was delivered before, *out says where; -1. */

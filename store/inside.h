@@ -45,7 +45,7 @@ struct store {
 	enum store_why why;
 	uint64_t quota_bytes, quota_messages;
 	bool quota_told; /* these are known, not only absent */
-	bool inherit;    /* store_opts */
+	bool tree, inherit; /* store_opts */
 
 	enum tx_kind tx;
 	unsigned depth;      /* reads within the transaction */

@@ -152,6 +152,7 @@ store_open(const char *path, const struct store_opts *o, struct err *e)
 	int dir = open_directory(path, o->create, e);
 
 	st->msg = -1;
+	st->tree = o->tree;
 	st->inherit = o->inherit || o->tree;
 	if (o->quota_bytes != 0 || o->quota_messages != 0)
 		store_quota(st, o->quota_bytes, o->quota_messages);

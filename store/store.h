@@ -549,7 +549,7 @@ struct store_delivery {
 	uint64_t size;    /* of the region, which starts at 0 */
 	struct span structure, prefix; /* as in store_msg; structure may be empty: opaque */
 	struct span digest;            /* 32 octets */
-	struct span folder;            /* empty, or one that does not exist: INBOX */
+	struct span folder; /* empty, or one that does not exist or may not be posted to: INBOX */
 	int64_t date_ms;
 	int16_t zone;
 };
@@ -559,7 +559,8 @@ struct store_delivered {
 	bool again; /* it had been delivered before: nothing was done */
 };
 /*
- * Within a batch. Fails with STORE_OVERQUOTA or STORE_NONEXISTENT (the spool file) without harm to the batch;
+ * Within a batch. Fails with STORE_OVERQUOTA, STORE_NONEXISTENT (the spool file) or STORE_CANNOT (of a tree: nobody may
+ * post there) without harm to the batch;
  * after any other failure the batch must be dropped.
  */
 int store_deliver(

@@ -149,11 +149,19 @@ make_prefix(struct buf *b, const struct target *t, struct err *e)
 	return buf_add(b, e, m->prefix);
 }
 
+static const char *
+status_of(enum store_why why)
+{
+	if (why == STORE_CANNOT)
+		return "5.7.1"; /* RFC 3463, 3.8: delivery not authorized */
+	return why == STORE_OVERQUOTA ? "4.2.2" : why == STORE_BUSY ? "4.2.1" : "4.3.0";
+}
+
 static void
 refused(struct deliverer *d, struct target *t, enum store_why why, const struct err *e)
 {
-	t->kind = ERR_TEMP;
-	t->status = why == STORE_OVERQUOTA ? "4.2.2" : why == STORE_BUSY ? "4.2.1" : "4.3.0";
+	t->kind = why == STORE_CANNOT ? ERR_PERM : ERR_TEMP;
+	t->status = status_of(why);
 	t->text = why == STORE_OVERQUOTA ? SPAN("mailbox is full") : arena_dup(d->round.a, span_str(e->text));
 }
 
@@ -196,7 +204,8 @@ deliver_one(
 		t->status = out->again ? "again" : "2.0.0";
 		return 0;
 	}
-	if (store_why(st) != STORE_OVERQUOTA && store_why(st) != STORE_NONEXISTENT)
+	if (store_why(st) != STORE_OVERQUOTA && store_why(st) != STORE_NONEXISTENT &&
+	    store_why(st) != STORE_CANNOT)
 		return -1;
 	refused(d, t, store_why(st), e);
 	err_clear(e);
