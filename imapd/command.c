@@ -56,6 +56,7 @@ static const struct command table[] = {
 	{ "SETQUOTA", false, LOGGED_IN | SELECTED, do_setquota, "RFC 9208, 4.1.3" },
 	{ "NAMESPACE", false, LOGGED_IN | SELECTED | STORELESS, do_namespace, "RFC 2342" },
 	{ "ENABLE", false, LOGGED_IN | SELECTED | STORELESS, do_enable, "RFC 5161" },
+	{ "COMPRESS", false, LOGGED_IN | SELECTED | STORELESS, do_compress, "RFC 4978" },
 	{ "ID", false, LOGGED_IN | SELECTED | STORELESS, do_id, "RFC 2971" },
 	{ "XVIEW", false, SELECTED | LINKED | QUIET, do_xview, "linked.c" },
 	{ "XRESTORE", false, LOGGED_IN | LINKED | QUIET, do_xrestore, "linked.c" },
@@ -348,5 +349,8 @@ command_serve(struct session *s, struct err *e)
 	if (conn_write(s->c, buf_span(&s->out), e) < 0)
 		return -1;
 	buf_clear(&s->out);
+	if (s->compress && conn_compress(s->c, (struct span){ 0 }, e) < 0) /* RFC 4978, 3: behind its OK */
+		return -1;
+	s->compress = false;
 	return 0;
 }

@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "cfg/cfg.h"
 #include "imapd/worker.h"
+#include "io/compress.h"
 #include "io/svc.h"
 #include "ipc/idle.h"
 #include "ipc/session.h"
@@ -26,7 +27,7 @@ enum {
 
 /* The sessions of one owner. */
 struct owner {
-	struct owner *next; /* in the bucket */
+	struct owner *next;    /* in the bucket */
 	struct held *sessions; /* that look at a mailbox of this owner, or at none and are this owner's */
 	size_t refs;
 	char name[];
@@ -47,8 +48,8 @@ struct held {
 	struct held *asker;           /* a link: whose; NULL: that session, or its worker, has ended */
 	struct held *links, *sibling; /* of its present worker */
 	unsigned nlinks;
-	struct watch stream;      /* watched while HELD */
-	struct timer autologout;  /* set while HELD */
+	struct watch stream;     /* watched while HELD */
+	struct timer autologout; /* set while HELD */
 
 	struct ipc *control; /* to the worker; NULL: HELD */
 	struct watch from_worker;
@@ -62,6 +63,8 @@ struct held {
 	struct store_view_state view;
 	char *tag;       /* of the IDLE command; NULL: none */
 	char *saved;     /* the last search result, as a sequence-set; NULL: empty */
+	char *window;    /* of a compressed session, window_n octets; NULL: none */
+	uint32_t window_n;
 	char *view_name; /* what authd calls view_of, if that is another than owner */
 
 	struct news news; /* not in the record, as far as we know */
@@ -290,6 +293,7 @@ forget(struct held *x)
 	look_away(x);
 	owner_drop(h, x->owner);
 	free(x->view_name);
+	free(x->window);
 	free(x->tag);
 	free(x->saved);
 	free(x);
@@ -298,12 +302,27 @@ forget(struct held *x)
 		svc_end(h->svc);
 }
 
+/* To a client that is held: as a block of its own if the session is compressed (RFC 4978). */
+static void
+say(struct held *x, struct span text)
+{
+	struct buf block;
+
+	buf_init(&block, text.n + 16);
+	if ((x->flags & IDLE_COMPRESSED) != 0)
+		compress_stored(text, &block, NULL);
+	else
+		buf_add(&block, NULL, text);
+	send(x->stream.fd, block.p, block.n, MSG_DONTWAIT | MSG_NOSIGNAL);
+	buf_free(&block);
+}
+
 /* A session that ends in here, with no worker: its last words, and the line in the log. */
 static void
 end_held(struct held *x, const char *bye, const char *why)
 {
 	if (bye != NULL)
-		send(x->stream.fd, bye, strlen(bye), MSG_DONTWAIT | MSG_NOSIGNAL);
+		say(x, span_str(bye));
 	log_event(LOG_INFO, "imapd.end", KV_STR("sid", x->sid.s), KV_STR("owner", x->owner->name),
 	    KV_U("commands", x->commands), KV_U("bad", x->bad), KV_U("in", x->octets_in),
 	    KV_U("out", x->octets_out), KV_U("seconds", (clock_wall_ms() - x->since) / 1000),
@@ -359,6 +378,7 @@ record_of(const struct held *x)
 		.owner = x->view_of != x->owner ? span_str(x->view_of->name) : (struct span){ 0 },
 		.name = span_str(x->view_name),
 		.saved = span_str(x->saved),
+		.window = span_of(x->window, x->window_n),
 	};
 }
 
@@ -525,6 +545,16 @@ holder_changed(struct holder *h, struct span owner, uint64_t mailbox, uint64_t m
 /* ---- what a worker says */
 
 static void
+keep_window(struct held *x, struct span window)
+{
+	free(x->window);
+	x->window = window.n > 0 ? mem_zero(1, window.n) : NULL;
+	x->window_n = (uint32_t)window.n;
+	if (window.n > 0)
+		memcpy(x->window, window.p, window.n);
+}
+
+static void
 keep_record(struct held *x, const struct idle_record *r)
 {
 	x->recorded = true;
@@ -545,6 +575,7 @@ keep_record(struct held *x, const struct idle_record *r)
 		memcpy(x->view.recent_uid, r->recent.p, r->recent.n);
 	keep_text(&x->tag, r->tag);
 	keep_text(&x->saved, r->saved);
+	keep_window(x, r->window);
 }
 
 /* From SERVED to HELD; and back at once, when there is news. x may be gone after. */

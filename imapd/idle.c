@@ -63,7 +63,7 @@ idle(struct session *s, struct err *e)
 	if (tell_news(s, e) < 0)
 		return -1;
 	for (;;) {
-		if (conn_peek(s->c).n > 0)
+		if (conn_ready(s->c))
 			return done(s, e);
 		if (wait_for(s, cfg.imap_linger, &why, e) < 0)
 			return -1;

@@ -64,6 +64,7 @@ struct session {
 	} from_holder; /* and not acted upon yet */
 
 	struct buf idle_tag; /* of the IDLE command in progress; empty when there is none */
+	bool compress;       /* COMPRESS is being answered: all behind is compressed */
 	bool recorded;       /* the holder has a record that holds */
 	bool leave;          /* the holder takes over: end without a word */
 	bool over;           /* LOGOUT, BYE */
@@ -130,5 +131,6 @@ command_fn do_setacl, do_deleteacl, do_getacl, do_listrights, do_myrights;
 command_fn do_getmetadata, do_setmetadata, do_xlist;
 /* list.c, fetch.c, search.c, store.c, append.c, copy.c, idle.c */
 command_fn do_list, do_lsub, do_fetch, do_search, do_sort, do_thread, do_store, do_append, do_replace, do_copy, do_move, do_idle;
+command_fn do_compress;
 
 #endif

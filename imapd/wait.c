@@ -7,6 +7,7 @@
 #include "imapd/relay.h"
 #include "imapd/reply.h"
 #include "imapd/search.h"
+#include "io/compress.h"
 #include "ipc/idle.h"
 
 enum { LINK_MS = 10000 }; /* the holder forks a process for it */
@@ -48,9 +49,10 @@ hand_over(struct session *s, bool leave, struct err *e)
 {
 	struct idle_record r = record_of(s, leave);
 	struct store_view_state v;
+	struct buf window;
 	int rc;
 
-	if (s->up == NULL || s->link || conn_peek(s->c).n > 0)
+	if (s->up == NULL || s->link || conn_ready(s->c))
 		return 0;
 	if (s->view != NULL && (s->view->gone > 0 || s->deleted || !saved_put(s, &r.saved)))
 		return 0; /* no record says it: stay */
@@ -66,8 +68,18 @@ hand_over(struct session *s, bool leave, struct err *e)
 		r.flags |= v.read_only ? IDLE_READ_ONLY : 0;
 		r.recent = span_of(v.recent_uid, sizeof v.recent_uid);
 	}
-	if (to_holder(s, idle_record, &r, e) < 0)
-		return -1;
+	buf_init(&window, COMPRESS_WINDOW);
+	rc = 1;
+	if (conn_compressed(s->c)) {
+		rc = conn_window(s->c, &window, e);
+		r.flags |= IDLE_COMPRESSED;
+		r.window = buf_span(&window);
+	}
+	if (rc > 0 && to_holder(s, idle_record, &r, e) < 0)
+		rc = -1;
+	buf_free(&window);
+	if (rc <= 0) /* 0: the client's stream stands where nobody else could go on */
+		return rc;
 	s->recorded = true;
 	s->leave = leave;
 	return 1;
@@ -218,7 +230,7 @@ wait_command(struct session *s, struct err *e)
 	enum wake why;
 
 	conn_timeout(s->c, cfg.imap_wait);
-	if (conn_peek(s->c).n > 0)
+	if (conn_ready(s->c))
 		return 1;
 	for (;;) {
 		if (wait_for(s, patience, &why, e) < 0)

@@ -168,6 +168,8 @@ resume(struct session *s, const struct idle_record *r, struct err *e)
 	s->commands = r->commands;
 	s->before_in = r->octets_in;
 	s->before_out = r->octets_out;
+	if ((r->flags & IDLE_COMPRESSED) != 0 && conn_compress(s->c, r->window, e) < 0)
+		return -1;
 	if (buf_add(&s->idle_tag, e, r->tag) < 0 || restore_view(s, r, e) < 0 ||
 	    saved_take(s, r->saved, e) < 0)
 		return -1;

@@ -1,5 +1,5 @@
 /*
- * conn.c - one peer, its two buffers, and what carries the octets: a socket, TLS over it, or memory.
+ * conn.c - one peer, its two buffers, and what carries the octets: a socket, TLS over it, or memory; compressed or not.
  *
  * Deadlines are the socket's own (SO_RCVTIMEO, SO_SNDTIMEO), set when they change: no poll before a read.
  * A plain write first tries without waiting, so that most sessions never set the second one.
@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "io/compress.h"
 #include "io/ending.h"
 #include "io/tls.h"
 
@@ -34,6 +35,7 @@ enum {
 struct conn {
 	int fd; /* -1: in memory */
 	SSL *ssl;
+	struct compress *z; /* NULL: not compressed */
 	struct conn_opts o;
 	uint64_t receive_ms, send_ms; /* what the socket was told; 0: nothing yet */
 	bool eof, timed_out, bare;
@@ -100,6 +102,7 @@ conn_free(struct conn *c)
 	}
 	if (c->fd >= 0)
 		close(c->fd);
+	compress_free(c->z);
 	buf_wipe(&c->in); /* passwords pass through here */
 	buf_wipe(&c->out);
 	buf_free(&c->sent);
@@ -204,9 +207,9 @@ tls_failed(struct conn *c, int rc, struct err *e)
 
 /* ---- reading */
 
-/* Some octets: their number, 0 at the end, -1. */
+/* Some octets as they come: their number, 0 at the end, -1. */
 static ssize_t
-receive(struct conn *c, char *to, size_t n, struct err *e)
+receive_raw(struct conn *c, char *to, size_t n, struct err *e)
 {
 	if (c->fd < 0) {
 		n = c->memory.n < n ? c->memory.n : n;
@@ -226,6 +229,23 @@ receive(struct conn *c, char *to, size_t n, struct err *e)
 		if (rc != 0)
 			return rc > 0 ? 0 : -1;
 	}
+}
+
+/* The same, decompressed. */
+static ssize_t
+receive(struct conn *c, char *to, size_t n, struct err *e)
+{
+	char raw[4096];
+	ssize_t got;
+
+	if (c->z == NULL)
+		return receive_raw(c, to, n, e);
+	while ((got = compress_in(c->z, to, n, e)) == 0) {
+		if ((got = receive_raw(c, raw, sizeof raw, e)) <= 0)
+			return got;
+		compress_feed(c->z, span_of(raw, (size_t)got));
+	}
+	return got;
 }
 
 struct span
@@ -449,6 +469,49 @@ send_plain(struct conn *c, struct span a, struct span b, int flags, struct err *
 	return 0;
 }
 
+/* Two pieces, one after the other, as they are. */
+static int
+send_raw(struct conn *c, struct span out, struct span more, int flags, struct err *e)
+{
+	int rc;
+
+	if (c->fd < 0)
+		rc = buf_add(&c->sent, e, out) < 0 || buf_add(&c->sent, e, more) < 0 ? -1 : 0;
+	else if (c->ssl != NULL)
+		rc = send_tls(c, out, e) < 0 ? -1 : send_tls(c, more, e);
+	else
+		rc = send_plain(c, out, more, flags, e);
+	return rc;
+}
+
+/* Both compressed, in pieces, so that little more than a piece is in memory. */
+static int
+send_compressed(struct conn *c, struct span out, struct span more, bool flush, struct err *e)
+{
+	struct span piece = { 0 };
+	struct buf z;
+	int rc = 0;
+
+	buf_init(&z, OUT_MAX);
+	while (rc == 0 && out.n + more.n > 0) {
+		struct span *from = out.n > 0 ? &out : &more;
+
+		piece = span_head(*from, OUT_FULL);
+		*from = span_from(*from, piece.n);
+		rc = compress_out(c->z, piece, false, &z, e);
+		if (rc == 0 && z.n >= OUT_FULL / 2) {
+			rc = send_raw(c, buf_span(&z), (struct span){ 0 }, 0, e);
+			buf_clear(&z);
+		}
+	}
+	if (rc == 0 && flush && compress_pending(c->z))
+		rc = compress_out(c->z, (struct span){ 0 }, true, &z, e);
+	if (rc == 0 && z.n > 0)
+		rc = send_raw(c, buf_span(&z), (struct span){ 0 }, 0, e);
+	buf_free(&z);
+	return rc;
+}
+
 /* The output and then `more`, all of it. */
 static int
 send_out(struct conn *c, struct span more, int flags, struct err *e)
@@ -457,12 +520,10 @@ send_out(struct conn *c, struct span more, int flags, struct err *e)
 	int rc;
 
 	c->n_out += out.n + more.n;
-	if (c->fd < 0)
-		rc = buf_add(&c->sent, e, out) < 0 || buf_add(&c->sent, e, more) < 0 ? -1 : 0;
-	else if (c->ssl != NULL)
-		rc = send_tls(c, out, e) < 0 ? -1 : send_tls(c, more, e);
+	if (c->z != NULL)
+		rc = send_compressed(c, out, more, false, e);
 	else
-		rc = send_plain(c, out, more, flags, e);
+		rc = send_raw(c, out, more, flags, e);
 	buf_clear(&c->out);
 	return rc;
 }
@@ -470,7 +531,11 @@ send_out(struct conn *c, struct span more, int flags, struct err *e)
 int
 conn_flush(struct conn *c, struct err *e)
 {
-	return c->out.n > 0 ? send_out(c, (struct span){ 0 }, 0, e) : 0;
+	if (c->out.n > 0 && send_out(c, (struct span){ 0 }, 0, e) < 0)
+		return -1;
+	if (c->z == NULL || !compress_pending(c->z))
+		return 0;
+	return send_compressed(c, (struct span){ 0 }, (struct span){ 0 }, true, e);
 }
 
 int
@@ -544,12 +609,12 @@ send_file(struct conn *c, int fd, uint64_t offset, uint64_t n, struct err *e)
 int
 conn_sendfile(struct conn *c, int fd, uint64_t offset, uint64_t n, struct err *e)
 {
-	if (c->fd >= 0 && c->ssl == NULL && n > COPY_MAX)
+	if (c->fd >= 0 && c->ssl == NULL && c->z == NULL && n > COPY_MAX)
 		return send_file(c, fd, offset, n, e);
 	while (n > 0) {
 		size_t piece = n > COPY_MAX ? COPY_MAX : (size_t)n;
 
-		if (c->out.n >= OUT_FULL && conn_flush(c, e) < 0)
+		if (c->out.n >= OUT_FULL && send_out(c, (struct span){ 0 }, 0, e) < 0)
 			return -1;
 		if (copy_file(c, fd, offset, piece, e) < 0)
 			return -1;
@@ -557,6 +622,56 @@ conn_sendfile(struct conn *c, int fd, uint64_t offset, uint64_t n, struct err *e
 		n -= piece;
 	}
 	return 0;
+}
+
+/* ---- compression */
+
+int
+conn_compress(struct conn *c, struct span window, struct err *e)
+{
+	need(c->z == NULL && conn_peek(c).n == 0);
+	if (conn_flush(c, e) < 0)
+		return -1;
+	c->z = compress_new(window, e);
+	return c->z == NULL ? -1 : 0;
+}
+
+bool
+conn_compressed(const struct conn *c)
+{
+	return c->z != NULL;
+}
+
+bool
+conn_ready(struct conn *c)
+{
+	struct err e = { 0 };
+	ssize_t got;
+	char *to;
+
+	if (c->z == NULL || conn_peek(c).n > 0)
+		return conn_peek(c).n > 0;
+	buf_clear(&c->in);
+	c->used = 0;
+	to = buf_room(&c->in, NULL, READ_FIRST);
+	got = compress_in(c->z, to, READ_FIRST, &e);
+	c->in.n += got > 0 ? (size_t)got : 0;
+	c->n_in += got > 0 ? (uint64_t)got : 0;
+	return got != 0; /* the next read says what is wrong */
+}
+
+int
+conn_window(struct conn *c, struct buf *window, struct err *e)
+{
+	char *to;
+	size_t n = 0;
+
+	if (conn_flush(c, e) < 0 || (to = buf_room(window, e, COMPRESS_WINDOW)) == NULL)
+		return -1;
+	if (conn_ready(c) || compress_window(c->z, to, &n) == 0)
+		return 0;
+	window->n += n;
+	return 1;
 }
 
 /* ---- TLS */

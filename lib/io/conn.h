@@ -78,6 +78,21 @@ int conn_sendfile(struct conn *c, int fd, uint64_t offset, uint64_t n, struct er
 int conn_tls_accept(struct conn *c, const struct tls_ctx *t, struct err *e);
 int conn_tls_connect(struct conn *c, const struct tls_ctx *t, const char *name, struct err *e);
 
+/*
+ * From here on both directions are compressed (RFC 4978; io/compress.h). What was buffered from the peer must be empty, and
+ * all that goes uncompressed is flushed first. `window`: of a connection that was compressed already, elsewhere.
+ */
+int conn_compress(struct conn *c, struct span window, struct err *e);
+bool conn_compressed(const struct conn *c);
+
+/*
+ * To go on elsewhere: all is flushed, and the window (appended) is what conn_compress there wants. 1; 0 it cannot be left now.
+ */
+int conn_window(struct conn *c, struct buf *window, struct err *e);
+
+/* Is there something to be read without waiting? (Of a compressed connection more than conn_peek shows.) */
+bool conn_ready(struct conn *c);
+
 /* "TLSv1.3 TLS_AES_256_GCM_SHA384", or NULL without TLS. */
 const char *conn_tls(const struct conn *c);
 

@@ -15,6 +15,8 @@ enum idle_flags {
 	IDLE_UIDONLY = 32,
 	IDLE_METADATA = 64,
 	IDLE_QUOTA_TOLD = 128,
+
+	IDLE_COMPRESSED = 256, /* COMPRESS: `window` is the end of what the client said */
 };
 
 #define IPC_DEF "ipc/idle.def"
