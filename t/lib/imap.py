@@ -61,14 +61,16 @@ def long(player, which, *text):
     player.conn(which).send(" ".join(text).encode() + b" " + b"y" * (1 << 20) + b"\r\n")
 
 
-def play(i, name, user, **functions):
-    """t/transcripts/NAME.txt on sessions of that user; functions: more of a test's for its lines with @."""
+def play(i, name, user, users=None, **functions):
+    """t/transcripts/NAME.txt on sessions of that user, or, of those in users ({"2": "u7"}), of another; functions: more of a
+    test's for its lines with @."""
 
     def bound(function):
         return lambda player, *args: function(i, player, *args)
 
     transcript.Player(
-        lambda: login(i, user),
+        None,
+        connect_as=lambda which: login(i, (users or {}).get(which, user)),
         resync=(b"RESYNC NOOP\r\n", "RESYNC OK <any>"),
         handed_back=bound(handed_back),
         kill_worker=bound(kill_worker),

@@ -72,10 +72,11 @@ def cases(path):
 
 
 class Player:
-    def __init__(self, connect, resync=None, **functions):
+    def __init__(self, connect, resync=None, connect_as=None, **functions):
         """connect(): a socket behind the login. functions: what lines with @ call, with this player first. resync: what
-        to say after a failed case, and the line (a regular expression) up to which answers are passed over then."""
-        self.connect = connect
+        to say after a failed case, and the line (a regular expression) up to which answers are passed over then. connect_as:
+        in place of connect, called with the number of the connection."""
+        self.connect = connect_as or (lambda which: connect())
         self.resync = resync
         self.functions = functions
         self.lines = {}
@@ -83,7 +84,7 @@ class Player:
 
     def conn(self, which):
         if which not in self.lines:
-            self.lines[which] = Line(self.connect())
+            self.lines[which] = Line(self.connect(which))
         return self.lines[which]
 
     def close(self):
