@@ -68,14 +68,7 @@ do_xrestore(struct session *s, struct cmd *cmd, struct err *e)
 	store_view_close(s->view);
 	s->deleted = false;
 	s->view = store_view_restore(s->st, &v, e);
-	if (s->view == NULL)
-		return refused(s, cmd, false);
-	if (rights_again(s, e) == 0 && (rights_here(s) & STORE_MAY_READ) != 0)
-		return 0;
-	err_set(e, ERR_PERM, "The mailbox may not be read any more");
-	store_view_close(s->view);
-	s->view = NULL;
-	return -1;
+	return s->view == NULL ? refused(s, cmd, false) : 0; /* whether it may still be read each command looks */
 }
 
 int

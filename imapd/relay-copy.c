@@ -406,15 +406,16 @@ copy_own(struct copying *c, struct err *e)
 	return rc;
 }
 
-/* From another owner's. */
+/* From another owner's: numbers become UIDs before anything else is said there, of which news could be a consequence. */
 static int
 copy_far(struct copying *c, struct err *e)
 {
-	int rc = c->move ? may_move(c, e) : 1;
+	int rc;
 
 	c->s->relay->viewed = false;
-	if (rc > 0)
-		rc = far_uids(c, e);
+	rc = far_uids(c, e);
+	if (rc > 0 && c->move)
+		rc = may_move(c, e);
 	return rc > 0 ? copy_all(c, e) : rc;
 }
 
