@@ -626,8 +626,9 @@ start_link(struct held *x, const struct idle_link *m, struct err *e)
 	struct held *l;
 	int pair[2];
 
-	if (x->link || x->nlinks >= cfg.imap_links_max)
-		return err_set(e, ERR_TEMP, "No more than %u links", (unsigned)cfg.imap_links_max);
+	/* A worker keeps to the limit. Those that it has closed may not have ended yet. */
+	if (x->link || x->nlinks >= 2 * cfg.imap_links_max)
+		return err_set(e, ERR_TEMP, "no more than %u links", 2 * (unsigned)cfg.imap_links_max);
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
 		return err_set(e, ERR_TEMP, "a link: %m");
 	c.stream = above_line(h, pair[1]);

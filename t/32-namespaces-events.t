@@ -68,6 +68,11 @@ def link_to(owner):
     return int(rk.wait(lambda: [x for x in links() if int(x) in imap.workers(i)])[-1])
 
 
+def kill(pid):
+    os.kill(pid, signal.SIGKILL)
+    rk.wait(lambda: pid not in imap.workers(i))
+
+
 def fill(s, box, n):
     for at in range(0, n, 500):
         s.ok("APPEND " + box + " (\\Seen) {16+}\r\nSubject: x\r\n\r\nab" * min(500, n - at))
@@ -137,7 +142,7 @@ me = Session("u1")
 owner.ok("CREATE Box")
 owner.ok("SETACL Box u1@example.test lrswite")
 me.ok('STATUS "Other Users/u2" (MESSAGES)')
-os.kill(link_to("u2"), signal.SIGKILL)
+kill(link_to("u2"))
 rk.is_(me.count('"Other Users/u2"'), 2, "a link that died is made anew")
 me.ok('SELECT "Other Users/u2"')
 me.idle_held()
@@ -147,7 +152,7 @@ me.line.line()
 me.done()
 me.start("NOOP")
 me.end()
-os.kill(link_to("u2"), signal.SIGKILL)
+kill(link_to("u2"))
 got, lines = me.do("FETCH 1 UID")
 rk.ok(lines and lines[0].startswith("* BYE [UNAVAILABLE]") and got == "<closed>", "without the link of the selected mailbox the session ends", lines, got)
 i.expected.append(r"imapd\.(killed|lost|unlinked)|svc\.child_died")
