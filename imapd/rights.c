@@ -45,12 +45,12 @@ rights_done(struct session *s)
 /* ---- finding out */
 
 static int
-learn_groups(struct session *s, bool anew, struct err *e)
+learn_groups(struct session *s, struct err *e)
 {
 	struct rights *k = known(s);
 	uint64_t now = clock_mono_ms();
 
-	if (!anew && k->asked_ms != 0 && now - k->asked_ms < GROUPS_MS)
+	if (k->asked_ms != 0 && now - k->asked_ms < GROUPS_MS)
 		return 0;
 	arena_reset(k->a);
 	k->ngroups = 0;
@@ -63,12 +63,12 @@ learn_groups(struct session *s, bool anew, struct err *e)
 
 /* By the entries of one mailbox. */
 static int
-decide(struct session *s, const struct store_acl *acl, bool anew, unsigned *rights, struct err *e)
+decide(struct session *s, const struct store_acl *acl, unsigned *rights, struct err *e)
 {
 	struct store_reader r = { .owner = !s->guest, .login = s->login };
 
 	if (store_acl_groups(acl)) {
-		if (learn_groups(s, anew, e) < 0)
+		if (learn_groups(s, e) < 0)
 			return -1;
 		r.groups = known(s)->groups;
 		r.ngroups = known(s)->ngroups;
@@ -85,7 +85,7 @@ rights_of(struct session *s, uint64_t mailbox, unsigned *rights, struct err *e)
 	*rights = 0;
 	if (store_acl_read(s->st, mailbox, &acl, s->a, e) < 0)
 		return -1;
-	return decide(s, &acl, false, rights, e);
+	return decide(s, &acl, rights, e);
 }
 
 /* ---- refusing */
@@ -222,7 +222,7 @@ visible(struct session *s, const struct store_acl *all, struct store_mailbox *m,
 		*yes = !s->guest;
 		return 0;
 	}
-	if (decide(s, &acl, false, &has, e) < 0)
+	if (decide(s, &acl, &has, e) < 0)
 		return -1;
 	*yes = (has & STORE_MAY_LOOKUP) != 0;
 	m->subscribed &= !s->guest;
@@ -264,18 +264,24 @@ rights_filter(struct session *s, struct store_mailbox *box, size_t *n, struct er
 /* ---- the selected mailbox */
 
 static int
-look(struct session *s, bool anew, struct err *e)
+look(struct session *s, struct err *e)
 {
 	struct rights *k = known(s);
 	struct store_acl acl;
 
-	if (store_acl_read(s->st, k->mailbox, &acl, s->a, e) < 0 || decide(s, &acl, anew, &k->has, e) < 0) {
+	if (store_acl_read(s->st, k->mailbox, &acl, s->a, e) < 0 || decide(s, &acl, &k->has, e) < 0) {
 		k->has = 0;
 		return -1;
 	}
 	k->number = acl.number;
 	k->groups_count = store_acl_groups(&acl);
 	return 0;
+}
+
+void
+rights_anew(struct session *s)
+{
+	known(s)->asked_ms = 0;
 }
 
 int
@@ -285,7 +291,7 @@ rights_select(struct session *s, uint64_t mailbox, unsigned *rights, struct err 
 	int rc;
 
 	k->mailbox = mailbox;
-	rc = look(s, true, e);
+	rc = look(s, e);
 	*rights = k->told = k->has;
 	return rc;
 }
@@ -302,7 +308,7 @@ look_again(struct session *s, struct err *e)
 		return -1;
 	if (number == k->number && !(k->groups_count && clock_mono_ms() - k->asked_ms >= GROUPS_MS))
 		return 0;
-	if (look(s, false, e) < 0)
+	if (look(s, e) < 0)
 		return -1;
 	if (((k->has ^ k->told) & RIGHTS_FLAGS) == 0 || (k->has & STORE_MAY_READ) == 0)
 		return 0;

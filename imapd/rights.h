@@ -58,7 +58,10 @@ int rights_filter(struct session *s, struct store_mailbox *box, size_t *n, struc
 
 /* ---- the selected mailbox */
 
-/* A mailbox is being selected: what may the reader do, groups looked up anew? */
+/* SELECT begins: groups are to be looked up anew, if they count. */
+void rights_anew(struct session *s);
+
+/* The mailbox is being selected: what may the reader do? */
 int rights_select(struct session *s, uint64_t mailbox, unsigned *rights, struct err *e);
 
 /*

@@ -59,6 +59,7 @@ select_mailbox(struct session *s, struct cmd *cmd, bool read_only, struct err *e
 	if (leave_mailbox(s, e) < 0)
 		return -1;
 	s->condstore |= args.condstore;
+	rights_anew(s);
 	if (rights_mailbox(s, cmd, name, STORE_MAY_READ, false, &box, e) < 0)
 		return -1;
 	if (rights_select(s, box.id, &rights, e) < 0)

@@ -40,7 +40,7 @@ def answers(text, want, name):
 
 
 i = rk.Instance()
-i.set("imap_quiet", "300ms")
+i.set("imap_quiet", "10m")  # or a worker that is started anew may say BYE to who lost r (4314, 5.1.1)
 i.start()
 i.users(5)
 u1, u2, u3, u4 = (Client(i, "u%d" % n) for n in (1, 2, 3, 4))
