@@ -119,7 +119,7 @@ out_mailbox_flags(struct session *s, bool permanent, struct err *e)
 	size_t n = 0;
 	int rc;
 
-	buf_init(&list, 64 << 10);
+	buf_init(&list, 1 << 20);
 	imap_flags_put(IMAP_SYSTEM_FLAGS, &n, &list, e);
 	for (uint32_t i = 0; i < s->view->keywords; i++) {
 		buf_byte(&list, e, ' ');

@@ -144,7 +144,7 @@ append_one(struct store *st, struct mbox *to, const struct store_append *a, stru
 	};
 
 	crypto_generichash_final(&h, digest, sizeof digest);
-	if (mbox_keywords(st, to, a->keywords, a->nkeywords, &msg.rec.keywords, e) < 0)
+	if (mbox_keywords(st, to, a->keywords, a->nkeywords, &msg.rec, e) < 0)
 		return -1;
 	return message_add(st, to, &msg, e);
 }

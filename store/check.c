@@ -95,7 +95,10 @@ check_records(struct check *c, struct mbox *m, struct mbox *sum, struct err *e)
 			tell(c, "mailbox %llu: uids %u to %u are out of order", (unsigned long long)m->id,
 			    k.rec[0].uid, k.rec[k.n - 1].uid);
 		for (uint32_t i = 0; i < k.n; i++)
-			if (k.rec[i].modseq > m->highestmodseq || k.rec[i].modseq > k.modseq ||
+			if (k.rec[i].more > m->word_sets)
+				tell(c, "mailbox %llu: message %u has keywords that are not there",
+				    (unsigned long long)m->id, k.rec[i].uid);
+			else if (k.rec[i].modseq > m->highestmodseq || k.rec[i].modseq > k.modseq ||
 			    k.rec[i].created > k.rec[i].modseq)
 				tell(c, "mailbox %llu: message %u has modseq %llu, above its mailbox's",
 				    (unsigned long long)m->id, k.rec[i].uid,

@@ -4,27 +4,62 @@
 
 #include "base/clock.h"
 #include "store/inside.h"
+#include "store/words.h"
 
-/* The keywords of `from` that a record has, as bits of `to`. `known` remembers what was looked up. */
+/* Keywords of `from` as keywords of `to`: what was looked up. */
+struct translation {
+	struct mbox *from, *to;
+	int number[STORE_KEYWORDS_MAX]; /* 0: not looked up, else the number in `to` plus 1 */
+	bool known;                     /* of the record before: */
+	uint64_t bits, to_bits;
+	uint32_t more, to_more;
+	struct words in, out;
+};
+
 static int
-translate(struct store *st, struct mbox *from, struct mbox *to, uint64_t *bits, int *known, struct err *e)
+translate_one(struct store *st, struct translation *t, uint32_t number, struct err *e)
 {
-	uint64_t in = *bits, out = 0;
+	struct span name;
+	int to = t->number[number];
 
-	if (from == to)
-		return 0;
-	for (uint32_t i = 0; in >> i != 0; i++) {
-		if ((in >> i & 1) == 0)
-			continue;
-		if (i >= from->keywords.n)
-			return store_damaged(st, e, "a message has keyword %u of %u", i, from->keywords.n);
-		if (known[i] < 0 && (known[i] = mbox_keyword(st, to, from->keywords.name[i], e)) < 0)
+	if (to == 0) {
+		if (words_name(st, t->from, number, &name, e) < 0)
 			return -1;
-		out |= UINT64_C(1) << known[i];
-		if (i == STORE_KEYWORDS_MAX - 1)
-			break;
+		if (name.n == 0)
+			return store_damaged(st, e, "a message has keyword %u, which has no name", number);
+		if ((to = words_number(st, t->to, name, true, e)) < 0)
+			return -1;
+		t->number[number] = ++to;
 	}
-	*bits = out;
+	words_add(&t->out, (uint32_t)to - 1);
+	return 0;
+}
+
+static int
+translate(struct store *st, struct translation *t, struct store_rec *r, struct err *e)
+{
+	if (t->from == t->to || (r->keywords == 0 && r->more == 0))
+		return 0;
+	if (!t->known || t->bits != r->keywords || t->more != r->more) {
+		t->known = false;
+		t->out.bits = t->out.n = t->in.n = 0;
+		if (words_read(st, t->from->id, r->more, &t->in, e) < 0)
+			return -1;
+		for (uint64_t left = r->keywords; left != 0; left &= left - 1)
+			if (translate_one(st, t, (uint32_t)__builtin_ctzll(left), e) < 0)
+				return -1;
+		for (uint32_t i = 0; i < t->in.n; i++)
+			if (translate_one(st, t, t->in.word[i], e) < 0)
+				return -1;
+		t->bits = r->keywords;
+		t->more = r->more;
+		t->to_bits = t->out.bits;
+		if (words_put(st, t->to, &t->out, &t->to_more, e) < 0)
+			return -1;
+		t->known = true;
+	}
+	r->keywords = t->to_bits;
+	r->more = t->to_more;
 	return 0;
 }
 
@@ -48,32 +83,40 @@ collect(struct store *st, struct mbox *from, const uint32_t *uids, size_t n, str
 	return 0;
 }
 
+/* What belongs to a message beside its record. */
+static int
+copy_rows(struct store *st, uint64_t from, uint64_t to, struct err *e)
+{
+	if (db_run(st, Q_MSG_COPY, e, B_NUM(from), B_NUM(to)) < 0)
+		return -1;
+	if (db_changes(st) != 1)
+		return store_damaged(st, e, "message %u has no row", (uint32_t)from);
+	return db_run(st, Q_OBJECT_COPY, e, B_NUM(from), B_NUM(to));
+}
+
 int
 copy_records(struct store *st, struct mbox *from, struct mbox *to, struct store_rec *rec, size_t n,
     uint32_t *src, uint32_t *dst, struct err *e)
 {
-	int known[STORE_KEYWORDS_MAX];
+	struct translation *t;
 	int64_t now = (int64_t)clock_wall_ms();
 
-	for (int i = 0; i < STORE_KEYWORDS_MAX; i++)
-		known[i] = -1;
-	for (size_t i = 0; i < n; i++) {
+	int rc = 0;
+
+	t = mem_zero(1, sizeof *t);
+	t->from = from;
+	t->to = to;
+	for (size_t i = 0; i < n && rc == 0; i++) {
 		src[i] = rec[i].uid;
 		rec[i].saved_ms = now;
-		if (translate(st, from, to, &rec[i].keywords, known, e) < 0 ||
-		    mbox_add(st, to, &rec[i], e) < 0)
-			return -1;
+		if (translate(st, t, &rec[i], e) < 0 || mbox_add(st, to, &rec[i], e) < 0)
+			rc = -1;
 		dst[i] = rec[i].uid;
-		if (db_run(st, Q_MSG_COPY, e, B_NUM(key_of(from->id, src[i])),
-			B_NUM(key_of(to->id, dst[i]))) < 0)
-			return -1;
-		if (db_changes(st) != 1)
-			return store_damaged(st, e, "message %u has no row", src[i]);
-		if (db_run(st, Q_OBJECT_COPY, e, B_NUM(key_of(from->id, src[i])),
-			B_NUM(key_of(to->id, dst[i]))) < 0)
-			return -1;
+		if (rc == 0)
+			rc = copy_rows(st, key_of(from->id, src[i]), key_of(to->id, dst[i]), e);
 	}
-	return 0;
+	free(t);
+	return rc;
 }
 
 /* What the copies may not have. */
@@ -87,7 +130,7 @@ lose_flags(struct store_rec *rec, size_t n, unsigned how)
 	for (size_t i = 0; i < n; i++) {
 		rec[i].flags &= ~lose;
 		if ((how & STORE_LOSE_OTHERS) != 0)
-			rec[i].keywords = 0;
+			rec[i].keywords = rec[i].more = 0;
 	}
 }
 

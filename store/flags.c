@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "store/view.h"
+#include "store/words.h"
 
 enum { RUN = 1024 }; /* records that are loaded at a time */
 
@@ -13,7 +14,9 @@ struct after {
 struct job {
 	struct store_view *v;
 	const struct store_flags *change;
-	uint64_t keywords; /* bits of change->keywords */
+	struct words keywords; /* change->keywords */
+	uint32_t more;         /* what stands for those of them that are no bits */
+	struct words_memo memo;
 	struct mbox *m;
 	struct store_flagged *out;
 	struct after *after;
@@ -21,41 +24,46 @@ struct job {
 	uint32_t *done, *foreign, *modified, *missing;
 };
 
-static void
-change_rec(const struct job *j, const struct store_rec *r, uint32_t *flags, uint64_t *keywords)
+static int
+change_rec(struct job *j, struct store_rec *r, struct err *e)
 {
+	struct store *st = j->v->store;
 	uint32_t keep = j->v->keep, f = j->change->flags & STORE_SYSTEM_FLAGS & ~keep;
 
 	switch (j->change->op) {
 	case STORE_FLAGS_SET:
-		*flags = f | (r->flags & keep);
-		*keywords = j->v->keep_keywords ? r->keywords : j->keywords;
+		r->flags = f | (r->flags & keep);
+		if (!j->v->keep_keywords) {
+			r->keywords = j->keywords.bits;
+			r->more = j->more;
+		}
 		break;
 	case STORE_FLAGS_ADD:
-		*flags = r->flags | f;
-		*keywords = r->keywords | j->keywords;
-		break;
+		r->flags |= f;
+		return words_change(st, j->m, r, &j->keywords, true, &j->memo, e);
 	case STORE_FLAGS_REMOVE:
-		*flags = r->flags & ~f;
-		*keywords = r->keywords & ~j->keywords;
-		break;
+		r->flags &= ~f;
+		return words_change(st, j->m, r, &j->keywords, false, &j->memo, e);
 	}
+	return 0;
 }
 
 /* In the chunk, if it differs; a STORE that changes nothing gives out no modseq. */
-static void
-apply(struct job *j, struct chunk *c, struct store_rec *r)
+static int
+apply(struct job *j, struct chunk *c, struct store_rec *r, struct err *e)
 {
 	struct store_rec new = *r;
 
-	change_rec(j, r, &new.flags, &new.keywords);
-	if (new.flags == r->flags &&new.keywords == r->keywords)
-		return;
+	if (change_rec(j, &new, e) < 0)
+		return -1;
+	if (new.flags == r->flags && new.keywords == r->keywords && new.more == r->more)
+		return 0;
 	new.modseq = c->modseq = j->out->modseq = mbox_touch(j->v->store, j->m);
 	j->m->unseen += unseen_of(&new) - unseen_of(r);
 	j->m->deleted += deleted_of(&new) - deleted_of(r);
 	*r = new;
 	c->dirty = true;
+	return 0;
 }
 
 static void
@@ -72,20 +80,22 @@ note_after(struct job *j, const struct store_rec *r)
 	j->after[j->nafter++] = (struct after){ known, *r };
 }
 
-static void
-one(struct job *j, uint32_t seq, struct chunk *c, struct store_rec *r)
+static int
+one(struct job *j, uint32_t seq, struct chunk *c, struct store_rec *r, struct err *e)
 {
 	struct store_flagged *out = j->out;
 
 	if (r->modseq > j->change->unchanged_since) {
 		j->modified[out->nmodified++] = r->uid;
-		return;
+		return 0;
 	}
 	if (view_foreign(j->v, r->modseq))
 		j->foreign[out->nforeign++] = seq;
-	apply(j, c, r);
+	if (apply(j, c, r, e) < 0)
+		return -1;
 	note_after(j, r);
 	j->done[out->ndone++] = seq;
+	return 0;
 }
 
 static int
@@ -101,8 +111,8 @@ all(struct job *j, const uint32_t *seqs, const uint32_t *uids, size_t n, struct 
 			return -1;
 		if (rc == 0)
 			j->missing[j->out->nmissing++] = uids[i];
-		else
-			one(j, seqs[i], &c, r);
+		else if (one(j, seqs[i], &c, r, e) < 0)
+			return -1;
 	}
 	return chunk_write(st, &c, e);
 }
@@ -111,23 +121,23 @@ static int
 find_keywords(struct job *j, struct err *e)
 {
 	const struct store_flags *change = j->change;
-	uint32_t before = j->m->keywords.n;
-	int bit;
+	struct store *st = j->v->store;
+	uint32_t before = j->m->keywords.n + j->m->words;
 
 	if (j->v->keep_keywords)
 		return 0;
-	if (change->op != STORE_FLAGS_REMOVE) {
-		if (mbox_keywords(j->v->store, j->m, change->keywords, change->nkeywords, &j->keywords, e) <
-		    0)
-			return -1;
-		if (j->m->keywords.n > before)
-			mbox_touch(j->v->store, j->m);
-		return 0;
-	}
-	for (size_t i = 0; i < change->nkeywords; i++)
-		if ((bit = keywords_find(&j->m->keywords, change->keywords[i])) >= 0)
-			j->keywords |= UINT64_C(1) << bit;
-	return 0;
+	if (words_of(st, j->m, change->keywords, change->nkeywords, change->op != STORE_FLAGS_REMOVE, &j->keywords, e) < 0)
+		return -1;
+	if (j->m->keywords.n + j->m->words > before)
+		mbox_touch(st, j->m);
+	return change->op == STORE_FLAGS_SET ? words_put(st, j->m, &j->keywords, &j->more, e) : 0;
+}
+
+/* What the view must know of those that were made. 1: there are new ones. */
+static int
+learn_keywords(struct job *j, struct err *e)
+{
+	return view_sets(j->v, j->m->word_sets, e) < 0 ? -1 : view_keywords(j->v, j->m, e);
 }
 
 static void
@@ -181,10 +191,13 @@ store_flags(struct store_view *v, const uint32_t *seqs, size_t n, const struct s
 		return -1;
 	if ((j.m = mbox_open(st, v->mailbox, e)) != NULL && find_keywords(&j, e) == 0) {
 		rc = all(&j, seqs, uids, n, e);
-		out->keywords = rc == 0 && view_keywords(v, &j.m->keywords);
+		if (rc == 0 && (rc = learn_keywords(&j, e)) > 0)
+			out->keywords = true;
 	}
-	if ((rc = tx_end(st, rc, e)) == 0)
+	if ((rc = tx_end(st, rc < 0 ? -1 : 0, e)) == 0)
 		update_view(&j);
+	else
+		view_keywords_doubt(v);
 	free(j.after);
 	return rc;
 }

@@ -140,6 +140,7 @@ struct loading {
 	struct store_view *v;
 	struct part *at, *to;
 	uint32_t have; /* records of `at` */
+	uint32_t more; /* highest number of a combination of keywords that is not known */
 };
 
 /* What was expunged comes between what is still there; p->rec has room for p->n. */
@@ -173,6 +174,9 @@ finish_part(struct loading *l, struct err *e)
 		p->rec = NULL;
 		return -1;
 	}
+	for (uint32_t i = 0; i < p->n; i++)
+		if (p->rec[i].more > in->sets)
+			l->more = p->rec[i].more > l->more ? p->rec[i].more : l->more;
 	if (in->recents > 0 && p->rec[p->n - 1].uid >= in->recent[0].first)
 		for (uint32_t i = 0; i < p->n; i++)
 			if (recent_is(in, p->rec[i].uid))
@@ -246,7 +250,7 @@ view_load_parts(struct store_view *v, uint32_t from, uint32_t to, struct err *e)
 		free(l.at->rec);
 		l.at->rec = NULL;
 	}
-	return rc;
+	return rc < 0 ? -1 : view_sets(v, l.more, e);
 }
 
 /* What was expunged since the view was brought up to date. In a transaction. */

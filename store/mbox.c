@@ -5,6 +5,7 @@
 
 #include "store/dir.h"
 #include "store/inside.h"
+#include "store/words.h"
 
 /* ---- keywords */
 
@@ -22,7 +23,7 @@ keywords_set(struct keywords *k, struct span text)
 	memcpy(k->text, text.p, text.n);
 	k->size = text.n;
 	for (rest = span_of(k->text, k->size); rest.n > 0;) {
-		if (k->n == STORE_KEYWORDS_MAX)
+		if (k->n == KEYWORD_BITS)
 			return -1;
 		k->name[k->n++] = span_cut(&rest, '\0');
 	}
@@ -45,54 +46,30 @@ keywords_free(struct keywords *k)
 	*k = (struct keywords){ 0 };
 }
 
-/* An atom (RFC 3501, 9: flag-keyword), not empty, in bounds. */
-static bool
-keyword_valid(struct span name)
+void
+keywords_add(struct keywords *k, struct span name)
 {
-	if (name.n == 0 || name.n > STORE_KEYWORD_MAX)
-		return false;
-	for (size_t i = 0; i < name.n; i++)
-		if (name.p[i] <= ' ' || name.p[i] > '~' || strchr("(){%*\"\\]", name.p[i]) != NULL)
-			return false;
-	return true;
-}
+	struct span old = span_of(k->text, k->size);
+	char *text = mem_zero(old.n + name.n + 1, 1);
 
-int
-mbox_keyword(struct store *st, struct mbox *m, struct span name, struct err *e)
-{
-	int bit = keywords_find(&m->keywords, name);
-	struct keywords old = m->keywords;
-	char *text;
-
-	if (bit >= 0)
-		return bit;
-	if (!keyword_valid(name))
-		return store_fail(st, STORE_CANNOT, e, ERR_PERM, "not a keyword");
-	if (old.n == STORE_KEYWORDS_MAX)
-		return store_fail(st, STORE_LIMIT, e, ERR_PERM, "a mailbox has at most %d different keywords",
-		    STORE_KEYWORDS_MAX);
-	text = mem_zero(old.size + name.n + 1, 1);
-	if (old.size > 0)
-		memcpy(text, old.text, old.size);
-	memcpy(text + old.size, name.p, name.n);
-	need(keywords_set(&m->keywords, span_of(text, old.size + name.n + 1)) == 0);
+	if (old.n > 0)
+		memcpy(text, old.p, old.n);
+	memcpy(text + old.n, name.p, name.n);
+	need(keywords_set(k, span_of(text, old.n + name.n + 1)) == 0);
 	free(text);
-	m->dirty = true;
-	return (int)m->keywords.n - 1;
 }
 
 int
-mbox_keywords(
-    struct store *st, struct mbox *m, const struct span *names, size_t n, uint64_t *bits, struct err *e)
+mbox_keywords(struct store *st, struct mbox *m, const struct span *names, size_t n, struct store_rec *r,
+    struct err *e)
 {
-	int bit;
+	struct words w;
 
-	for (size_t i = 0; i < n; i++) {
-		if ((bit = mbox_keyword(st, m, names[i], e)) < 0)
-			return -1;
-		*bits |= UINT64_C(1) << bit;
-	}
-	return 0;
+	w.bits = w.n = 0;
+	if (words_of(st, m, names, n, true, &w, e) < 0)
+		return -1;
+	r->keywords = w.bits;
+	return words_put(st, m, &w, &r->more, e);
 }
 
 /* ---- rows */
@@ -116,6 +93,8 @@ mbox_read(struct store *st, sqlite3_stmt *row, struct mbox *m, struct err *e)
 	m->use = db_num32(row, 13);
 	m->noselect = db_num32(row, 14) != 0;
 	m->deleted_ms = db_num(row, 15);
+	m->words = db_num32(row, 17);
+	m->word_sets = db_num32(row, 18);
 	if (keywords_set(&m->keywords, db_blob(row, 16)) < 0)
 		return store_damaged(st, e, "keywords of mailbox %llu", (unsigned long long)m->id);
 	return 0;
@@ -125,6 +104,11 @@ void
 mbox_done(struct mbox *m)
 {
 	keywords_free(&m->keywords);
+	for (uint32_t i = 0; i < m->words_read; i++)
+		free((void *)(uintptr_t)m->word[i].p);
+	free(m->word);
+	m->word = NULL;
+	m->words_read = 0;
 	free(m->tail);
 	m->tail = NULL;
 }
@@ -182,7 +166,8 @@ write_row(struct store *st, struct mbox *m, struct err *e)
 	return db_run(st, Q_MAILBOX_SET, e, B_NUM(m->id), B_NUM(m->uidnext), B_NUM(m->uid_reserved),
 	    B_NUM(m->recent_uid), B_NUM(m->exist), B_NUM(m->recent), B_NUM(m->unseen), B_NUM(m->deleted),
 	    B_NUM(m->bytes), B_NUM(m->highestmodseq), B_NUM(m->purged_modseq), B_NUM(m->use),
-	    B_NUM(m->noselect), B_NUM(m->deleted_ms), B_BLOB(span_of(m->keywords.text, m->keywords.size)));
+	    B_NUM(m->noselect), B_NUM(m->deleted_ms), B_BLOB(span_of(m->keywords.text, m->keywords.size)), B_NUM(m->words),
+	    B_NUM(m->word_sets));
 }
 
 int

@@ -11,16 +11,19 @@
 #include "store/chunk.h"
 #include "store/db.h"
 
-/* The names of keywords: in the row one after the other, each with a NUL behind it. */
+enum { KEYWORD_BITS = 64 };
+
+/* The names of keywords that are bits of records: in the row one after the other, each with a NUL behind it. */
 struct keywords {
 	char *text; /* owned */
 	size_t size;
 	uint32_t n;
-	struct span name[STORE_KEYWORDS_MAX];
+	struct span name[KEYWORD_BITS];
 };
 /* Give k, which is empty or filled, these names. -1 if there are too many or the last has no NUL. */
 int keywords_set(struct keywords *k, struct span text);
 int keywords_find(const struct keywords *k, struct span name); /* its bit, or -1; ASCII case is ignored */
+void keywords_add(struct keywords *k, struct span name); /* there is room */
 void keywords_free(struct keywords *k);
 
 struct mbox {
@@ -36,6 +39,9 @@ struct mbox {
 	bool noselect;
 	uint64_t deleted_ms;
 	struct keywords keywords;
+	uint32_t words, word_sets; /* keywords beyond these; combinations of such: words.h */
+	struct span *word;         /* names of these, as far as they were read */
+	uint32_t words_read;
 
 	bool dirty;
 	struct chunk *tail; /* the last chunk, while messages are added; else NULL */
@@ -52,11 +58,9 @@ struct mbox *mbox_open(struct store *st, uint64_t id, struct err *e);
 /* Something changed in it with this transaction's modseq, which is returned. */
 uint64_t mbox_touch(struct store *st, struct mbox *m);
 
-/* The bit of a keyword; made if it is new. -1: STORE_LIMIT, or (STORE_CANNOT) it can't be one. */
-int mbox_keyword(struct store *st, struct mbox *m, struct span name, struct err *e);
-/* The bits of n names. */
-int mbox_keywords(
-    struct store *st, struct mbox *m, const struct span *names, size_t n, uint64_t *bits, struct err *e);
+/* A record's keywords: those of n names, which are made if they are new (words.h). */
+int mbox_keywords(struct store *st, struct mbox *m, const struct span *names, size_t n, struct store_rec *r,
+    struct err *e);
 
 /*
  * Add a record at the end, with the next uid and this transaction's modseq, which are filled in; counters and

@@ -97,6 +97,16 @@ purge_gone(struct purge *p, uint64_t before_ms, struct err *e)
 	return m != NULL || st->why == STORE_NONEXISTENT ? 1 : -1;
 }
 
+/* The mailbox itself, and what belongs to it alone. */
+static int
+forget(struct store *st, uint64_t mailbox, struct err *e)
+{
+	if (annotations_forget(st, mailbox, e) < 0 || db_run(st, Q_KEYWORD_FORGET, e, B_NUM(mailbox)) < 0 ||
+	    db_run(st, Q_KEYWORD_SET_FORGET, e, B_NUM(mailbox)) < 0)
+		return -1;
+	return db_run(st, Q_MAILBOX_FORGET, e, B_NUM(mailbox));
+}
+
 /* What was expunged from a deleted mailbox before it was deleted is gone with it. */
 static int
 purge_last(struct purge *p, uint64_t mailbox, struct err *e)
@@ -116,9 +126,7 @@ purge_last(struct purge *p, uint64_t mailbox, struct err *e)
 	if (rc < 0)
 		return -1;
 	if (rc == 0)
-		return annotations_forget(st, mailbox, e) < 0 || db_run(st, Q_MAILBOX_FORGET, e, B_NUM(mailbox)) < 0
-			   ? -1
-			   : 1;
+		return forget(st, mailbox, e) < 0 ? -1 : 1;
 	return drop_records(p, mailbox, rec, n, e) < 0 || db_run(st, Q_GONE_DROP, e, B_NUM(id)) < 0 ? -1 : 1;
 }
 

@@ -185,6 +185,21 @@ static const char version_2[] =
     " name TEXT PRIMARY KEY,"
     " uidvalidity INTEGER NOT NULL,"
     " mailbox INTEGER NOT NULL) WITHOUT ROWID;" /* whose it was */
+
+    /* Keywords of a mailbox beyond 64, and the combinations of them that records have: words.h. */
+    "ALTER TABLE mailbox ADD COLUMN words INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE mailbox ADD COLUMN word_sets INTEGER NOT NULL DEFAULT 0;"
+    "CREATE TABLE keyword ("
+    " mailbox INTEGER NOT NULL,"
+    " n INTEGER NOT NULL," /* from 64 on */
+    " name TEXT NOT NULL,"
+    " PRIMARY KEY (mailbox, n)) WITHOUT ROWID;"
+    "CREATE TABLE keyword_set ("
+    " mailbox INTEGER NOT NULL,"
+    " n INTEGER NOT NULL," /* from 1 on */
+    " members BLOB NOT NULL," /* numbers of two octets, ascending */
+    " PRIMARY KEY (mailbox, n), UNIQUE (mailbox, members)) WITHOUT ROWID;"
+
     "PRAGMA user_version = 2;";
 /* clang-format on */
 

@@ -36,7 +36,7 @@ enum {
 	STORE_LEVEL_MAX = 250,       /* octets of one level of it */
 	STORE_DEPTH_MAX = 32,        /* levels */
 	STORE_MAILBOXES_MAX = 10000, /* of an owner */
-	STORE_KEYWORDS_MAX = 64,     /* of a mailbox */
+	STORE_KEYWORDS_MAX = 4096,   /* of a mailbox */
 	STORE_KEYWORD_MAX = 100,     /* octets of one */
 	STORE_PREFIX_MAX = 1 << 20,  /* octets of the header lines in front of a message */
 	STORE_DIGEST = 32,           /* BLAKE2b of the file region */

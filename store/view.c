@@ -113,8 +113,7 @@ store_view_close(struct store_view *v)
 	free(v->in->past);
 	free(v->in->own);
 	free(v->in->recent);
-	free(v->in->keyword_text);
-	free((void *)(uintptr_t)v->keyword);
+	view_keywords_done(v);
 	free(v->in);
 	free(v->window);
 	free(v);
@@ -139,13 +138,13 @@ read_directory(struct store_view *v, uint32_t uidnext, struct err *e)
 	return rc;
 }
 
-static void
-take_row(struct store_view *v, const struct mbox *m)
+static int
+take_row(struct store_view *v, const struct mbox *m, struct err *e)
 {
 	v->uidvalidity = m->uidvalidity;
 	v->uidnext = m->uidnext;
 	v->modseq = v->in->known = m->highestmodseq;
-	view_keywords(v, &m->keywords);
+	return view_keywords(v, m, e) < 0 ? -1 : 0;
 }
 
 struct store_view *
@@ -158,8 +157,10 @@ store_view_open(struct store *st, uint64_t mailbox, bool read_only, struct err *
 	if (rc == 1)
 		rc = begin(v, !read_only && m.recent > 0, &m, e);
 	if (rc == 1) {
-		rc = m.noselect ? store_fail(st, STORE_CANNOT, e, ERR_PERM, "this name has no mailbox")
-				: read_directory(v, m.uidnext, e);
+		if (m.noselect)
+			rc = store_fail(st, STORE_CANNOT, e, ERR_PERM, "this name has no mailbox");
+		else if ((rc = take_row(v, &m, e)) == 0)
+			rc = read_directory(v, m.uidnext, e);
 		rc = finish(st, rc, e);
 	} else if (rc == 0) {
 		if (st->tx != TX_NONE)
@@ -167,7 +168,6 @@ store_view_open(struct store *st, uint64_t mailbox, bool read_only, struct err *
 		rc = store_fail(st, STORE_NONEXISTENT, e, ERR_PERM, "no such mailbox");
 	}
 	if (rc == 0) {
-		take_row(v, &m);
 		recent_add(v->in, m.recent_uid, m.uidnext - 1);
 		v->recent = m.recent < v->n ? m.recent : v->n;
 	}
@@ -353,7 +353,9 @@ learn_all(struct store_view *v, struct mbox *m, struct news *news, struct store_
 		return rc;
 	if (learn_changes(v, news, e) < 0)
 		return -1;
-	out->keywords = view_keywords(v, &m->keywords);
+	if ((rc = view_keywords(v, m, e)) < 0 || (v->in->sets > 0 && view_sets(v, m->word_sets, e) < 0))
+		return -1;
+	out->keywords = rc > 0;
 	out->exists = out->recent = news->added > 0;
 	take_added(v, news);
 	take_recent(v, m, news->added);
@@ -582,7 +584,8 @@ rebuild(struct store_view *v, const struct store_view_state *s, const struct mbo
 {
 	if (m->uidvalidity != s->uidvalidity || m->purged_modseq > s->modseq || m->highestmodseq < s->modseq)
 		return store_fail(v->store, STORE_OTHER, e, ERR_PERM, "the view can't be rebuilt");
-	take_row(v, m);
+	if (take_row(v, m, e) < 0)
+		return -1;
 	v->uidnext = s->uidnext;
 	v->modseq = v->in->known = s->modseq;
 	if (read_directory(v, s->uidnext, e) < 0 || (m->uidnext > s->uidnext && cut_last(v, e) < 0))

@@ -39,7 +39,12 @@ struct view {
 	size_t recents;
 	uint32_t unseen_from; /* the records before this index were \Seen when the view was opened */
 
-	char *keyword_text;
+	struct word_set {
+		uint16_t *word; /* ascending */
+		uint32_t n;
+	} *set; /* what store_rec.more stands for, as far as it was met */
+	uint32_t sets;
+	bool names_stale; /* the names are to be read anew */
 };
 
 /* ---- load.c */
@@ -73,8 +78,14 @@ uint32_t past_from(const struct view *in, uint32_t uid);
 bool recent_is(const struct view *in, uint32_t uid);
 void recent_add(struct view *in, uint32_t first, uint32_t last);
 
-/* ---- keywords.c: learn the mailbox's keywords; true if there are new ones. */
-bool view_keywords(struct store_view *v, const struct keywords *k);
+/* ---- keywords.c. In a transaction. */
+/* Learn the mailbox's keywords. 1 if there are new ones, 0, -1. */
+int view_keywords(struct store_view *v, const struct mbox *m, struct err *e);
+/* And the combinations up to this number. */
+int view_sets(struct store_view *v, uint32_t upto, struct err *e);
+/* What was learnt was of a transaction that failed: to be read anew. */
+void view_keywords_doubt(struct store_view *v);
+void view_keywords_done(struct store_view *v);
 
 /* ---- view.c: this view made a change. */
 void view_own(struct store_view *v, uint64_t modseq);

@@ -578,9 +578,6 @@ keywords(struct lab *l)
 	name = SPAN("K7");
 	tap_ok(store_flags(v, &seq, 1, &f, &fl, l->a, &e) == 0 && !fl.keywords && fl.modseq == 0,
 	    "their case does not matter");
-	name = SPAN("k64");
-	tap_ok(store_flags(v, &seq, 1, &f, &fl, l->a, &e) < 0 && store_why(st) == STORE_LIMIT,
-	    "one more does not");
 	store_view_close(v);
 	store_close(st);
 }

@@ -20,7 +20,7 @@ enum { IMAP_SYSTEM_FLAGS = IMAP_SEEN | IMAP_ANSWERED | IMAP_FLAGGED | IMAP_DELET
 
 enum {
 	IMAP_KEYWORD_MAX = 255, /* octets of a keyword */
-	IMAP_KEYWORDS_MAX = 64, /* keywords in one list */
+	IMAP_KEYWORDS_MAX = 1000, /* keywords in one list */
 };
 
 struct imap_flags {
