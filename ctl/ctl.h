@@ -37,6 +37,7 @@ int ctl_mailbox(struct ctl *c, int argc, char **argv);
 int ctl_pids(struct ctl *c, int argc, char **argv);
 int ctl_purge(struct ctl *c, int argc, char **argv);
 int ctl_queue(struct ctl *c, int argc, char **argv);
+int ctl_quota(struct ctl *c, int argc, char **argv);
 int ctl_reload(struct ctl *c, int argc, char **argv);
 int ctl_reopen(struct ctl *c, int argc, char **argv);
 int ctl_restart(struct ctl *c, int argc, char **argv);

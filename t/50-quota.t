@@ -47,4 +47,40 @@ rk.is_(rcpt(u2), 250, "so does a larger quota")
 i.stop()
 i.start()
 rk.is_(used(u2), 1, "usage is known again after a restart")
+
+# ---- the administrator's view
+
+got = i.json("quota", "show", u2)
+rk.is_([got["used_messages"], got["quota_messages"], got["trees"]], [1, 0, []], "quota show: what is used, no limit")
+i.must("quota", "set", u2, "--messages", "10", "--size", "1M")
+i.must("quota", "set", u2, "--messages", "4")
+got = i.json("quota", "show", u2)
+rk.is_([got["quota_bytes"], got["quota_messages"], got["percent"]], [1 << 20, 4, 25], "quota set: what is not named stays")
+rk.ok([x["address"] for x in i.json("quota", "show")] == [u1, u2], "quota show: all accounts that have one")
+i.must("quota", "set", u2 + "/Archive", "--messages", "2")
+i.must("quota", "set", u2 + "/Archive", "--size", "10K")
+rk.is_([(t["mailbox"], t["quota_bytes"], t["quota_messages"]) for t in i.json("quota", "show", u2)["trees"]],
+       [("Archive", 10240, 2)], "quota set of a folder tree")
+with i.imap("u2") as c:
+    rk.ok(b'Archive (STORAGE 0 10 MESSAGE 0 2)' in b"".join(c.getquotaroot("Archive")[1][1]), "IMAP says the same")
+    rk.is_([c.append("Archive", None, None, b"Subject: x\r\n\r\nx\r\n")[0] for _ in range(3)], ["OK", "OK", "NO"],
+           "and it holds")
+    c.select("Archive")
+    c.store("1", "+FLAGS", r"(\Deleted)")
+    c.expunge()
+rk.like(i.must("quota", "explain", u2), r"(?s)Archive.*limit of \(all\) is the account's.*1 messages .* kept beside.*Mail is accepted",
+        "quota explain: where the limit comes from, what is kept, what senders are told")
+i.must("quota", "set", u2, "--messages", "2")
+rk.like(i.must("quota", "explain", u2), r"refused at RCPT: 452", "a full mailbox")
+i.must("quota", "set", u2 + "/Archive", "--messages", "none", "--size", "none")
+rk.is_(i.json("quota", "show", u2)["trees"], [], "none takes a tree's limits away")
+for words, why in (
+    (["set", u2], "set USER"),
+    (["set", u2, "--size", "many"], "--size many"),
+    (["set", "nobody@" + i.domain, "--size", "1M"], "no such account"),
+    (["set", u2 + "/Nowhere", "--size", "1M"], "no mailbox"),
+    (["show", "nobody@" + i.domain], "nobody@"),
+):
+    r = i.run("quota", *words)
+    rk.ok(r.returncode != 0 and why in r.stderr, "quota %s: %s" % (" ".join(words), why), r.stderr)
 rk.done()

@@ -26,6 +26,7 @@ static const struct job_request requests[] = {
 	{ upkeep_undelete_no, do_undelete },
 	{ upkeep_acl_no, do_acl },
 	{ upkeep_pass_no, do_pass },
+	{ upkeep_quota_no, do_quota },
 };
 
 /* ---- telling others */

@@ -60,6 +60,7 @@ int do_fts(struct job *j, struct ipc_in *in, struct err *e);    /* fts.c */
 int do_undelete(struct job *j, struct ipc_in *in, struct err *e);
 int do_pass(struct job *j, struct ipc_in *in, struct err *e);
 int do_acl(struct job *j, struct ipc_in *in, struct err *e); /* acl.c */
+int do_quota(struct job *j, struct ipc_in *in, struct err *e); /* quota.c */
 
 /* acl.c: if ACLs, or names of mailboxes, changed: authd hears of it. Nothing fails with that. */
 void tell_shared(struct job *j);
