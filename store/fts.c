@@ -23,7 +23,8 @@ static const char tables[] = "CREATE TABLE meta ("
 			     " id INTEGER PRIMARY KEY CHECK (id = 1),"
 			     " charsets INTEGER NOT NULL,"
 			     " modseq INTEGER NOT NULL,"
-			     " next INTEGER NOT NULL);"
+			     " next INTEGER NOT NULL,"
+			     " shard INTEGER NOT NULL);"
 			     "CREATE TABLE mailbox ("
 			     " id INTEGER PRIMARY KEY,"
 			     " uidvalidity INTEGER NOT NULL,"
@@ -230,7 +231,7 @@ open_file(struct fts *f, bool create, struct err *e)
 {
 	static const char pragmas[] =
 	    "PRAGMA temp_store = MEMORY; PRAGMA secure_delete = OFF; PRAGMA synchronous = NORMAL;"
-	    "PRAGMA cache_size = -2048; PRAGMA mmap_size = 268435456;"
+	    "PRAGMA cache_size = -2048;"
 	    "PRAGMA journal_size_limit = 4194304";
 	int rc;
 
@@ -253,6 +254,8 @@ open_file(struct fts *f, bool create, struct err *e)
 	/* A searcher does not write what an indexer left. */
 	sqlite3_db_config(f->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, create ? 0 : 1, NULL);
 	rc = sqlite3_exec(f->db, pragmas, NULL, NULL, NULL);
+	if (rc == SQLITE_OK && !create) /* an indexer reads what it merges, once */
+		rc = sqlite3_exec(f->db, "PRAGMA mmap_size = 268435456", NULL, NULL, NULL);
 	return rc == SQLITE_OK ? 0 : fts_fail(f, rc, e);
 }
 
@@ -270,8 +273,9 @@ make_tables(struct fts *f, struct err *e)
 	if (version == 0) {
 		if ((rc = sqlite3_exec(f->db, tables, NULL, NULL, NULL)) != SQLITE_OK)
 			return fts_fail(f, rc, e);
-		if (fts_exec(f, e, "INSERT INTO meta (id, charsets, modseq, next) VALUES (1, %u, 0, 1)",
-			charset_preloaded()) < 0 ||
+		if (fts_exec(f, e,
+			"INSERT INTO meta (id, charsets, modseq, next, shard) VALUES (1, %u, 0, 1, %d)",
+			charset_preloaded(), SHARD_TEXTS) < 0 ||
 		    fts_exec(f, e, "PRAGMA user_version = %d", RULES) < 0)
 			return -1;
 	}
@@ -291,9 +295,11 @@ is_ours(struct fts *f, struct err *e)
 	if (version != RULES)
 		return 0;
 	if (fts_number(f, 0, &charsets, e, "SELECT charsets FROM meta") < 0 ||
-	    fts_number(f, 0, &modseq, e, "SELECT modseq FROM meta") < 0 || store_usage(f->st, &now, e) < 0)
+	    fts_number(f, 0, &modseq, e, "SELECT modseq FROM meta") < 0 ||
+	    fts_number(f, 0, &f->shard_texts, e, "SELECT shard FROM meta") < 0 ||
+	    store_usage(f->st, &now, e) < 0)
 		return -1;
-	f->damaged = charsets != charset_preloaded() || modseq > now.modseq;
+	f->damaged = charsets != charset_preloaded() || modseq > now.modseq || f->shard_texts == 0;
 	return !f->damaged;
 }
 

@@ -168,7 +168,7 @@ give(struct indexing *x, uint32_t uid, uint64_t doc, bool joins, struct err *e)
 {
 	struct fts_run *r = &x->run;
 
-	if (joins && doc / SHARD_TEXTS == r->doc / SHARD_TEXTS) {
+	if (joins && doc / x->f->shard_texts == r->doc / x->f->shard_texts) {
 		r->n = uid - r->first + 1;
 		return 0;
 	}
@@ -224,7 +224,7 @@ put_text(struct indexing *x, uint64_t doc, struct err *e)
 {
 	static const char borders[2] = { FTS_BORDER, FTS_BORDER };
 
-	if (open_shard(x, doc / SHARD_TEXTS, e) < 0)
+	if (open_shard(x, doc / x->f->shard_texts, e) < 0)
 		return -1;
 	for (size_t i = 0; i < 2; i++) {
 		struct buf *b = &x->text[i];

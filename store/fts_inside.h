@@ -5,7 +5,7 @@
  *   meta     one row. charsets: which charsets could be decoded when it was made, a bit each: others than now, and the
  *            texts would differ. modseq: the store's when something was indexed last; greater than the store's now: the
  *            store is an older copy of itself, whose UIDs are given out again, and nothing here can be trusted.
- *            next: the next text's number; never given out again.
+ *            next: the next text's number; never given out again. shard: how many texts a shard has.
  *   mailbox  uidvalidity: another than the mailbox's, and all its runs are void. done: uids up to here were
  *            tried; where indexing goes on.
  *   run      which text a message has: those of uids first to first + n - 1, first being the lower half of the key
@@ -13,7 +13,7 @@
  *            Copies of a message have its text: they are known by the file that they share. So what stands in front of
  *            the region (store_msg.prefix) must be the same for all messages of a file; it is, since it is only
  *            written at delivery.
- *   shard    text n is a row of h_K (the headers) and of b_K (the bodies) with K = n / SHARD_TEXTS. Both are FTS5
+ *   shard    text n is a row of h_K (the headers) and of b_K (the bodies) with K = n / meta.shard. Both are FTS5
  *            without content, column sizes and positions. Runs do not cross the border of shards.
  *
  * In the text of a message each run of it (a field, a body) ends in two U+0001, and a NUL is one as well, so that there is
@@ -26,7 +26,13 @@
 
 #include "store/fts.h"
 
-enum { SHARD_TEXTS = 32768, FTS_BORDER = 1 };
+/*
+ * Of a new index. Larger shards are merged more often (FTS5 keeps segments, each some times as large as the one below),
+ * smaller ones cost a lookup each: a key of ten characters in 100,000 texts takes 10 ms.
+ */
+enum { SHARD_TEXTS = 32768 };
+
+enum { FTS_BORDER = 1 };
 
 struct fts_run {
 	uint32_t first, n;
@@ -45,6 +51,7 @@ struct fts {
 	struct fts_run *run; /* ascending; for indexing the new ones too */
 	size_t runs, run_cap, at;
 	uint64_t next; /* meta.next */
+	uint64_t shard_texts;
 };
 
 /* ---- SQL: like printf with %llu for numbers of tables. */

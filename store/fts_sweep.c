@@ -115,7 +115,7 @@ drop_mailbox(struct sweep *s, struct err *e)
 static int
 drop_shard(struct fts *f, uint64_t shard, struct err *e)
 {
-	unsigned long long k = shard, first = shard * SHARD_TEXTS, last = first + SHARD_TEXTS - 1;
+	unsigned long long k = shard, first = shard * f->shard_texts, last = first + f->shard_texts - 1;
 
 	if (fts_exec(f, e,
 		"UPDATE mailbox SET done = min(done, ifnull((SELECT min(run.id) FROM run WHERE"
@@ -133,7 +133,8 @@ drop_shard(struct fts *f, uint64_t shard, struct err *e)
 static uint64_t
 garbage(const struct sweep *s, uint64_t shard, uint64_t *live)
 {
-	uint64_t from = shard * SHARD_TEXTS, to = from + SHARD_TEXTS < s->next ? from + SHARD_TEXTS : s->next;
+	uint64_t size = s->f->shard_texts, from = shard * size,
+		 to = from + size < s->next ? from + size : s->next;
 
 	*live = 0;
 	for (uint64_t i = from; i < to; i++)
@@ -238,7 +239,7 @@ texts_kept(struct fts *f, struct fts_status *out, struct err *e)
 		return -1;
 	q = fts_query(f, e, "SELECT id FROM shard");
 	while ((rc = fts_row(f, q, e)) == 1) {
-		uint64_t from = db_num(q, 0) * SHARD_TEXTS, to = from + SHARD_TEXTS;
+		uint64_t from = db_num(q, 0) * f->shard_texts, to = from + f->shard_texts;
 
 		from = from == 0 ? 1 : from;
 		to = to < next ? to : next;

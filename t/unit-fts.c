@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <signal.h>
+#include <sqlite3.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 
@@ -462,6 +463,115 @@ spoil(const char *name, off_t at)
 	close(fd);
 }
 
+/* The same with shards so small that there are many. */
+static void
+small_shards(struct store *st, uint64_t inbox)
+{
+	struct err e = { 0 };
+	struct fts *f;
+	struct tally t;
+	sqlite3 *db;
+	int n;
+
+	need(fts_remove(st, "owner", &e) == 1);
+	fts_close(fts_open(st, "owner", true, &e));
+	need(sqlite3_open("owner/fts.db", &db) == SQLITE_OK);
+	need(sqlite3_exec(db, "UPDATE meta SET shard = 16", NULL, NULL, NULL) == SQLITE_OK);
+	sqlite3_close(db);
+	append_random(st, inbox, 150);
+	index_all(st, "owner");
+	status_texts(st);
+	t = differential(st, "owner", inbox, 150);
+	tap_ok(t.wrong == 0 && t.known > t.unknown, "with many shards the answers are right");
+	expunge(st, inbox, 2);
+	f = fts_open(st, "owner", true, &e);
+	n = fts_sweep(f, 1, &e);
+	fts_close(f);
+	t = differential(st, "owner", inbox, 50);
+	tap_ok(n > 0 && t.wrong == 0, "some of them go (%d)", n);
+	index_all(st, "owner");
+	t = differential(st, "owner", inbox, 150);
+	tap_ok(t.wrong == 0 && t.known > 5 * t.unknown, "and what was left of them comes back");
+	f = fts_open(st, "owner", true, &e);
+	need(fts_clear(f, &e) == 0);
+	fts_close(f);
+	tap_ok(status_texts(st) == 0, "a cleared index is empty");
+	index_all(st, "owner");
+	t = differential(st, "owner", inbox, 50);
+	tap_ok(t.wrong == 0 && t.covered > 50, "and is filled again");
+}
+
+/* On a busy machine a lock may be waited for too long: no harm. */
+static bool
+went_wrong(struct err *e)
+{
+	bool wrong = e->kind != ERR_NONE && strstr(e->text, "another process") == NULL;
+
+	if (wrong)
+		printf("# %s\n", e->text);
+	fflush(stdout);
+	err_clear(e);
+	return wrong;
+}
+
+static int
+indexer(int number)
+{
+	struct store *st = lab_open("owner", "boot");
+	struct fts_progress p;
+	struct err e = { 0 };
+	bool wrong = false;
+
+	for (int n = 0; n < 30; n++) {
+		struct fts *f = fts_open(st, "owner", true, &e);
+
+		while (f != NULL && fts_index(f, &limits, &p, &e) == 1)
+			continue;
+		wrong |= went_wrong(&e);
+		if (f != NULL && n % 10 == number)
+			fts_sweep(f, 1, &e);
+		wrong |= went_wrong(&e);
+		fts_close(f);
+	}
+	store_close(st);
+	return wrong;
+}
+
+/* Several indexers, a reader that compares, and mail that comes, all at once. */
+static void
+together(uint64_t inbox)
+{
+	enum { INDEXERS = 3 };
+	pid_t pid[INDEXERS];
+	struct store *st;
+	struct tally t;
+	uint32_t wrong = 0;
+	int status, bad = 0;
+
+	limits.step_ms = 1;
+	fflush(stdout);
+	for (int i = 0; i < INDEXERS; i++)
+		if ((pid[i] = fork()) == 0) {
+			_exit(indexer(i));
+		}
+	st = lab_open("owner", "boot");
+	for (int i = 0; i < 8; i++) {
+		append_random(st, inbox, 15);
+		expunge(st, inbox, 8);
+		wrong += differential(st, "owner", inbox, 4).wrong;
+	}
+	for (int i = 0; i < INDEXERS; i++) {
+		need(waitpid(pid[i], &status, 0) == pid[i]);
+		bad += status != 0;
+	}
+	index_all(st, "owner");
+	t = differential(st, "owner", inbox, 100);
+	tap_ok(bad == 0, "indexers beside each other do not fail");
+	tap_ok(wrong == 0 && t.wrong == 0, "nor make a wrong index");
+	store_close(st);
+	limits.step_ms = 60000;
+}
+
 static void
 damage(struct store *st, uint64_t inbox)
 {
@@ -578,8 +688,11 @@ main(void)
 	answers(st, inbox);
 	copies(&l, st, inbox);
 	sweeping(&l, st, inbox);
+	small_shards(st, inbox);
 	damage(st, inbox);
+	index_all(st, "owner");
 	store_close(st);
+	together(inbox);
 	kills(inbox);
 	st = lab_open("owner", "boot");
 	older_copy(st, inbox);
