@@ -9,6 +9,7 @@
 #include "imapd/link.h"
 #include "imapd/quota.h"
 #include "imapd/relay.h"
+#include "imapd/notify.h"
 #include "imapd/reply.h"
 #include "imapd/rights.h"
 #include "imapd/worker.h"
@@ -36,6 +37,7 @@ static const struct command table[] = {
 	{ "MYRIGHTS", false, LOGGED_IN | SELECTED, do_myrights, "RFC 4314, 3.5" },
 	{ "GETMETADATA", false, LOGGED_IN | SELECTED, do_getmetadata, "RFC 5464, 4.2" },
 	{ "SETMETADATA", false, LOGGED_IN | SELECTED, do_setmetadata, "RFC 5464, 4.3" },
+	{ "NOTIFY", false, LOGGED_IN | SELECTED, do_notify, "RFC 5465" },
 	{ "STATUS", false, LOGGED_IN | SELECTED, do_status, "RFC 3501, 6.3.10; 7162, 3.1.7" },
 	{ "APPEND", false, LOGGED_IN | SELECTED, do_append, "RFC 3501, 6.3.11; 4315; 3502; 4469; 6855" },
 	{ "REPLACE", true, SELECTED, do_replace, "RFC 8508" },
@@ -220,7 +222,7 @@ read_text(struct session *s, struct cmd *cmd, struct imap_literal *lit, struct e
 static int
 announce_after(struct session *s, struct cmd *cmd, struct err *e)
 {
-	if (announce(s, !cmd->numbers, e) == 0)
+	if (announce(s, !cmd->numbers, e) == 0 && notify_news(s, e) == 0)
 		return 0;
 	if (span_starts(cmd->ok, "[HIGHESTMODSEQ ")) /* what was not told must not be thought known */
 		cmd->ok = SPAN("Done");
@@ -294,6 +296,7 @@ run(struct session *s, struct cmd *cmd, struct err *e)
 	if (c == NULL)
 		return turn_down(s, cmd, e);
 	s->commands++;
+	s->expunged = false;
 	cmd->ok = SPAN("Done");
 	cmd->numbers = (c->states & NUMBERS) != 0 && !cmd->uid;
 	rc = relay_command(s, c, cmd, e);

@@ -8,6 +8,7 @@
  */
 #include "imap/fetch.h"
 #include "imapd/body.h"
+#include "imapd/fetch.h"
 #include "imapd/messages.h"
 #include "imapd/reply.h"
 #include "imapd/resync.h"
@@ -337,4 +338,45 @@ do_fetch(struct session *s, struct cmd *cmd, struct err *e)
 		return err_set(e, ERR_PERM, "A part is in an encoding that is not known");
 	}
 	return 0;
+}
+
+/* ---- new messages */
+
+/* All from this index on, but for those that this session made (RFC 5465, 5.2). */
+static int
+not_own(struct session *s, uint32_t from, struct messages *out, struct err *e)
+{
+	uint32_t n = s->view->n - from;
+
+	*out = (struct messages){ .range = arena_array(s->a, n, sizeof *out->range) };
+	if (store_view_load(s->view, from, n, e) < 0)
+		return -1;
+	for (uint32_t i = from; i < s->view->n; i++) {
+		if (s->own.mailbox == s->view->mailbox && store_rec(s->view, i)->created == s->own.modseq)
+			continue;
+		if (out->ranges > 0 && out->range[out->ranges - 1].to == i)
+			out->range[out->ranges - 1].to++;
+		else
+			out->range[out->ranges++] = (struct indexes){ i, i + 1 };
+		out->n++;
+	}
+	return 0;
+}
+
+int
+fetch_new(struct session *s, const struct imap_fetch *items, uint32_t from, struct err *e)
+{
+	struct fetching f = { .s = s, .f = *items };
+	struct cmd none = { 0 };
+	struct messages m;
+	int rc;
+
+	if (not_own(s, from, &m, e) < 0)
+		return -1;
+	body_prepare(f.f.sections, s->a);
+	f.p.of = &m;
+	while ((rc = piece_next(s, &f.p, e)) > 0)
+		if ((rc = fetch_piece(&f, &none, e)) < 0)
+			break;
+	return rc;
 }

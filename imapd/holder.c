@@ -33,7 +33,10 @@ struct owner {
 	char name[];
 };
 
-/* Changes: the newest, 0 for none; in which mailbox, 0: in several. */
+/* No mailbox's id. Names of mailboxes, subscriptions, annotations: only who said NOTIFY is told of those. */
+#define NAMES UINT64_MAX
+
+/* Changes: the newest, 0 for none; in which mailbox or NAMES, 0: in several. */
 struct news {
 	uint64_t modseq, mailbox;
 };
@@ -62,6 +65,8 @@ struct held {
 	uint64_t commands, octets_in, octets_out;
 	struct store_view_state view;
 	char *tag;       /* of the IDLE command; NULL: none */
+	char *notify;    /* what NOTIFY was given; NULL: none */
+	uint64_t known;  /* up to here it was told of other mailboxes */
 	char *saved;     /* the last search result, as a sequence-set; NULL: empty */
 	char *window;    /* of a compressed session, window_n octets; NULL: none */
 	uint32_t window_n;
@@ -293,6 +298,7 @@ forget(struct held *x)
 	look_away(x);
 	owner_drop(h, x->owner);
 	free(x->view_name);
+	free(x->notify);
 	free(x->window);
 	free(x->tag);
 	free(x->saved);
@@ -378,6 +384,8 @@ record_of(const struct held *x)
 		.owner = x->view_of != x->owner ? span_str(x->view_of->name) : (struct span){ 0 },
 		.name = span_str(x->view_name),
 		.saved = span_str(x->saved),
+		.notify = span_str(x->notify),
+		.known = x->known,
 		.window = span_of(x->window, x->window_n),
 	};
 }
@@ -452,12 +460,24 @@ add_news(struct news *n, struct news more)
 	n->modseq = more.modseq > n->modseq ? more.modseq : n->modseq;
 }
 
+/* News of the selected mailbox are told in IDLE, unless NOTIFY forbids it, and at any time if NOTIFY asks for it. */
+static bool
+tells_selected(const struct held *x)
+{
+	if (x->view.mailbox == 0)
+		return false;
+	return x->idling ? (x->flags & IDLE_MUTE) == 0 : (x->flags & IDLE_AT_ONCE) != 0;
+}
+
 /* Would it interest the client, as far as the record tells? */
 static bool
 concerns(const struct held *x, struct news n)
 {
-	return x->idling && x->view.mailbox != 0 && (n.mailbox == 0 || n.mailbox == x->view.mailbox) &&
-	       n.modseq > x->view.modseq;
+	bool selected = n.mailbox == x->view.mailbox && n.mailbox != 0;
+
+	if (tells_selected(x) && (n.mailbox == 0 || selected) && n.modseq > x->view.modseq)
+		return true;
+	return (x->flags & IDLE_OTHERS) != 0 && !selected && n.modseq > x->known;
 }
 
 /* The worker will look at the mailbox: what is news now it will find. */
@@ -524,8 +544,8 @@ changed(struct owner *o, const struct held *except, uint64_t mailbox, uint64_t m
 {
 	struct held *next;
 
-	if (mailbox == 0) /* names of mailboxes: no client is told of those */
-		return;
+	if (mailbox == 0)
+		mailbox = NAMES;
 	for (struct held *x = o->sessions; x != NULL; x = next) {
 		next = x->next;
 		if (x != except)
@@ -575,6 +595,8 @@ keep_record(struct held *x, const struct idle_record *r)
 		memcpy(x->view.recent_uid, r->recent.p, r->recent.n);
 	keep_text(&x->tag, r->tag);
 	keep_text(&x->saved, r->saved);
+	keep_text(&x->notify, r->notify);
+	x->known = r->known;
 	keep_window(x, r->window);
 }
 

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "imapd/command.h"
+#include "imapd/notify.h"
 #include "imapd/relay.h"
 #include "imapd/reply.h"
 #include "imapd/wait.h"
@@ -16,7 +17,9 @@
 static int
 news(struct session *s, struct err *e)
 {
-	return relay_selected(s) ? relay_news(s, e) : announce(s, true, e);
+	if ((relay_selected(s) ? relay_news(s, e) : announce(s, true, e)) < 0)
+		return -1;
+	return notify_news(s, e);
 }
 
 static int

@@ -210,8 +210,8 @@ do_getmetadata(struct session *s, struct cmd *cmd, struct err *e)
 static int
 refuse_code(struct session *s, struct cmd *cmd, struct err *e, const char *code, uint64_t n, const char *text)
 {
-	struct span c = n > 0 ? arena_printf(s->a, "METADATA %s %llu%c", code, (unsigned long long)n, '\0')
-			      : arena_printf(s->a, "METADATA %s%c", code, '\0');
+	struct span c = n > 0 ? arena_printf(s->a, "METADATA %s %llu", code, (unsigned long long)n)
+			      : arena_printf(s->a, "METADATA %s", code);
 
 	cmd->code = c.p;
 	return err_set(e, ERR_PERM, "%s", text);

@@ -7,7 +7,9 @@
 #include "imap/flags.h"
 #include "imap/reply.h"
 #include "imap/set.h"
+#include "imapd/fetch.h"
 #include "imapd/flags.h"
+#include "imapd/notify.h"
 #include "imapd/rights.h"
 
 enum { OUT_SOME = 48 * 1024 };
@@ -189,8 +191,11 @@ int
 announce(struct session *s, bool expunges, struct err *e)
 {
 	struct store_changes ch = { 0 };
+	const struct imap_fetch *fetch;
+	unsigned events = notify_selected(s, &fetch);
+	uint32_t before;
 
-	if (s->view == NULL)
+	if (s->view == NULL || (events == 0 && !s->expunged)) /* RFC 5465, 3.1: nothing is wanted */
 		return 0;
 	if (rights_again(s, e) < 0)
 		return -1;
@@ -202,8 +207,10 @@ announce(struct session *s, bool expunges, struct err *e)
 	 */
 	if (!expunges && s->qresync)
 		return 0;
+	before = s->view->n;
 	if (store_view_sync(s->view, expunges, &ch, s->a, e) < 0)
 		return -1;
+	before -= (uint32_t)ch.nexpunged;
 	s->deleted = ch.deleted;
 	if (out_expunged(s, &ch, e) < 0)
 		return -1;
@@ -213,7 +220,9 @@ announce(struct session *s, bool expunges, struct err *e)
 		return -1;
 	if (ch.keywords && out_mailbox_flags(s, true, e) < 0)
 		return -1;
-	for (size_t i = 0; i < ch.nchanged; i++)
+	if (ch.exists && fetch != NULL && fetch_new(s, fetch, before, e) < 0) /* RFC 5465, 5.2 */
+		return -1;
+	for (size_t i = 0; i < ch.nchanged && (events & EVENT_FLAGS) != 0; i++)
 		if (out_changed(s, ch.changed[i], e) < 0 || out_flush_some(s, e) < 0)
 			return -1;
 	return 0;

@@ -142,6 +142,7 @@ do_expunge(struct session *s, struct cmd *cmd, struct err *e)
 		rc = store_expunge(s->view, STORE_EXPUNGE_DELETED, NULL, 0, &gone, e);
 	if (rc < 0)
 		return refused(s, cmd, false);
+	s->expunged = true;
 	s->usage_changed |= gone.n > 0;
 	tell_changed(s, s->view->mailbox, gone.modseq);
 	if (s->qresync && gone.n > 0) /* RFC 7162, 3.2.7, 3.2.9 */

@@ -1,6 +1,7 @@
 /* Commands that concern no mailbox: CAPABILITY, NOOP, LOGOUT, ID, ENABLE, NAMESPACE. */
 #include "imap/caps.h"
 #include "imap/lex.h"
+#include "imapd/notify.h"
 #include "imapd/reply.h"
 #include "imapd/session.h"
 #include "ipc/idle.h"
@@ -109,6 +110,8 @@ enable_more(struct session *s, uint32_t flags, struct err *e)
 	if ((flags & (IDLE_CONDSTORE | IDLE_QRESYNC)) != 0 && condstore_on(s, e) < 0)
 		return -1;
 	session_enable(s, flags);
+	if ((flags & IDLE_METADATA) != 0 && notify_metadata(s, e) < 0)
+		return -1;
 	if ((flags & IDLE_REV2) != 0) /* RFC 9051, 5.1: names go as UTF-8 */
 		s->utf8 = true;
 	return 0;

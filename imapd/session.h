@@ -20,6 +20,7 @@
 
 struct fts;
 struct ipc;
+struct notify;
 struct relay;
 
 struct session {
@@ -31,6 +32,12 @@ struct session {
 	struct fts *fts;         /* the index of texts; NULL until a search needs it, or there is none */
 	bool fts_asked;          /* upkeep was told that there is something to index */
 	struct store_view *view; /* of the selected mailbox; NULL: none is */
+
+	struct notify *notify; /* NOTIFY; NULL: it was never said */
+	struct {
+		uint64_t mailbox, modseq;
+	} own; /* the last change to messages that this session made */
+	bool expunged; /* the present command expunged messages: it is answered whatever NOTIFY says */
 
 	struct relay *relay; /* links to the workers of other owners; NULL: none was needed yet */
 
@@ -127,8 +134,8 @@ command_fn do_create, do_delete, do_rename, do_subscribe, do_unsubscribe, do_sta
 command_fn do_getquota, do_getquotaroot, do_setquota;
 /* acl.c */
 command_fn do_setacl, do_deleteacl, do_getacl, do_listrights, do_myrights;
-/* metadata.c, list.c */
-command_fn do_getmetadata, do_setmetadata, do_xlist;
+/* metadata.c, list.c, notify.c */
+command_fn do_notify, do_getmetadata, do_setmetadata, do_xlist;
 /* list.c, fetch.c, search.c, store.c, append.c, copy.c, idle.c */
 command_fn do_list, do_lsub, do_fetch, do_search, do_sort, do_thread, do_store, do_append, do_replace, do_copy, do_move, do_idle;
 command_fn do_compress;

@@ -4,6 +4,7 @@
 #include <poll.h>
 
 #include "base/clock.h"
+#include "imapd/notify.h"
 #include "imapd/relay.h"
 #include "imapd/reply.h"
 #include "imapd/search.h"
@@ -75,6 +76,7 @@ hand_over(struct session *s, bool leave, struct err *e)
 		r.flags |= IDLE_COMPRESSED;
 		r.window = buf_span(&window);
 	}
+	notify_put(s, &r);
 	if (rc > 0 && to_holder(s, idle_record, &r, e) < 0)
 		rc = -1;
 	buf_free(&window);
@@ -102,6 +104,10 @@ tell_changed(struct session *s, uint64_t mailbox, uint64_t modseq)
 
 	if (modseq == 0)
 		return;
+	if (mailbox != 0) {
+		s->own.mailbox = mailbox;
+		s->own.modseq = modseq;
+	}
 	if (s->up != NULL && to_holder(s, idle_changed, &m, &e) < 0)
 		log_event(LOG_WARN, "imapd.holder", KV_S("sid", s->sid), KV_ERR(&e));
 }
@@ -214,12 +220,32 @@ wait_for(struct session *s, uint64_t wait_ms, enum wake *why, struct err *e)
 	}
 }
 
+int
+tell_pushed(struct session *s, struct err *e)
+{
+	if (take_back(s, e) < 0)
+		return -1;
+	arena_reset(s->a);
+	if (notify_at_once(s) && (relay_selected(s) ? relay_news(s, e) : announce(s, true, e)) < 0)
+		return -1;
+	if (notify_news(s, e) < 0)
+		return -1;
+	return out_flush(s, e);
+}
+
 /* Half an hour of silence while this worker could not leave. */
 static int
 autologout(struct session *s)
 {
 	out_bye(s, "Nothing was heard from you for too long");
 	return 0;
+}
+
+/* Without a record (an expunge is not told yet, and may not be) nobody tells us of news: look ourselves. */
+static uint64_t
+look_again(uint64_t patience)
+{
+	return patience < 1000 ? patience : 1000;
 }
 
 int
@@ -233,17 +259,24 @@ wait_command(struct session *s, struct err *e)
 	if (conn_ready(s->c))
 		return 1;
 	for (;;) {
-		if (wait_for(s, patience, &why, e) < 0)
+		/* The holder tells of news who has a record: and gives it anew after. */
+		if (notify_pushes(s) && !s->recorded && hand_over(s, false, e) < 0)
+			return -1;
+		if (wait_for(s, notify_pushes(s) && !s->recorded ? look_again(patience) : patience, &why, e) < 0)
 			return -1;
 		switch (why) {
 		case WAKE_INPUT:
 			return 1;
-		case WAKE_NEWS: /* the client asks nothing: it is told with its next command (RFC 3501, 7) */
+		case WAKE_NEWS: /* the client asks nothing: it is told with its next command (RFC 3501, 7), or NOTIFY */
+			if (notify_pushes(s) && tell_pushed(s, e) < 0)
+				return -1;
 			break;
 		case WAKE_DRAIN:
 			out_bye(s, "The server is going down, try again in a moment");
 			return 0;
 		case WAKE_QUIET:
+			if (notify_pushes(s) && !s->recorded && tell_pushed(s, e) < 0)
+				return -1;
 			if (hand_over(s, true, e) != 0)
 				return e->kind == ERR_NONE ? 0 : -1;
 			now = clock_mono_ms();

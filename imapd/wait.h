@@ -39,6 +39,9 @@ int ask_link(struct session *s, struct span owner, struct span addr, struct err 
 /* Before a mailbox is selected: whose it is, and what authd calls him; empty: the session's own. */
 int tell_view_of(struct session *s, struct span owner, struct span name, struct err *e);
 
+/* NOTIFY: say what is news now, between commands. */
+int tell_pushed(struct session *s, struct err *e);
+
 /* Wait for the next command. 1 there is one, 0 the session ends here (s->leave or s->over), -1. */
 int wait_command(struct session *s, struct err *e);
 

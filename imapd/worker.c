@@ -7,6 +7,7 @@
 #include "imapd/command.h"
 #include "imapd/idle.h"
 #include "imapd/link.h"
+#include "imapd/notify.h"
 #include "imapd/quota.h"
 #include "imapd/relay.h"
 #include "imapd/reply.h"
@@ -15,6 +16,7 @@
 #include "imapd/sharing.h"
 #include "imapd/wait.h"
 #include "ipc/idle.h"
+#include "store/event.h"
 #include "store/fts.h"
 
 enum {
@@ -80,6 +82,7 @@ void
 session_done(struct session *s)
 {
 	saved_clear(s);
+	notify_free(s->notify);
 	relay_free(s->relay);
 	store_view_close(s->view);
 	fts_close(s->fts);
@@ -105,7 +108,10 @@ open_store(struct session *s, struct err *e)
 	};
 
 	s->st = store_open(".", &o, e);
-	return s->st == NULL ? -1 : 0;
+	if (s->st == NULL)
+		return -1;
+	store_acts_for(s->st, s->sid);
+	return 0;
 }
 
 /* The response code (RFC 5530) for a client whose store cannot be had; what is wrong is for the log. */
@@ -170,10 +176,14 @@ resume(struct session *s, const struct idle_record *r, struct err *e)
 	s->before_out = r->octets_out;
 	if ((r->flags & IDLE_COMPRESSED) != 0 && conn_compress(s->c, r->window, e) < 0)
 		return -1;
-	if (buf_add(&s->idle_tag, e, r->tag) < 0 || restore_view(s, r, e) < 0 ||
+	if (buf_add(&s->idle_tag, e, r->tag) < 0 || notify_take(s, r, e) < 0 || restore_view(s, r, e) < 0 ||
 	    saved_take(s, r->saved, e) < 0)
 		return -1;
-	return r->idling ? idle_go_on(s, e) : 0;
+	if (s->notify != NULL && s->st == NULL && open_store(s, e) < 0)
+		return -1;
+	if (r->idling)
+		return idle_go_on(s, e);
+	return notify_pushes(s) ? tell_pushed(s, e) : 0;
 }
 
 /* The answer to the login command, which proxyd left to us. */

@@ -1,8 +1,8 @@
 /* unit-proxyd-imap - IMAP before login, as transcripts. */
 #include "t/dialogue.h"
 
-#define CAPS_OPEN "IMAP4rev1 LITERAL- SASL-IR AUTH=PLAIN AUTH=LOGIN ID ENABLE IDLE"
-#define CAPS_SHUT "IMAP4rev1 LITERAL- LOGINDISABLED STARTTLS ID ENABLE IDLE"
+#define CAPS_OPEN "IMAP4rev1 IMAP4rev2 LITERAL- SASL-IR AUTH=PLAIN AUTH=LOGIN ID ENABLE IDLE"
+#define CAPS_SHUT "IMAP4rev1 IMAP4rev2 LITERAL- LOGINDISABLED STARTTLS ID ENABLE IDLE"
 #define NO        " NO [AUTHENTICATIONFAILED] No\r\n"
 
 static const struct dialogue_case cases[] = {

@@ -9,6 +9,7 @@ static const struct {
 	const char *where;
 } rows[] = {
 	{ "IMAP4rev1", IMAP_CAPS_BEFORE | IMAP_CAPS_AFTER, "RFC 3501" },
+	{ "IMAP4rev2", IMAP_CAPS_BEFORE | IMAP_CAPS_AFTER, "RFC 9051" },
 	/* Before login a literal costs us memory for a stranger: at most 4096 octets without being asked. */
 	{ "LITERAL-", IMAP_CAPS_BEFORE, "RFC 7888, 5" },
 	{ "LITERAL+", IMAP_CAPS_AFTER, "RFC 7888, 4" },
@@ -29,6 +30,7 @@ static const struct {
 	{ "SPECIAL-USE", IMAP_CAPS_AFTER, "RFC 6154" },
 	{ "CREATE-SPECIAL-USE", IMAP_CAPS_AFTER, "RFC 6154, 3" },
 	{ "METADATA", IMAP_CAPS_AFTER, "RFC 5464" },
+	{ "NOTIFY", IMAP_CAPS_AFTER, "RFC 5465" },
 	{ "XLIST", IMAP_CAPS_AFTER, "Gmail's, from before RFC 6154" },
 	{ "UNSELECT", IMAP_CAPS_AFTER, "RFC 3691" },
 	{ "ACL", IMAP_CAPS_AFTER, "RFC 4314" },

@@ -14,9 +14,14 @@ enum idle_flags {
 	IDLE_REV2 = 16,
 	IDLE_UIDONLY = 32,
 	IDLE_METADATA = 64,
-	IDLE_QUOTA_TOLD = 128,
 
+	IDLE_QUOTA_TOLD = 128,
 	IDLE_COMPRESSED = 256, /* COMPRESS: `window` is the end of what the client said */
+
+	/* What NOTIFY wants (RFC 5465). */
+	IDLE_AT_ONCE = 512, /* news of the selected mailbox, without IDLE too */
+	IDLE_MUTE = 1024,   /* none of it, not even in IDLE */
+	IDLE_OTHERS = 2048, /* news of other mailboxes, names and so on */
 };
 
 #define IPC_DEF "ipc/idle.def"
