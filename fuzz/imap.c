@@ -2,9 +2,27 @@
 #include "imap/args.h"
 #include "imap/fetch.h"
 #include "imap/list.h"
+#include "imap/response.h"
 #include "imap/search.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* The same octets as a response that is to be passed on. */
+static void
+response(struct span in, struct arena *a)
+{
+	struct imap_response_name name[IMAP_RESPONSE_NAMES];
+	struct imap_response_message m;
+	struct err e = { 0 };
+	int n = imap_response_names(in, a, name, &e);
+
+	need(n >= 0 || e.kind == ERR_PEER);
+	for (int i = 0; i < n; i++)
+		need(name[i].at < name[i].end && name[i].end <= in.n && (i == 0 || name[i - 1].end <= name[i].at));
+	if (imap_response_message(in, a, &m) > 0 && m.has_body)
+		need(m.at <= in.n);
+	imap_response_attribute(in, "\\Noselect");
+}
 
 static int
 arguments(struct span name, struct imap_lex *l, struct arena *a, struct err *e)
@@ -47,6 +65,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct imap_literal lit;
 	bool uid;
 
+	response(l.in, a);
 	imap_line_literal(l.in, &lit, &e);
 	err_clear(&e);
 	if (imap_command(&l, &tag, &name, &uid, &e) == 0 && imap_sp(&l, &e) == 0 &&

@@ -389,6 +389,158 @@ others(void)
 	over();
 }
 
+/* The answer to idle_link, which may follow other frames: the stream, or -1. */
+static int
+linked(struct ipc *asker)
+{
+	struct idle_linked m;
+	struct ipc_in in;
+	struct err e = { 0 };
+
+	while (ipc_get(asker, &in, &e) > 0) {
+		if (in.number == ipc_refuse_no)
+			return -1;
+		if (in.number == idle_linked_no && ipc_body(&in, idle_linked, &m, &e) == 0)
+			return m.stream;
+	}
+	return -2;
+}
+
+static void
+ask(struct ipc *asker, const char *owner)
+{
+	ipc_send(asker, idle_link, (&(struct idle_link){ .owner = span_str(owner) }), 7, NULL);
+	turn();
+}
+
+/* A worker with a link to bob; the link's own end is `worker` then. */
+static struct ipc *
+session_with_link(int *stream)
+{
+	struct ipc *asker;
+
+	session(false);
+	busy();
+	asker = worker;
+	worker = NULL;
+	ask(asker, "bob");
+	*stream = linked(asker);
+	return asker;
+}
+
+static void
+links(void)
+{
+	int stream;
+	struct ipc *asker = session_with_link(&stream);
+	struct ipc_in in;
+	struct err e = { 0 };
+
+	tap_ok(forks == 1 && stream >= 0 && sessions == 1, "a link is a worker more, and no session more");
+	ipc_send(worker, idle_changed, (&(struct idle_changed){ .mailbox = BOX, .modseq = 11 }), 0, NULL);
+	ask(worker, "carol");
+	tap_ok(linked(worker) == -1, "a link gets none");
+	record(10, true);
+	turn();
+	tap_ok(ipc_get(worker, &in, &e) == 0 && ipc_eof(worker), "and one that leaves a record is dropped");
+	ipc_free(worker);
+	worker = NULL;
+	for (int i = 0; i < 2 * (int)cfg.imap_links_max; i++) {
+		ask(asker, "bob");
+		close(linked(asker));
+		if (worker != NULL)
+			ipc_send(worker, idle_end, &(struct idle_end){}, 0, NULL);
+	}
+	ask(asker, "bob");
+	tap_ok(linked(asker) >= 0, "links that have ended do not count");
+	ipc_free(asker);
+	turn();
+	tap_ok(sessions == 0, "without its worker the session is over, whatever links there are");
+	close(stream);
+	die();
+	turn();
+	close(client);
+	forks = 0;
+}
+
+static void
+too_many_links(void)
+{
+	struct ipc *asker, *kept[64] = { 0 };
+	size_t n = 0;
+	bool refused = false;
+
+	session(false);
+	busy();
+	asker = worker;
+	while (n < 64 && !refused) {
+		worker = NULL;
+		ask(asker, "bob");
+		refused = linked(asker) == -1;
+		kept[n++] = worker;
+	}
+	tap_ok(n == 2 * cfg.imap_links_max + 1, "one that asks for ever more is refused");
+	while (n > 0)
+		ipc_free(kept[--n]);
+	worker = asker;
+	over();
+}
+
+/* The selected mailbox is bob's. */
+static void
+view_of(uint64_t modseq, bool leave)
+{
+	session(false);
+	busy();
+	ipc_send(worker, idle_view_of,
+	    (&(struct idle_view_of){ .owner = SPAN("bob"), .name = SPAN("bob@example.test") }), 0, NULL);
+	record(modseq, leave);
+	turn();
+	told();
+}
+
+static void
+looking_elsewhere(void)
+{
+	view_of(10, true);
+	changed(BOX, 11);
+	turn();
+	tap_ok(forks == 0, "who looks at a mailbox of bob's sleeps through what happens at home");
+	holder_changed(holder, SPAN("bob"), BOX, 11);
+	turn();
+	tap_ok(forks == 1, "and is woken by news of bob's");
+	over();
+
+	session(false);
+	busy();
+	ipc_send(worker, idle_view_of, (&(struct idle_view_of){ .owner = SPAN("bob") }), 0, NULL);
+	turn();
+	holder_changed(holder, SPAN("bob"), BOX, 11);
+	record(10, true);
+	turn();
+	tap_ok(forks == 1, "also by those that came before the record");
+	over();
+
+	view_of(10, false);
+	busy();
+	ipc_send(worker, idle_view_of, &(struct idle_view_of){ 0 }, 0, NULL);
+	record(10, true);
+	turn();
+	holder_changed(holder, SPAN("bob"), BOX, 11);
+	turn();
+	tap_ok(forks == 0, "not any more when its own is selected again");
+	changed(BOX, 11);
+	turn();
+	tap_ok(forks == 1, "but by news of that");
+	over();
+
+	view_of(10, false);
+	ipc_send(worker, idle_view_of, &(struct idle_view_of){ 0 }, 0, NULL);
+	turn();
+	tap_ok(sessions == 1 && forks == 0, "while a record holds nothing else can be selected: that worker is dropped");
+	over();
+}
+
 static void
 drain(void)
 {
@@ -414,6 +566,9 @@ main(void)
 	held();
 	deaths();
 	others();
+	links();
+	too_many_links();
+	looking_elsewhere();
 	drain();
 	loop_free(loop);
 	return tap_done();

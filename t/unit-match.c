@@ -51,6 +51,36 @@ table(void)
 	}
 }
 
+static void
+below(void)
+{
+	static const struct {
+		const char *pattern, *name;
+		bool want;
+	} rows[] = {
+		{ "*", "a/b", true },
+		{ "%", "a/b", false },
+		{ "%", "a", false },
+		{ "a/%", "a/b", false },
+		{ "a/%/%", "a/b", true },
+		{ "a/*", "a/b", true },
+		{ "a/*", "c", false },
+		{ "a/b/", "a/b", true },
+		{ "a/b", "a/b", false },
+		{ "a*x", "a/b", true },
+		{ "*/x", "a/b", true },
+		{ "%/b/c/d", "a/b", true },
+		{ "%/c/c/d", "a/b", false },
+		{ "", "a", false },
+		{ "a/b*", "a/b", true },
+		{ "a/bc*", "a/b", false },
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+		tap_ok(imap_match_below(span_str(rows[i].pattern), span_str(rows[i].name)) == rows[i].want,
+		    "\"%s\" below \"%s\": %s", rows[i].pattern, rows[i].name, rows[i].want ? "may be" : "no");
+}
+
 /* What the wildcards mean, by trying all ways: for short texts only. */
 static bool
 slow(struct span p, struct span n)
@@ -96,6 +126,7 @@ int
 main(void)
 {
 	table();
+	below();
 	against_the_definition();
 	return tap_done();
 }
