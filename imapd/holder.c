@@ -120,6 +120,26 @@ holder_new(struct svc *svc, int store)
 	return h;
 }
 
+/* Descriptors of sessions stand above a line, so that a worker can close all but its own at once. */
+static int
+above_line(const struct holder *h, int fd)
+{
+	int high;
+
+	if (fd < 0 || fd >= h->first_fd)
+		return fd;
+	high = fcntl(fd, F_DUPFD_CLOEXEC, h->first_fd);
+	close(fd);
+	return high;
+}
+
+int
+holder_keeps(struct holder *h, int fd, struct err *e)
+{
+	fd = above_line(h, fd);
+	return fd >= 0 ? fd : err_set(e, ERR_TEMP, "a descriptor: %m");
+}
+
 /* ---- owners */
 
 static struct owner **
@@ -208,19 +228,6 @@ static const char *
 client_of(const struct held *x)
 {
 	return x->text + x->login_n;
-}
-
-/* Descriptors of sessions stand above a line, so that a worker can close all but its own at once. */
-static int
-above_line(const struct holder *h, int fd)
-{
-	int high;
-
-	if (fd < 0 || fd >= h->first_fd)
-		return fd;
-	high = fcntl(fd, F_DUPFD_CLOEXEC, h->first_fd);
-	close(fd);
-	return high;
 }
 
 static void worker_speaks(struct watch *w, uint32_t events);

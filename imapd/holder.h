@@ -38,6 +38,12 @@ struct svc;
 /* Once all is open that the program needs, before svc_confine. `store`: the directory of all owners. */
 struct holder *holder_new(struct svc *s, int store);
 
+/*
+ * A descriptor that no worker shall have: under the number that is given back (the other is closed), it is closed in
+ * each. -1: ERR_TEMP, it is closed.
+ */
+int holder_keeps(struct holder *h, int fd, struct err *e);
+
 /* A client whose ticket has been checked. The stream is taken, also on failure (ERR_TEMP). */
 struct holder_client {
 	int stream;

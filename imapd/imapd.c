@@ -185,8 +185,14 @@ caller_speaks(struct watch *w, uint32_t events)
 static void
 dialled(struct svc *s, int fd, enum ipc_role peer)
 {
-	struct caller *c = mem_zero(1, sizeof *c);
+	struct err e = { 0 };
+	struct caller *c;
 
+	if ((fd = holder_keeps(imapd.holder, fd, &e)) < 0) {
+		log_event(LOG_ERROR, "imapd.caller", KV_U("role", peer), KV_ERR(&e));
+		return;
+	}
+	c = mem_zero(1, sizeof *c);
 	c->d = &imapd;
 	c->ch = ipc_new(fd, &session_def, ROLE_IMAPD, peer);
 	c->watch = (struct watch){ .fd = fd, .ready = caller_speaks, .arg = c };

@@ -117,6 +117,10 @@ i.send("u2@example.test")
 other, smtp_other = new_child("smtp", smtp_session)
 smtp_pid, smtp = new_child("smtp", smtp_session)
 worker, imap = new_child("imapd", imap_session)
+with i.imap("u2") as owner:
+    owner.setacl("INBOX", "u1@example.test", "lr")
+_, reader = new_child("imapd", lambda: i.imap("u1"))
+link, _ = new_child("imapd", lambda: reader.select('"Other Users/u2"', readonly=True))
 pop_pid, pop = new_child("pop3d", pop_session)
 mimed_pid, _ = new_child("mimed", lambda: imap.append("INBOX", None, None, b"Subject: x\r\n\r\nHello.\r\n"))
 job_pid, job = new_child("upkeep", upkeep_job)
@@ -135,13 +139,14 @@ for n, pid in enumerate(children(pid_of("authd"))):
 for s in ("queue", "deliver-local/0", "authd", "imapd", "pop3d", "upkeep"):
     INSIDE[s] = pid_of(s)
 INSIDE["imapd, a worker"] = worker
+INSIDE["imapd, a link"] = link
 INSIDE["pop3d, a session"] = pop_pid
 INSIDE["upkeep, a job"] = job_pid
 EVERY = {**FACING, **INSIDE}
 FORKS = ("smtp", "submission", "submit", "mimed", "deliver-smtp", "dsn", "authd", "imapd", "pop3d", "upkeep")
 PAIRS = ("smtp", "submission", "submit", "smtpd, a session", "imap", "pop3s", "authd", "imapd", "pop3d", "queue", "deliver-local/0",
-         "imapd, a worker", "pop3d, a session", "upkeep", "upkeep, a job")
-MEMORY = ("imapd, a worker", "pop3d, a session", "upkeep, a job")  # they read compressed messages
+         "imapd, a worker", "imapd, a link", "pop3d, a session", "upkeep", "upkeep, a job")
+MEMORY = ("imapd, a worker", "imapd, a link", "pop3d, a session", "upkeep, a job")  # they read compressed messages
 SHUTS = ("smtp", "submission", "submit", "smtpd, a session", "imap", "pop3s", "authd")  # they may end a connection's one half
 
 # ---- making it do something
@@ -210,7 +215,7 @@ for label, names in {
 }.items():
     known.update((n if n.startswith("/") else i.path(n), label) for n in names)
 MAY = {"queue": {"spool"}, "deliver-local/0": {"spool", "u1", "u2", "store"}, "authd": {"accounts", "etc"}, "imapd": {"u1", "u2", "store"},
-       "pop3d": {"u1", "u2", "store"}, "imapd, a worker": {"u1"}, "pop3d, a session": {"u1"},
+       "pop3d": {"u1", "u2", "store"}, "imapd, a worker": {"u1"}, "imapd, a link": {"u2"}, "pop3d, a session": {"u1"},
        "upkeep": {"u1", "u2", "store"}, "upkeep, a job": {"u1"}}
 
 
@@ -256,11 +261,18 @@ LINKS = ["linkat -100 @%s -100 @%s 0" % (i.path("store/u2@example.test/index.db"
          "unlinkat -100 @%s 0" % i.path("store/u2@example.test/index.db"), "mkdirat -100 @%s 0700" % i.path("store/u2@example.test/x"),
          "truncate @%s 0" % i.path("store/u2@example.test/index.db")]
 
+
+def foreign(name, calls):
+    """These calls are about u2's store: to the process of a link, which has that, the store of its reader is foreign."""
+    return [c.replace("/u1@", "/u0@").replace("/u2@", "/u1@").replace("/u0@", "/u2@") for c in calls] if name == "imapd, a link" else calls
+
+
 for name, pid in sorted(EVERY.items()):
     try_files(name, pid)
     if name not in ("imapd", "pop3d", "upkeep", "deliver-local/0"):
-        got = inject(pid, CHANGES)
-        bad = ["%s: %s" % x for x in zip(CHANGES, got) if not str(x[1]).startswith("fails")]
+        changes = foreign(name, CHANGES)
+        got = inject(pid, changes)
+        bad = ["%s: %s" % x for x in zip(changes, got) if not str(x[1]).startswith("fails")]
         rk.ok(not bad, "%s makes and changes no file that is not its own" % name, *bad)
     failing = list(FAILING)
     if name not in PAIRS:
@@ -274,9 +286,10 @@ for name, pid in sorted(EVERY.items()):
     got = inject(pid, failing)
     bad = ["%s: %s" % x for x in zip(failing, got) if x[1] is None or x[1].startswith("ok")]
     rk.ok(not bad, "%s makes no connection and signals nobody" % name, *bad)
-for name in ("imapd, a worker", "pop3d, a session", "upkeep, a job"):
-    got = inject(EVERY[name], LINKS)
-    bad = ["%s: %s" % x for x in zip(LINKS, got) if not str(x[1]).startswith("fails")]
+for name in ("imapd, a worker", "imapd, a link", "pop3d, a session", "upkeep, a job"):
+    links = foreign(name, LINKS)
+    got = inject(EVERY[name], links)
+    bad = ["%s: %s" % x for x in zip(links, got) if not str(x[1]).startswith("fails")]
     rk.ok(not bad, "%s: nothing of another owner can be linked, moved, removed or entered" % name, *bad)
 calls = ["socket 2 1 0", "connect $ %s 16" % INET]
 got = inject(remote_pid, calls)
@@ -379,6 +392,7 @@ ALLOWED = {
     "upkeep": service("upkeep", serves("local", "imapd", "ctl"), {"store", "door:authd", "door:imapd", "door:mimed"}),
     "upkeep, a job": U1 | {"door:authd", "door:imapd", "door:mimed", "log of upkeep", "socket"},
     "imapd, a worker": U1 | {"door:authd", "door:mimed", "door:upkeep", "log of imapd", "socket"},
+    "imapd, a link": {x.replace("u1@", "u2@") for x in U1} | {"door:authd", "door:mimed", "door:upkeep", "log of imapd", "socket"},
     "pop3d, a session": U1 | {"store/u1@example.test", "door:authd", "door:imapd", "log of pop3d", "socket"},
 }
 sockets = names_of_sockets()
