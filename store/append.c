@@ -102,7 +102,8 @@ message_add(struct store *st, struct mbox *m, struct new_msg *msg, struct err *e
 		return store_fail(
 		    st, STORE_LIMIT, e, ERR_PERM, "prefix or structure of a message is too large");
 	msg->rec.size = msg->prefix.n + msg->length;
-	msg->rec.saved_ms = (int64_t)clock_wall_ms();
+	if (msg->rec.saved_ms == 0)
+		msg->rec.saved_ms = (int64_t)clock_wall_ms();
 	if (mbox_add(st, m, &msg->rec, e) < 0)
 		return -1;
 	return insert_row(st, key_of(m->id, msg->rec.uid), msg, e);
@@ -111,8 +112,8 @@ message_add(struct store *st, struct mbox *m, struct new_msg *msg, struct err *e
 /* ---- APPEND */
 
 /* Invariant 7. Of many files the file system is synced once, not each. */
-static int
-sync_files(struct store *st, const struct store_append *m, size_t n, struct err *e)
+int
+append_sync(struct store *st, const struct store_append *m, size_t n, struct err *e)
 {
 	for (size_t i = 0; i < n; i++) {
 		if (m[i].file->fd >= 0)
@@ -130,23 +131,35 @@ sync_files(struct store *st, const struct store_append *m, size_t n, struct err 
 	return 0;
 }
 
-static int
-append_one(struct store *st, struct mbox *to, const struct store_append *a, struct err *e)
+void
+append_done(struct store_append *m, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		file_close(m[i].file);
+}
+
+int
+message_append(struct store *st, struct mbox *to, const struct store_append *a, uint32_t *uid, struct err *e)
 {
 	unsigned char digest[STORE_DIGEST];
 	crypto_generichash_state h = *(const crypto_generichash_state *)a->file->digest;
 	struct new_msg msg = {
-		.rec = { .flags = a->flags & STORE_SYSTEM_FLAGS, .date_ms = a->date_ms, .zone = a->zone },
+		.rec = { .flags = a->flags & STORE_SYSTEM_FLAGS,
+		    .date_ms = a->date_ms,
+		    .zone = a->zone,
+		    .saved_ms = a->saved_ms },
 		.file = a->file->id,
 		.length = a->file->size,
 		.digest = span_of(digest, sizeof digest),
 		.structure = a->structure,
+		.prefix = a->prefix,
 	};
 
 	crypto_generichash_final(&h, digest, sizeof digest);
-	if (mbox_keywords(st, to, a->keywords, a->nkeywords, &msg.rec, e) < 0)
+	if (mbox_keywords(st, to, a->keywords, a->nkeywords, &msg.rec, e) < 0 || message_add(st, to, &msg, e) < 0)
 		return -1;
-	return message_add(st, to, &msg, e);
+	*uid = msg.rec.uid;
+	return 0;
 }
 
 static int
@@ -155,6 +168,7 @@ append(struct store *st, uint64_t mailbox, const struct store_append *a, size_t 
 {
 	struct mbox *to = mbox_open(st, mailbox, e);
 	uint64_t bytes = 0;
+	uint32_t uid;
 
 	if (to == NULL)
 		return -1;
@@ -167,7 +181,7 @@ append(struct store *st, uint64_t mailbox, const struct store_append *a, size_t 
 	out->first_uid = to->uidnext;
 	out->uidvalidity = to->uidvalidity;
 	for (size_t i = 0; i < n; i++)
-		if (append_one(st, to, &a[i], e) < 0)
+		if (message_append(st, to, &a[i], &uid, e) < 0)
 			return -1;
 	out->modseq = to->highestmodseq;
 	return 0;
@@ -178,12 +192,11 @@ store_append(struct store *st, uint64_t mailbox, struct store_append *a, size_t 
     struct err *e)
 {
 	*out = (struct store_appended){ 0 };
-	if (n == 0 || sync_files(st, a, n, e) < 0 || tx_begin(st, TX_DURABLE, e) < 0)
+	if (n == 0 || append_sync(st, a, n, e) < 0 || tx_begin(st, TX_DURABLE, e) < 0)
 		return n == 0 ? 0 : -1;
 	if (tx_end(st, append(st, mailbox, a, n, out, e), e) < 0)
 		return -1;
-	for (size_t i = 0; i < n; i++)
-		file_close(a[i].file);
+	append_done(a, n);
 	return 0;
 }
 
@@ -214,7 +227,7 @@ store_replace(struct store_view *v, uint32_t uid, uint64_t mailbox, struct store
 	*out = (struct store_appended){ 0 };
 	if (v->read_only)
 		return store_fail(st, STORE_CANNOT, e, ERR_PERM, "the mailbox is open for reading only");
-	if (sync_files(st, a, 1, e) < 0 || tx_begin(st, TX_DURABLE, e) < 0 ||
+	if (append_sync(st, a, 1, e) < 0 || tx_begin(st, TX_DURABLE, e) < 0 ||
 	    tx_end(st, replace(v, uid, mailbox, a, out, source_modseq, e), e) < 0)
 		return -1;
 	file_close(a->file);

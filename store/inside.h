@@ -149,6 +149,10 @@ struct new_msg {
 	struct span structure; /* empty: an opaque one is made */
 };
 int message_add(struct store *st, struct mbox *m, struct new_msg *msg, struct err *e);
+int message_append(struct store *st, struct mbox *to, const struct store_append *a, uint32_t *uid, struct err *e);
+/* The files are on disk (invariant 7); let go of their descriptors when their rows are, too. */
+int append_sync(struct store *st, const struct store_append *m, size_t n, struct err *e);
+void append_done(struct store_append *m, size_t n);
 
 /* ---- object.c: object ids of a new message; of all there are, after an upgrade. In a transaction that writes. */
 int object_add(struct store *st, uint64_t key, const struct store_rec *r, struct span digest,

@@ -496,6 +496,12 @@ struct store_append {
 	size_t nkeywords;
 	int64_t date_ms; /* internal date */
 	int16_t zone;
+
+	/* store_take only. */
+	struct span prefix; /* header lines in front of the file's octets */
+	struct span uidl;   /* of another server, valid; empty: none */
+	int64_t saved_ms;   /* save date; 0: now */
+	uint32_t uid;       /* 0: the next one */
 };
 struct store_appended {
 	uint64_t modseq;
@@ -503,6 +509,27 @@ struct store_appended {
 };
 int store_append(struct store *st, uint64_t mailbox, struct store_append *m, size_t n,
     struct store_appended *out, struct err *e);
+
+/*
+ * Messages that come from another server or a backup: as store_append, but with their own uids, which must be ascending and
+ * not below uidnext (else STORE_CANNOT), and whatever the quota. Durable.
+ */
+int store_take(struct store *st, uint64_t mailbox, struct store_append *m, size_t n, struct store_appended *out,
+    struct err *e);
+
+/*
+ * Before that: a mailbox that never had a message gets the UIDVALIDITY and UIDNEXT that its clients know, so that they
+ * keep what they have. Modification sequences of the store go on above `modseq`, and what was before is history that is not
+ * known (RFC 7162, 3.2.5.2: clients are told all that is gone, and all flags). STORE_CANNOT: it has had messages.
+ */
+int store_adopt(
+    struct store *st, uint64_t mailbox, uint32_t uidvalidity, uint32_t uidnext, uint64_t modseq, struct err *e);
+
+/*
+ * A consistent copy of the index, as of one moment, while others write: a descriptor for reading, of a file that has no name
+ * any more. For a store that was opened as ".".
+ */
+int store_snapshot(struct store *st, struct err *e);
 
 /*
  * REPLACE (RFC 8508): the same, and the message with this uid of the view's mailbox is expunged, both or none; what it
