@@ -14,6 +14,8 @@
 #include "store/fts.h"
 #include "t/mailstore.h"
 
+static int spool;         /* directory */
+static uint64_t inbox_id; /* where mail comes to */
 static struct fts_limits limits = { .text_max = 64 << 10, .step_ms = 60000 };
 
 /* ---- random messages, from a fixed seed */
@@ -101,7 +103,7 @@ random_message(struct buf *b)
 		buf_str(b, NULL, words[rnd(WORDS)]);
 	buf_str(b, NULL, "\r\nMIME-Version: 1.0\r\n");
 	if (rnd(2) == 0) {
-		part(b, rnd(60) == 0 ? 20000 : rnd(40));
+		part(b, rnd(30) == 0 ? 20000 : rnd(40));
 		return;
 	}
 	buf_str(b, NULL, "Content-Type: multipart/mixed; boundary=bb\r\n\r\npre\r\n");
@@ -119,34 +121,49 @@ random_message(struct buf *b)
 	buf_str(b, NULL, "--bb--\r\n");
 }
 
+/* Delivered, which needs no sync; some have lines in front. */
 static void
-append(struct store *st, uint64_t mailbox, struct span message)
+deliver(struct store *st, uint64_t mailbox, struct span message)
 {
-	struct store_file f;
-	struct store_append m = { .file = &f };
-	struct store_appended out;
+	struct id mid;
+	struct store_delivery d = { .spool = spool, .size = message.n };
+	unsigned char digest[STORE_DIGEST] = { 0 };
+	struct store_delivered out;
 	struct buf structure;
 	struct err e = { 0 };
+	int fd;
 
+	need(mailbox == inbox_id);
+	mid = id_new();
+	need((fd = openat(spool, mid.s, O_WRONLY | O_CREAT | O_EXCL, 0600)) >= 0);
+	need(write(fd, message.p, message.n) == (ssize_t)message.n && close(fd) == 0);
 	buf_init(&structure, 4 << 20);
 	need(structure_build(message, &structure, &e) == 0);
-	m.structure = buf_span(&structure);
-	need(store_file_new(st, &f, &e) == 0 && store_file_write(&f, message, &e) == 0);
-	need(store_append(st, mailbox, &m, 1, &out, &e) == 0);
+	d.mid = id_span(&mid);
+	d.file = mid.s;
+	d.structure = buf_span(&structure);
+	d.digest = span_of(digest, sizeof digest);
+	if (rnd(2) == 0)
+		d.prefix = SPAN("Return-Path: <stra\303\237e@example.org>\r\n");
+	need(store_deliver(st, &d, &out, &e) == 0 && out.mailbox == mailbox);
+	need(unlinkat(spool, mid.s, 0) == 0);
 	buf_free(&structure);
 }
 
 static void
-append_random(struct store *st, uint64_t mailbox, uint32_t n)
+deliver_random(struct store *st, uint64_t mailbox, uint32_t n)
 {
 	struct buf b;
+	struct err e = { 0 };
 
 	buf_init(&b, 8 << 20);
+	need(store_batch_begin(st, &e) == 0);
 	while (n-- > 0) {
 		buf_clear(&b);
 		random_message(&b);
-		append(st, mailbox, buf_span(&b));
+		deliver(st, mailbox, buf_span(&b));
 	}
+	need(store_batch_commit(st, &e) == 0);
 	buf_free(&b);
 }
 
@@ -338,7 +355,7 @@ answers(struct store *st, uint64_t inbox)
 	struct fts_progress p;
 	struct tally t;
 
-	append_random(st, inbox, 300);
+	deliver_random(st, inbox, 300);
 	p = index_all(st, "owner");
 	t = differential(st, "owner", inbox, 400);
 	tap_ok(p.indexed + p.skipped == 300 && p.skipped > 0,
@@ -346,7 +363,7 @@ answers(struct store *st, uint64_t inbox)
 	    (unsigned long long)p.skipped);
 	tap_ok(t.wrong == 0 && t.keys == 400, "400 random keys: the index never says what is not so");
 	tap_ok(t.known > t.unknown, "and mostly it knows");
-	append_random(st, inbox, 50);
+	deliver_random(st, inbox, 50);
 	t = differential(st, "owner", inbox, 100);
 	tap_ok(t.wrong == 0 && t.unknown >= 100 * 50 / 2,
 	    "of messages that came later it says that it does not know");
@@ -422,7 +439,7 @@ copies(struct lab *l, struct store *st, uint64_t inbox)
 	t = differential(st, "owner", archive, 100);
 	tap_ok(t.wrong == 0 && t.known > t.unknown, "and are found");
 	expunge(st, inbox, 3);
-	append_random(st, inbox, 30);
+	deliver_random(st, inbox, 30);
 	index_all(st, "owner");
 	t = differential(st, "owner", inbox, 100);
 	tap_ok(t.wrong == 0, "after MOVE, EXPUNGE and new mail the answers are right");
@@ -440,7 +457,7 @@ sweeping(struct lab *l, struct store *st, uint64_t inbox)
 	n = fts_sweep(f, 10, &e);
 	tap_ok(n == 0, "nothing is swept while most is in use");
 	expunge(st, inbox, 1);
-	append_random(st, inbox, 20);
+	deliver_random(st, inbox, 20);
 	need(store_delete(st, SPAN("Archive"), &e) == 0);
 	n = fts_sweep(f, 10, &e);
 	tap_ok(n == 1, "a shard that is mostly garbage is dropped (%d %s)", n, e.text);
@@ -478,7 +495,7 @@ small_shards(struct store *st, uint64_t inbox)
 	need(sqlite3_open("owner/fts.db", &db) == SQLITE_OK);
 	need(sqlite3_exec(db, "UPDATE meta SET shard = 16", NULL, NULL, NULL) == SQLITE_OK);
 	sqlite3_close(db);
-	append_random(st, inbox, 150);
+	deliver_random(st, inbox, 150);
 	index_all(st, "owner");
 	status_texts(st);
 	t = differential(st, "owner", inbox, 150);
@@ -556,7 +573,7 @@ together(uint64_t inbox)
 		}
 	st = lab_open("owner", "boot");
 	for (int i = 0; i < 8; i++) {
-		append_random(st, inbox, 15);
+		deliver_random(st, inbox, 15);
 		expunge(st, inbox, 8);
 		wrong += differential(st, "owner", inbox, 4).wrong;
 	}
@@ -634,7 +651,7 @@ kills(uint64_t inbox)
 			covered += t.covered;
 		}
 		if (i % 5 == 4) {
-			append_random(st, inbox, 40);
+			deliver_random(st, inbox, 40);
 			expunge(st, inbox, 6);
 		}
 		store_close(st);
@@ -655,11 +672,11 @@ older_copy(struct store *st, uint64_t inbox)
 	struct err e = { 0 };
 	struct fts *f;
 
-	append_random(st, inbox, 1);
+	deliver_random(st, inbox, 1);
 	store_close(st);
 	need(system("cp owner/index.db owner/old.db; cp owner/index.db-wal owner/old.db-wal") == 0);
 	st = lab_open("owner", "boot");
-	append_random(st, inbox, 5);
+	deliver_random(st, inbox, 5);
 	index_all(st, "owner");
 	store_close(st);
 	need(
@@ -684,7 +701,8 @@ main(void)
 	charset_preload();
 	lab_enter(&l);
 	st = lab_open("owner", "boot");
-	inbox = lab_mailbox(st, "INBOX", l.a);
+	spool = l.spool;
+	inbox_id = inbox = lab_mailbox(st, "INBOX", l.a);
 	answers(st, inbox);
 	copies(&l, st, inbox);
 	sweeping(&l, st, inbox);
