@@ -63,6 +63,7 @@ narrow(struct search *g, struct fts *f, struct text_query *q, struct err *e)
 	if (rc <= 0 || fts_candidates(f, &hits, g->view, &list, g->a, e) < 0)
 		return rc == 0 ? 0 : -1;
 	q->narrowed = true;
+	q->upto = g->view->uidnext;
 	q->may = list.uid;
 	q->sure = list.sure;
 	q->n = list.n;
@@ -113,7 +114,7 @@ text_known(const struct text_query *q, uint32_t uid)
 {
 	const uint32_t *at;
 
-	if (!q->narrowed)
+	if (!q->narrowed || uid >= q->upto)
 		return UNKNOWN;
 	at = q->n > 0 ? bsearch(&uid, q->may, q->n, sizeof *q->may, by_uid) : NULL;
 	if (at == NULL)

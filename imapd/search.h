@@ -31,7 +31,8 @@ enum text_where {
 /*
  * One string that the program looks for. The fields of the last group are an index's, which text_narrow() asks: if it
  * knows anything it sets `may` to the uids (ascending) of the messages that may hold the string: all others do not.
- * sure[i]: may[i] holds it for certain. sure NULL: each must be read.
+ * sure[i]: may[i] holds it for certain. sure NULL: each must be read. That was so when search_look() was called, for uids
+ * below `upto`: whoever searches again when messages have come calls it again.
  */
 struct text_query {
 	struct text_query *next;
@@ -41,6 +42,7 @@ struct text_query {
 	struct search_key key;        /* key.text: folded, as lib/mail/search.h compares */
 
 	bool narrowed;
+	uint32_t upto;
 	const uint32_t *may;
 	const bool *sure;
 	size_t n;

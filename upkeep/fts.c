@@ -80,11 +80,22 @@ sweep_if_due(struct fts *f, struct err *e)
 	return rc > 0 ? 1 : rc;
 }
 
+/* The index; made, or made anew, if there is enough to index. NULL: there is none. */
+static struct fts *
+open_index(struct store *st, struct err *e)
+{
+	struct store_usage u = { 0 };
+
+	if (store_usage(st, &u, e) < 0)
+		return NULL;
+	return fts_open(st, ".", u.messages >= cfg.fts_messages_min, e);
+}
+
 static int
 turn(struct store *st, struct span owner, struct err *e)
 {
 	struct fts_progress done = { 0 };
-	struct fts *f = fts_open(st, ".", true, e);
+	struct fts *f = open_index(st, e);
 	int rc = f == NULL ? (e->kind == ERR_NONE ? 0 : -1) : index_turn(f, &done, e);
 
 	if (rc == 0 && f != NULL && !done.full)
