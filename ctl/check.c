@@ -17,6 +17,7 @@
 #include "cfg/services.h"
 #include "ctl/ctl.h"
 #include "ctl/json.h"
+#include "ctl/stores.h"
 #include "io/tls.h"
 #include "jail/jail.h"
 #include "smtp/mailbox.h"
@@ -290,7 +291,7 @@ ctl_check(struct ctl *c, int argc, char **argv)
 	struct check k = { .c = c };
 
 	if (argc > 1)
-		return ctl_misuse("`%s` is no argument of check", argv[1]);
+		return check_stores(c, argc, argv);
 	if (c->dir < 0) {
 		fprintf(stderr, "rookery: %s: no instance is there\n", c->dir_name);
 		return EX_NOINPUT;

@@ -26,8 +26,9 @@ static const struct command commands[] = {
 	{ "reload", ctl_reload, "", "take over a changed configuration and certificate; no session ends" },
 	{ "reopen", ctl_reopen, "", "write to a new log file, after logrotate has moved the old one" },
 	{ "status", ctl_status, "[--counters]", "services, processes, connections, the queue" },
-	{ "check", ctl_check, "",
-	    "configuration, permissions, certificate, kernel: all that could be wrong" },
+	{ "check", ctl_check, "| check USER[/MAILBOX] ...|--all [--digest] [--repair] | check USER --rebuild",
+	    "configuration, permissions, certificate, kernel: all that could be wrong; of a user, or of all: the mailboxes\n"
+	    "  against their files, while they are in use. --repair mends; --rebuild makes a lost index anew" },
 	{ "config", ctl_config, "[KEY ...] [--set] [--man]",
 	    "settings with value, default, origin and meaning" },
 	{ "user", ctl_user,

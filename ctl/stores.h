@@ -37,6 +37,9 @@ int stores_ask_(struct ipc *ch, uint32_t number, const void *m,
 /* Call `one` for every store there is, until it gives something other than 0, which is given. */
 int stores_each(struct ctl *c, int (*one)(void *arg, const char *owner, struct err *e), void *arg, struct err *e);
 
+/* `rookery check` of stores, with what stands behind the command: check_stores.c. Exit status. */
+int check_stores(struct ctl *c, int argc, char **argv);
+
 /* A time as in the log, or so long ago ("2h"): milliseconds since 1970. */
 int stores_time(const char *text, uint64_t *ms);
 

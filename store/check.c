@@ -4,20 +4,24 @@
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "store/adopt.h"
 #include "store/check.h"
 #include "store/dir.h"
 #include "store/file.h"
 #include "store/inside.h"
+#include "store/repair.h"
 
-enum { GARBAGE_AGE_S = 3600 };
+enum { GARBAGE_AGE_MS = 3600 * 1000 };
 
 struct check {
 	struct store *st;
 	unsigned what;
+	const struct store_parser *parser; /* may be NULL */
 	void (*found)(void *arg, struct span text);
 	void *arg;
 	int findings;
@@ -48,6 +52,9 @@ check_sqlite(struct check *c, struct err *e)
 	while ((rc = db_row(c->st, q, e)) == 1)
 		if (!span_eq(db_text(q, 0), "ok"))
 			tell(c, "index.db: %.*s", SPAN_ARG(db_text(q, 0)));
+	db_done(q);
+	if (rc == 0 && c->findings > 0 && (c->what & STORE_CHECK_REPAIR) != 0) /* its own indexes it can make anew */
+		return db_run(c->st, Q_REINDEX, e);
 	return rc;
 }
 
@@ -61,11 +68,22 @@ count(struct mbox *sum, const struct chunk *k)
 		sum->unseen += unseen_of(&k->rec[i]);
 		sum->deleted += deleted_of(&k->rec[i]);
 		sum->bytes += k->rec[i].size;
+		if (k->rec[i].modseq > sum->highestmodseq)
+			sum->highestmodseq = k->rec[i].modseq;
 	}
+	if (k->n > 0 && k->rec[k->n - 1].uid >= sum->uidnext)
+		sum->uidnext = k->rec[k->n - 1].uid + 1;
 }
 
+static bool
+mends(const struct check *c)
+{
+	return (c->what & STORE_CHECK_REPAIR) != 0;
+}
+
+/* *lost: uids without a row, to be freed. */
 static int
-check_rows(struct check *c, const struct chunk *k, uint64_t mailbox, struct err *e)
+check_rows(struct check *c, const struct chunk *k, uint64_t mailbox, uint32_t **lost, size_t *n, struct err *e)
 {
 	int64_t there;
 
@@ -75,15 +93,17 @@ check_rows(struct check *c, const struct chunk *k, uint64_t mailbox, struct err 
 		if (db_one(c->st, db_open_query(c->st, Q_MSG_COUNT, e, B_NUM(key), B_NUM(key)), 0, &there,
 			e) < 0)
 			return -1;
-		if (there != 1)
-			tell(c, "mailbox %llu: message %u has no row", (unsigned long long)mailbox,
-			    k->rec[i].uid);
+		if (there == 1)
+			continue;
+		tell(c, "mailbox %llu: message %u has no row", (unsigned long long)mailbox, k->rec[i].uid);
+		*lost = mem_resize(*lost, (*n + 1) * sizeof **lost);
+		(*lost)[(*n)++] = k->rec[i].uid;
 	}
 	return 0;
 }
 
 static int
-check_records(struct check *c, struct mbox *m, struct mbox *sum, struct err *e)
+check_records(struct check *c, struct mbox *m, struct mbox *sum, uint32_t **lost, size_t *n, struct err *e)
 {
 	struct chunk k;
 	uint64_t key = key_of(m->id, 0);
@@ -104,7 +124,7 @@ check_records(struct check *c, struct mbox *m, struct mbox *sum, struct err *e)
 				    (unsigned long long)m->id, k.rec[i].uid,
 				    (unsigned long long)k.rec[i].modseq);
 		count(sum, &k);
-		if (check_rows(c, &k, m->id, e) < 0)
+		if (check_rows(c, &k, m->id, lost, n, e) < 0)
 			return -1;
 		last = k.rec[k.n - 1].uid;
 		key = k.key;
@@ -123,14 +143,46 @@ check_directory_of(struct check *c, const struct mbox *m, struct err *e)
 	return (c->what & STORE_CHECK_REPAIR) != 0 ? dir_build(c->st, m->id, e) : 0;
 }
 
+/* What a mailbox must be above of. */
+static int
+raise_numbers(struct check *c, const struct mbox *m, const struct mbox *sum, struct err *e)
+{
+	struct mbox *own;
+
+	if (sum->uidnext <= m->uidnext && sum->highestmodseq <= m->highestmodseq)
+		return 0;
+	if (!mends(c) || !m->named)
+		return 0;
+	if ((own = mbox_open(c->st, m->id, e)) == NULL)
+		return -1;
+	if (own->uidnext < sum->uidnext)
+		own->uidnext = sum->uidnext;
+	if (c->st->state.modseq < sum->highestmodseq)
+		c->st->state.modseq = sum->highestmodseq;
+	mbox_touch(c->st, own);
+	return 0;
+}
+
 static int
 check_mailbox(struct check *c, struct mbox *m, struct err *e)
 {
 	struct mbox sum = { 0 };
 	struct mbox *own;
+	uint32_t *lost = NULL, gone = 0;
+	size_t n = 0;
+	int rc = check_records(c, m, &sum, &lost, &n, e);
 
-	if (check_records(c, m, &sum, e) < 0 || check_directory_of(c, m, e) < 0)
+	if (rc == 0 && n > 0 && mends(c) && m->named &&
+	    ((own = mbox_open(c->st, m->id, e)) == NULL || expunge_uids(c->st, own, lost, n, &gone, e) < 0 ||
+		mbox_write_all(c->st, e) < 0))
+		rc = -1;
+	free(lost);
+	if (rc < 0 || check_directory_of(c, m, e) < 0 || raise_numbers(c, m, &sum, e) < 0)
 		return -1;
+	if (gone > 0) { /* counted again, as it is now */
+		own = mbox_open(c->st, m->id, e);
+		return own == NULL ? -1 : check_mailbox(c, own, e);
+	}
 	if (m->named) {
 		c->bytes += sum.bytes;
 		c->messages += sum.exist;
@@ -198,6 +250,15 @@ check_usage(struct check *c)
 
 /* ---- files */
 
+/* A message whose file is lost is no message; what its octets were is in its row, and in backups. */
+static int
+drop_lost(struct check *c, uint64_t key, struct err *e)
+{
+	if (tx_begin(c->st, TX_DURABLE, e) < 0)
+		return -1;
+	return tx_end(c->st, repair_drop(c->st, key, e), e);
+}
+
 /* Row by row, so that no statement is open while a file is read. */
 static int
 check_messages(struct check *c, struct err *e)
@@ -208,9 +269,20 @@ check_messages(struct check *c, struct err *e)
 	while ((rc = check_next_row(c->st, row.key, &row, e)) == 1) {
 		if ((bad = check_row_file(c->st, &row, c->what, c->found, c->arg, e)) < 0)
 			return -1;
-		c->findings += bad;
+		c->findings += bad != 0;
+		if (bad == CHECK_MISSING && mends(c) && drop_lost(c, row.key, e) < 0)
+			return -1;
 	}
 	return rc;
+}
+
+/* When it got its name, which has the time; of another name: when it was last changed in any way. */
+static uint64_t
+born_ms(const char *name, const struct stat *sb)
+{
+	uint64_t ms = id_time_ms(span_str(name));
+
+	return ms != 0 ? ms : (uint64_t)sb->st_ctim.tv_sec * 1000;
 }
 
 /* A file that no row names, if it is so old that no delivery or APPEND can be about to name it. */
@@ -219,16 +291,21 @@ check_garbage(struct check *c, const char *name, struct err *e)
 {
 	struct stat sb;
 	int64_t used;
+	int needless;
 
 	if (db_one(c->st, db_open_query(c->st, Q_MSG_OF_FILE, e, B_TEXT(span_str(name))), 0, &used, e) < 0)
 		return -1;
 	if (used != 0 || fstatat(c->st->msg, name, &sb, AT_SYMLINK_NOFOLLOW) < 0 ||
-	    sb.st_ctime + GARBAGE_AGE_S > (time_t)(clock_wall_ms() / 1000))
+	    born_ms(name, &sb) + GARBAGE_AGE_MS > clock_wall_ms())
 		return 0;
 	tell(c, "no message has this file: msg/%s", name);
-	if ((c->what & STORE_CHECK_REPAIR) != 0 && unlinkat(c->st->msg, name, 0) < 0)
-		return err_set(e, ERR_TEMP, "msg/%s: unlink: %m", name);
-	return 0;
+	if (!mends(c))
+		return 0;
+	if ((needless = adopt_needless(c->st, name, e)) < 0)
+		return -1;
+	if (!needless)
+		return adopt_file(c->st, name, SPAN("lost+found"), c->parser, e);
+	return unlinkat(c->st->msg, name, 0) < 0 ? err_set(e, ERR_TEMP, "msg/%s: unlink: %m", name) : 0;
 }
 
 static int
@@ -250,20 +327,41 @@ check_directory(struct check *c, struct err *e)
 	return rc;
 }
 
+/* Packs and rows first, so that what comes in anew is counted with the others. */
+static int
+check_index(struct check *c, struct err *e)
+{
+	struct repair_tell t = { .found = c->found, .arg = c->arg, .mend = mends(c) };
+	int rc = repair_packs(c->st, &t, e);
+
+	if (rc == 0 && (t.n == 0 || t.mend))
+		rc = repair_rows(c->st, &t, e);
+	c->findings += t.n;
+	if (rc < 0 || (t.n > 0 && !t.mend)) /* of what cannot be read nothing more can be said */
+		return rc;
+	if (mends(c) && mbox_write_all(c->st, e) < 0)
+		return -1;
+	if (check_mailboxes(c, e) < 0)
+		return -1;
+	check_usage(c);
+	return 0;
+}
+
 int
 store_check(
     struct store *st, unsigned what, void (*found)(void *arg, struct span text), void *arg, struct err *e)
 {
-	struct check c = { .st = st, .what = what, .found = found, .arg = arg };
-	int rc = -1;
+	return store_check_with(st, what, NULL, found, arg, e);
+}
 
-	if (check_sqlite(&c, e) < 0 || tx_begin(st, TX_DURABLE, e) < 0)
-		return -1;
-	if (check_mailboxes(&c, e) == 0) {
-		check_usage(&c);
-		rc = 0;
-	}
-	if (tx_end(st, rc, e) < 0 || check_messages(&c, e) < 0 || check_directory(&c, e) < 0)
+int
+store_check_with(struct store *st, unsigned what, const struct store_parser *parser,
+    void (*found)(void *arg, struct span text), void *arg, struct err *e)
+{
+	struct check c = { .st = st, .what = what, .parser = parser, .found = found, .arg = arg };
+
+	if (check_sqlite(&c, e) < 0 || tx_begin(st, TX_DURABLE, e) < 0 || tx_end(st, check_index(&c, e), e) < 0 ||
+	    check_messages(&c, e) < 0 || check_directory(&c, e) < 0)
 		return -1;
 	return c.findings;
 }

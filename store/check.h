@@ -17,8 +17,9 @@ int check_next_row(struct store *st, uint64_t key, struct check_row *row, struct
 
 /*
  * Is its file there, and of the right size; with STORE_CHECK_DIGEST, is its content what it was? 1 it is not, and `found` was
- * told; 0; -1 it can't be looked at.
+ * told, or CHECK_MISSING if it is not there; 0; -1 it can't be looked at.
  */
+enum { CHECK_MISSING = 2 };
 int check_row_file(struct store *st, const struct check_row *row, unsigned what,
     void (*found)(void *arg, struct span text), void *arg, struct err *e);
 

@@ -81,5 +81,5 @@ check_row_file(struct store *st, const struct check_row *row, unsigned what,
 	n = snprintf(text, sizeof text, "mailbox %llu: the file of message %u %s: msg/%s",
 	    (unsigned long long)(row->key >> 32), (uint32_t)row->key, how, row->file.s);
 	found(arg, span_of(text, n > 0 && (size_t)n < sizeof text ? (size_t)n : 0));
-	return 1;
+	return fd < 0 ? CHECK_MISSING : 1;
 }

@@ -12,6 +12,7 @@
  *   OWNER/RANDOM           the index; a crash may leave it, and nobody minds
  *   OWNER/index.db         a link to it, after it is synced
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -137,24 +138,32 @@ first_rows(sqlite3 *db, const char *boot_id, bool tree, struct err *e)
 		rc = sqlite3_exec(db, text, NULL, NULL, NULL);
 		sqlite3_free(text);
 	}
-	if (rc == SQLITE_OK)
-		rc = sqlite3_exec(db, "COMMIT", NULL, NULL, NULL);
 	return rc == SQLITE_OK ? 0 : sqlite_err(db, e);
 }
 
-static int
-make_tables(sqlite3 *db, struct err *e)
+int
+schema_fill(sqlite3 *db, const char *boot_id, bool tree, struct err *e)
 {
-	int rc = sqlite3_exec(db, schema_start, NULL, NULL, NULL);
+	int rc = SQLITE_OK;
 
 	for (int i = 0; i < STORE_VERSION && rc == SQLITE_OK; i++)
 		rc = sqlite3_exec(db, schema_steps[i], NULL, NULL, NULL);
-	return rc == SQLITE_OK ? 0 : sqlite_err(db, e);
+	return rc == SQLITE_OK ? first_rows(db, boot_id, tree, e) : sqlite_err(db, e);
+}
+
+static int
+make_tables(sqlite3 *db, const char *boot_id, bool tree, struct err *e)
+{
+	if (sqlite3_exec(db, schema_start, NULL, NULL, NULL) != SQLITE_OK)
+		return sqlite_err(db, e);
+	if (schema_fill(db, boot_id, tree, e) < 0)
+		return -1;
+	return sqlite3_exec(db, "COMMIT", NULL, NULL, NULL) == SQLITE_OK ? 0 : sqlite_err(db, e);
 }
 
 /* The octets of a new index; sqlite3_free them. */
-static unsigned char *
-new_image(const char *boot_id, bool tree, size_t *size, struct err *e)
+unsigned char *
+schema_image(const char *boot_id, bool tree, size_t *size, struct err *e)
 {
 	/* File format write and read version (https://sqlite.org/fileformat.html, 1.3.3): 2 is WAL. */
 	enum { WRITE_VERSION = 18, READ_VERSION = 19, WAL = 2 };
@@ -164,7 +173,7 @@ new_image(const char *boot_id, bool tree, size_t *size, struct err *e)
 
 	if (sqlite3_open_v2(":memory:", &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
 		sqlite_err(db, e);
-	else if (make_tables(db, e) == 0 && first_rows(db, boot_id, tree, e) == 0 &&
+	else if (make_tables(db, boot_id, tree, e) == 0 &&
 		 (image = sqlite3_serialize(db, "main", &n, 0)) == NULL)
 		sqlite_err(db, e);
 	sqlite3_close(db);
@@ -179,6 +188,31 @@ static bool
 has_index(int dir)
 {
 	return faccessat(dir, "index.db", F_OK, 0) == 0;
+}
+
+/*
+ * Message files without an index: it was lost, and an empty one would hide them. msg/ of a store that was being made when the
+ * power went is empty.
+ */
+static int
+refuse_lost(int dir, struct err *e)
+{
+	int fd = file_open(dir, "msg", O_RDONLY | O_DIRECTORY, 0);
+	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *entry;
+	int rc = 0;
+
+	if (d == NULL) {
+		if (fd >= 0)
+			close(fd);
+		return 0;
+	}
+	while (rc == 0 && (entry = readdir(d)) != NULL)
+		if (entry->d_name[0] != '.')
+			rc = err_set(e, ERR_TEMP,
+			    "index.db is gone, but there are message files: `rookery check --rebuild USER` makes it anew");
+	closedir(d);
+	return rc;
 }
 
 /* Under another name, not synced. */
@@ -226,7 +260,9 @@ schema_make(int dir, const char *boot_id, bool tree, struct err *e)
 
 	if (has_index(dir))
 		return 0;
-	if ((image = new_image(boot_id, tree, &size, e)) == NULL)
+	if (refuse_lost(dir, e) < 0)
+		return -1;
+	if ((image = schema_image(boot_id, tree, &size, e)) == NULL)
 		return -1;
 	if ((fd = put_index(dir, image, size, &name, e)) >= 0) {
 		if (fdatasync(fd) < 0)
@@ -259,6 +295,8 @@ prepare(
 		return -1;
 	if (has_index(b->dir))
 		return 0;
+	if (refuse_lost(b->dir, e) < 0)
+		return -1;
 	if ((fd = put_index(b->dir, image, size, &b->name, e)) < 0)
 		return -1;
 	close(fd);
@@ -270,7 +308,7 @@ store_make_many(int parent, const struct span *owners, size_t n, const char *boo
 {
 	struct birth *b = mem_zero(n, sizeof *b);
 	size_t size = 0, made = 0;
-	unsigned char *image = new_image(boot_id, false, &size, e);
+	unsigned char *image = schema_image(boot_id, false, &size, e);
 	int rc = image == NULL ? -1 : 0;
 
 	for (; rc == 0 && made < n; made++)

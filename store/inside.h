@@ -113,6 +113,11 @@ int name_check(struct store *st, struct span name, struct buf *out, struct err *
  */
 int schema_make(int dir, const char *boot_id, bool tree, struct err *e);
 
+/* The octets of a new index, to be freed by sqlite3_free. */
+unsigned char *schema_image(const char *boot_id, bool tree, size_t *size, struct err *e);
+/* Tables and first rows of an index, in a transaction of the caller's. */
+int schema_fill(sqlite3 *db, const char *boot_id, bool tree, struct err *e);
+
 /* ---- schema.c */
 extern const char schema_start[];                     /* before the first step: begins a transaction */
 extern const char *const schema_steps[STORE_VERSION]; /* [n] makes version n + 1 of version n; 0: nothing */

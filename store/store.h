@@ -700,13 +700,38 @@ int store_compress(struct store *st, uint64_t before_ms, uint64_t octets_max, st
 int store_compress_due(struct store *st, uint64_t after_ms, uint64_t *due, struct err *e);
 
 /*
- * Prove index and files against each other: SQLite's own check, counters against records, records against rows,
- * rows against files (their sizes; with STORE_CHECK_DIGEST their content), files without a row. Each finding is
- * told to `found`, a line of text. With STORE_CHECK_REPAIR counters are set right and files without a row that
- * are older than an hour are removed. Gives the number of findings, or -1.
+ * Prove index and files against each other: SQLite's own check, counters against records, records against rows, rows against
+ * files (their sizes; with STORE_CHECK_DIGEST their content), files without a row. Each finding is told to `found`, a line
+ * of text; gives their number, or -1. It may be done while others use the store.
+ *
+ * With STORE_CHECK_REPAIR each is mended as far as it can be: counters are set right; packs of records that cannot be read
+ * are made anew from rows; a message without a record comes in anew; one without a row or a file is expunged; a file without
+ * a row that is older than an hour becomes a message in lost+found, unless it is the content of a message that is there. The
+ * parser, which may be NULL, is asked for structures (lib/imap/structure.h); without it such messages are opaque text.
  */
 enum { STORE_CHECK_DIGEST = 1, STORE_CHECK_REPAIR = 2 };
+struct store_parser {
+	int (*parse)(void *arg, int fd, uint64_t at, uint64_t length, struct buf *out, struct err *e);
+	void *arg;
+};
 int store_check(
     struct store *st, unsigned what, void (*found)(void *arg, struct span text), void *arg, struct err *e);
+int store_check_with(struct store *st, unsigned what, const struct store_parser *parser,
+    void (*found)(void *arg, struct span text), void *arg, struct err *e);
+
+/*
+ * The catalogue of a store (list.db): what its index says, but for the structures, as of its last writing. With it, and the
+ * message files, an index that is damaged or gone is rebuilt. Written anew if anything has changed: 1; 0 nothing had; -1.
+ */
+int store_catalogue(struct store *st, struct err *e);
+
+/*
+ * Make index.db of the store in the working directory anew, in place, from the catalogue and the message files; those of
+ * which the catalogue does not know come into INBOX if they are younger, else into lost+found. All mailboxes get a new
+ * UIDVALIDITY. What the catalogue did not know is lost: names, flags, what was expunged since. Gives the number of messages
+ * in *n. What was there is kept as index.db.damaged.
+ */
+int store_rebuild(const struct store_opts *o, const struct store_parser *parser,
+    void (*found)(void *arg, struct span text), void *arg, uint64_t *n, struct err *e);
 
 #endif

@@ -19,14 +19,14 @@ enum {
 };
 
 static const struct job_request requests[] = {
-	{ upkeep_list_no, do_list },
-	{ upkeep_change_no, do_change },
-	{ upkeep_check_no, do_check },
-	{ upkeep_fts_no, do_fts },
-	{ upkeep_undelete_no, do_undelete },
-	{ upkeep_acl_no, do_acl },
-	{ upkeep_pass_no, do_pass },
-	{ upkeep_quota_no, do_quota },
+	{ upkeep_list_no, do_list, false },
+	{ upkeep_change_no, do_change, false },
+	{ upkeep_check_no, do_check, true },
+	{ upkeep_fts_no, do_fts, false },
+	{ upkeep_undelete_no, do_undelete, false },
+	{ upkeep_acl_no, do_acl, false },
+	{ upkeep_pass_no, do_pass, false },
+	{ upkeep_quota_no, do_quota, false },
 };
 
 /* ---- telling others */
@@ -82,15 +82,21 @@ begin(struct job *j, int store, struct err *e)
 	return store_enter(store, j->owner, JOB_CALLS, strcmp(cfg.sandbox, "off") != 0, e);
 }
 
-static int
-open_store(struct job *j, struct err *e)
+struct store_opts
+job_opts(const struct job *j)
 {
-	struct store_opts o = {
+	return (struct store_opts){
 		.boot_id = svc_boot_id(j->svc),
 		.create = j->ch != NULL,
 		.tree = store_is_tree(j->owner),
 		.busy_ms = BUSY_MS,
 	};
+}
+
+int
+job_open(struct job *j, struct err *e)
+{
+	struct store_opts o = job_opts(j);
 
 	if (j->st == NULL)
 		j->st = store_open(".", &o, e);
@@ -117,7 +123,7 @@ run(struct job *j, struct ipc_in *in, struct err *why)
 {
 	for (size_t i = 0; i < sizeof requests / sizeof requests[0]; i++)
 		if (requests[i].number == in->number)
-			return open_store(j, why) < 0 ? -1 : requests[i].run(j, in, why);
+			return !requests[i].bare && job_open(j, why) < 0 ? -1 : requests[i].run(j, in, why);
 	return err_set(why, ERR_PEER, "not a request of upkeep");
 }
 
@@ -172,7 +178,7 @@ job_pass(struct svc *svc, int store, struct span owner, bool slow, struct ipc *u
 	struct upkeep_passed m;
 	struct err e = { 0 }, ignored = { 0 };
 
-	if (begin(&j, store, &e) < 0 || open_store(&j, &e) < 0)
+	if (begin(&j, store, &e) < 0 || job_open(&j, &e) < 0)
 		log_event(LOG_ERROR, "upkeep.job", KV_S("owner", owner), KV_ERR(&e));
 	else if (pass_run(&p, &e) == 0) {
 		m = (struct upkeep_passed){ p.due_ms, p.slow_ms };

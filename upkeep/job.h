@@ -38,6 +38,7 @@ struct job {
 struct job_request {
 	uint32_t number;
 	int (*run)(struct job *j, struct ipc_in *in, struct err *e);
+	bool bare; /* the store is not open: job_open opens it */
 };
 
 /* In the child, with the channel (blocking) and the request id of its upkeep_open. Gives the exit status. */
@@ -45,6 +46,9 @@ int job_serve(struct svc *svc, int store, struct span owner, struct ipc *ch, uin
 
 /* In the child: one pass (of the slow lane: see plan.h), whose outcome goes to the parent over `up`. Gives the exit status. */
 int job_pass(struct svc *svc, int store, struct span owner, bool slow, struct ipc *up);
+
+int job_open(struct job *j, struct err *e); /* job->st; no harm if it is open */
+struct store_opts job_opts(const struct job *j);
 
 #define job_send(j, name, m, e) job_send_((j), name##_no, (const struct name *)(m), (e))
 int job_send_(struct job *j, uint32_t number, const void *m, struct err *e);

@@ -120,6 +120,12 @@ purge(struct pass *p, struct err *e)
 	return 0;
 }
 
+static int
+catalogue(struct pass *p, struct err *e)
+{
+	return store_catalogue(p->j->st, e) < 0 ? -1 : 0;
+}
+
 /* ---- all */
 
 static void
@@ -144,6 +150,7 @@ pass_run(struct pass *p, struct err *e)
 	} parts[] = {
 		{ PASS_EXPIRE, expire },
 		{ PASS_PURGE, purge },
+		{ PASS_CATALOGUE, catalogue },
 		{ PASS_SCRUB, pass_scrub },
 		{ PASS_COMPRESS, pass_compress },
 	};
