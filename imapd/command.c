@@ -48,6 +48,8 @@ static const struct command table[] = {
 	{ "SEARCH", true, SELECTED | NUMBERS, do_search, "RFC 3501, 6.4.4; 4731; 7162, 3.1.5" },
 	{ "SORT", true, SELECTED | NUMBERS, do_sort, "RFC 5256, 3; 5267, 3; 5957" },
 	{ "THREAD", true, SELECTED | NUMBERS, do_thread, "RFC 5256, 3" },
+	{ "ESEARCH", false, LOGGED_IN | SELECTED, do_esearch, "RFC 7377" },
+	{ "CANCELUPDATE", false, SELECTED, do_cancelupdate, "RFC 5267, 4.3.5" },
 	{ "FETCH", true, SELECTED | NUMBERS, do_fetch, "RFC 3501, 6.4.5; 7162, 3.1.4" },
 	{ "STORE", true, SELECTED | NUMBERS, do_store, "RFC 3501, 6.4.6; 7162, 3.1.3" },
 	{ "COPY", true, SELECTED, do_copy, "RFC 3501, 6.4.7; 4315" },

@@ -59,7 +59,7 @@ done(struct session *s, struct err *e)
 static int
 idle(struct session *s, struct err *e)
 {
-	uint64_t since = clock_mono_ms();
+	uint64_t since = clock_mono_ms(), patience = cfg.imap_linger;
 	enum wake why;
 
 	conn_timeout(s->c, cfg.imap_write_wait);
@@ -68,7 +68,7 @@ idle(struct session *s, struct err *e)
 	for (;;) {
 		if (conn_ready(s->c))
 			return done(s, e);
-		if (wait_for(s, cfg.imap_linger, &why, e) < 0)
+		if (wait_for(s, patience, &why, e) < 0)
 			return -1;
 		switch (why) {
 		case WAKE_INPUT:
@@ -83,6 +83,7 @@ idle(struct session *s, struct err *e)
 		case WAKE_QUIET:
 			if (hand_over(s, true, e) != 0)
 				return e->kind == ERR_NONE ? 0 : -1;
+			patience = cfg.imap_wait; /* it cannot leave, and nothing will change that by itself */
 			if (clock_mono_ms() - since >= cfg.imap_wait) {
 				out_bye(s, "Nothing was heard from you for too long");
 				return err_set(e, ERR_GONE, "timed out");

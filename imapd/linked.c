@@ -47,7 +47,7 @@ do_xview(struct session *s, struct cmd *cmd, struct err *e)
 		cmd->code = "XGONE";
 		return err_set(e, ERR_PERM, "The mailbox was deleted");
 	}
-	if (s->view->gone > 0 || s->saved.n > 0)
+	if (s->view->gone > 0 || s->saved.n > 0 || s->contexts != NULL)
 		return 0;
 	if (store_view_save(s->view, &v, e) < 0)
 		return -1;

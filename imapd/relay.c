@@ -6,6 +6,7 @@
 
 #include "imap/reply.h"
 #include "imapd/reply.h"
+#include "imapd/search.h"
 #include "imapd/view-state.h"
 #include "imapd/wait.h"
 
@@ -158,6 +159,7 @@ static int
 leave_all(struct session *s, const struct link *next, struct err *e)
 {
 	if (s->view != NULL) {
+		search_leave(s);
 		store_view_close(s->view);
 		s->view = NULL;
 		return say_closed(s, e);

@@ -7,6 +7,7 @@
 #include "imap/flags.h"
 #include "imap/reply.h"
 #include "imap/set.h"
+#include "imapd/context.h"
 #include "imapd/fetch.h"
 #include "imapd/flags.h"
 #include "imapd/notify.h"
@@ -212,7 +213,7 @@ announce(struct session *s, bool expunges, struct err *e)
 		return -1;
 	before -= (uint32_t)ch.nexpunged;
 	s->deleted = ch.deleted;
-	if (out_expunged(s, &ch, e) < 0)
+	if (contexts_expunged(s, &ch, e) < 0 || out_expunged(s, &ch, e) < 0)
 		return -1;
 	if (ch.exists && out_printf(s, e, "* %u EXISTS\r\n", s->view->n) < 0)
 		return -1;
@@ -225,7 +226,7 @@ announce(struct session *s, bool expunges, struct err *e)
 	for (size_t i = 0; i < ch.nchanged && (events & EVENT_FLAGS) != 0; i++)
 		if (out_changed(s, ch.changed[i], e) < 0 || out_flush_some(s, e) < 0)
 			return -1;
-	return 0;
+	return contexts_update(s, e);
 }
 
 /* "tag NO [CODE] text". What a failure of ours is goes to the log and not to the client. */

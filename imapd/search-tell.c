@@ -40,7 +40,7 @@ search_tell_plain(struct search *g, const char *name, struct err *e)
 static void
 put_set(struct search *g, bool uid, size_t from, size_t to, struct err *e)
 {
-	struct imap_set set = { .r = arena_array(g->s->a, to - from, sizeof *set.r) };
+	struct imap_set set = { .r = arena_array(g->a, to - from, sizeof *set.r) };
 	const uint32_t *number = numbers(g, uid);
 
 	for (size_t i = from; i < to; i++)

@@ -1,6 +1,7 @@
 /* SEARCH and UID SEARCH: RFC 3501, 6.4.4; 9051, 6.4.4. See search.h for how it is done. */
 #include "imapd/search.h"
 
+#include "imapd/context.h"
 #include "imapd/reply.h"
 
 /* RFC 9586, 3: who has enabled UIDONLY names no message by its number. */
@@ -52,13 +53,22 @@ search_answer(struct search *g, const char *name, struct err *e)
 }
 
 int
+search_keep(struct search *g, const struct imap_sort *sort, struct span text, struct err *e)
+{
+	if ((g->args->returns & RETURN_UPDATE) == 0)
+		return 0;
+	return context_start(g, sort, text, e);
+}
+
+int
 do_search(struct session *s, struct cmd *cmd, struct err *e)
 {
 	struct imap_search_args args;
 	struct search g;
+	struct span text = span_from(cmd->args.in, 1);
 
 	if (imap_sp(&cmd->args, e) < 0 || imap_search_parse(&cmd->args, s->a, s->rev2, &args, e) < 0 ||
-	    search_run(&g, s, cmd, &args, e) < 0)
+	    search_run(&g, s, cmd, &args, e) < 0 || search_answer(&g, "SEARCH", e) < 0)
 		return -1;
-	return search_answer(&g, "SEARCH", e);
+	return search_keep(&g, NULL, text, e);
 }

@@ -136,6 +136,8 @@ int search_run(
     struct search *g, struct session *s, struct cmd *cmd, struct imap_search_args *args, struct err *e);
 /* The answer, SAVE included. `name`: of the untagged response where it is not ESEARCH. */
 int search_answer(struct search *g, const char *name, struct err *e);
+/* Behind it, if UPDATE was asked for. sort NULL: it is not sorted; text: the arguments as they came. */
+int search_keep(struct search *g, const struct imap_sort *sort, struct span text, struct err *e);
 
 /* ---- the answer (search-tell.c) */
 
@@ -156,8 +158,11 @@ search_is_silent(const struct imap_search_args *args)
 
 /* What SAVE keeps of what was found. */
 void saved_set(struct search *g);
-/* Empty: another mailbox is selected, or none, or a SEARCH with SAVE was answered NO. */
+/* Empty: a SEARCH with SAVE was answered NO. */
 void saved_clear(struct session *s);
+
+/* The selected mailbox is left: $ is empty (RFC 5182, 2.1), and no result is kept up to date (RFC 5267, 4.3; context.c). */
+void search_leave(struct session *s);
 
 /* As text for the holder's record, in s->a; false: it is too long for that. And from there. */
 bool saved_put(struct session *s, struct span *out);

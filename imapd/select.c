@@ -37,7 +37,7 @@ leave_mailbox(struct session *s, struct err *e)
 {
 	if (s->view == NULL)
 		return 0;
-	saved_clear(s);
+	search_leave(s);
 	store_view_close(s->view);
 	s->view = NULL;
 	return out_str(s, "* OK [CLOSED] The mailbox before is closed\r\n", e);
@@ -102,7 +102,7 @@ do_close(struct session *s, struct cmd *cmd, struct err *e)
 		return refused(s, cmd, false);
 	s->usage_changed |= gone.n > 0;
 	tell_changed(s, s->view->mailbox, gone.modseq);
-	saved_clear(s);
+	search_leave(s);
 	store_view_close(s->view);
 	s->view = NULL;
 	return 0;
@@ -113,7 +113,7 @@ do_unselect(struct session *s, struct cmd *cmd, struct err *e)
 {
 	if (imap_end(&cmd->args, e) < 0)
 		return -1;
-	saved_clear(s);
+	search_leave(s);
 	store_view_close(s->view);
 	s->view = NULL;
 	return 0;

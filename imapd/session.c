@@ -3,6 +3,7 @@
 #include "imap/lex.h"
 #include "imapd/notify.h"
 #include "imapd/reply.h"
+#include "imapd/search.h"
 #include "imapd/session.h"
 #include "ipc/idle.h"
 
@@ -28,6 +29,7 @@ do_logout(struct session *s, struct cmd *cmd, struct err *e)
 {
 	if (imap_end(&cmd->args, e) < 0)
 		return -1;
+	search_leave(s);
 	store_view_close(s->view);
 	s->view = NULL;
 	s->over = true;

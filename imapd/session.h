@@ -19,6 +19,7 @@
 #include "store/store.h"
 
 struct fts;
+struct context;
 struct ipc;
 struct notify;
 struct relay;
@@ -62,7 +63,9 @@ struct session {
 	bool quota_told;    /* that the mailbox is nearly full, or that it is not was found: once a session */
 	bool usage_changed; /* messages came or went: authd is to be told at the end */
 
-	struct imap_set saved; /* $ (RFC 5182): UIDs, on the heap; saved_clear() when the mailbox is left */
+	/* Of the selected mailbox: search_leave() when it is left. */
+	struct imap_set saved;    /* $ (RFC 5182): UIDs, on the heap */
+	struct context *contexts; /* results that are kept up to date (RFC 5267) */
 
 	struct said {
 		bool drain, news;
@@ -136,8 +139,10 @@ command_fn do_getquota, do_getquotaroot, do_setquota;
 command_fn do_setacl, do_deleteacl, do_getacl, do_listrights, do_myrights;
 /* metadata.c, list.c, notify.c */
 command_fn do_notify, do_getmetadata, do_setmetadata, do_xlist;
-/* list.c, fetch.c, search.c, store.c, append.c, copy.c, idle.c */
-command_fn do_list, do_lsub, do_fetch, do_search, do_sort, do_thread, do_store, do_append, do_replace, do_copy, do_move, do_idle;
+/* list.c, fetch.c, store.c, append.c, copy.c, idle.c */
+command_fn do_list, do_lsub, do_fetch, do_store, do_append, do_replace, do_copy, do_move, do_idle;
 command_fn do_compress;
+/* search.c, sort.c, thread.c, multisearch.c, context.c */
+command_fn do_search, do_sort, do_thread, do_esearch, do_cancelupdate;
 
 #endif

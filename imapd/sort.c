@@ -245,6 +245,7 @@ do_sort(struct session *s, struct cmd *cmd, struct err *e)
 {
 	struct imap_sort args;
 	struct search g;
+	struct span text = span_from(cmd->args.in, 1);
 
 	if (imap_sp(&cmd->args, e) < 0 || imap_sort_parse(&cmd->args, s->a, s->rev2, &args, e) < 0 ||
 	    search_run(&g, s, cmd, &args.search, e) < 0)
@@ -254,5 +255,5 @@ do_sort(struct session *s, struct cmd *cmd, struct err *e)
 			saved_clear(s);
 		return refused(s, cmd, false);
 	}
-	return search_answer(&g, "SORT", e);
+	return search_answer(&g, "SORT", e) < 0 ? -1 : search_keep(&g, &args, text, e);
 }

@@ -55,8 +55,13 @@ hand_over(struct session *s, bool leave, struct err *e)
 
 	if (s->up == NULL || s->link || conn_ready(s->c))
 		return 0;
-	if (s->view != NULL && (s->view->gone > 0 || s->deleted || !saved_put(s, &r.saved)))
-		return 0; /* no record says it: stay */
+	if (s->view != NULL && (s->view->gone > 0 || s->deleted)) /* no record says it: stay */
+		return 0;
+	if (s->contexts != NULL || !saved_put(s, &r.saved)) { /* rare, and large: not for the holder */
+		if (leave)
+			return 0;
+		r.flags |= IDLE_ALONE;
+	}
 	if (relay_selected(s) && (rc = relay_view(s, &v, e)) <= 0)
 		return rc;
 	if (s->view != NULL && store_view_save(s->view, &v, e) < 0)

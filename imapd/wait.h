@@ -20,7 +20,8 @@ int wait_for(struct session *s, uint64_t wait_ms, enum wake *why, struct err *e)
 /*
  * Give the holder a record from which the session can go on; with leave = true it takes over now, and
  * s->leave is set. 0 if there is no record to give (a message that was expunged by others is not announced
- * yet): then the worker stays. 1 when done, -1.
+ * yet, or leave and something that the holder does not keep: results that are kept up to date, a long $): then the worker
+ * stays. 1 when done, -1.
  */
 int hand_over(struct session *s, bool leave, struct err *e);
 

@@ -81,7 +81,7 @@ session_of(struct session *s, const struct worker_start *w)
 void
 session_done(struct session *s)
 {
-	saved_clear(s);
+	search_leave(s);
 	notify_free(s->notify);
 	relay_free(s->relay);
 	store_view_close(s->view);
@@ -176,6 +176,10 @@ resume(struct session *s, const struct idle_record *r, struct err *e)
 	s->before_out = r->octets_out;
 	if ((r->flags & IDLE_COMPRESSED) != 0 && conn_compress(s->c, r->window, e) < 0)
 		return -1;
+	if ((r->flags & IDLE_ALONE) != 0) {
+		out_bye(s, "[UNAVAILABLE] What was kept for the session is lost");
+		return err_set(e, ERR_GONE, "the worker died");
+	}
 	if (buf_add(&s->idle_tag, e, r->tag) < 0 || notify_take(s, r, e) < 0 || restore_view(s, r, e) < 0 ||
 	    saved_take(s, r->saved, e) < 0)
 		return -1;

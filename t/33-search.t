@@ -35,6 +35,13 @@ def fill(player, n):
     player._hear(line, "S..", "fill%s OK <any>" % n)
 
 
+def contexts(player, n):
+    """So many searches with UPDATE, k1 ..."""
+    line = player.conn("1")
+    line.send(b"".join(b"k%d UID SEARCH RETURN (UPDATE COUNT) KEYWORD k%d\r\n" % (k, k) for k in range(1, int(n) + 1)))
+    player._hear(line, "S..", "k%s OK <any>" % n)
+
+
 i = rk.Instance()
 i.set("imap_bad_max", "1000")
 i.set("imap_linger", "0s")
@@ -43,7 +50,7 @@ i.start()
 i.users(len(FILES))
 for n, file in enumerate(FILES, 1):
     if (not sys.argv[1:] or file in sys.argv[1:]) and os.path.exists(os.path.join(imap.TRANSCRIPTS, file + ".txt")):
-        imap.play(i, file, "u%d" % n, fill=fill)
+        imap.play(i, file, "u%d" % n, fill=fill, contexts=contexts)
 
 # ---- a long search says how far it is
 
