@@ -249,7 +249,7 @@ capabilities(void)
 {
 	struct buf out;
 
-	buf_init(&out, 512);
+	buf_init(&out, 4096);
 	imap_caps(IMAP_CAPS_BEFORE | IMAP_CAPS_TLS | IMAP_CAPS_NO_AUTH, &out, NULL);
 	tap_ok(span_starts(buf_span(&out), "IMAP4rev1 ") &&
 		   span_find(buf_span(&out), SPAN(" STARTTLS")) > 0 &&
