@@ -253,6 +253,8 @@ find(struct session *s, struct cmd *cmd, struct err *e)
 		err_set(e, ERR_PEER, "There is no such command");
 	else if ((c->states & (s->view != NULL || relay_selected(s) ? SELECTED : LOGGED_IN)) == 0)
 		err_set(e, ERR_PEER, "No mailbox is selected");
+	else if (s->uidonly && c->uid && !cmd->uid && c->run != do_expunge)
+		err_set(e, ERR_PEER, "[UIDREQUIRED] Message numbers are not in use here"); /* RFC 9586, 3 */
 	else if ((c->states & STORELESS) != 0 || worker_open(s, cmd, e) == 0)
 		return c;
 	return NULL;

@@ -7,14 +7,18 @@
  * record as they are.
  */
 #include "imap/fetch.h"
+#include "imap/format.h"
 #include "imapd/body.h"
 #include "imapd/fetch.h"
+#include "imapd/incoming.h"
 #include "imapd/messages.h"
+#include "imapd/progress.h"
 #include "imapd/reply.h"
 #include "imapd/resync.h"
 #include "imapd/rights.h"
 #include "imapd/wait.h"
 #include "mail/date.h"
+#include "mail/surrogate.h"
 
 enum { FROM_STRUCTURE = FETCH_ENVELOPE | FETCH_BODY | FETCH_BODYSTRUCTURE | FETCH_PREVIEW };
 
@@ -22,10 +26,10 @@ enum { FROM_STRUCTURE = FETCH_ENVELOPE | FETCH_BODY | FETCH_BODYSTRUCTURE | FETC
 struct fetching {
 	struct session *s;
 	struct imap_fetch f;
-	struct piece p;  /* of the messages: those at work */
+	struct piece p;        /* of the messages: those at work */
 	bool flags_too[PIECE]; /* beside p: \Seen was set, so the flags are told (6.4.5) */
-	bool lost;       /* some message could not be given */
-	bool unknown;    /* some part is in an encoding that is not known */
+	bool lost;             /* some message could not be given */
+	bool unknown;          /* some part is in an encoding that is not known */
 };
 
 static void
@@ -85,15 +89,6 @@ structure_item(struct session *s, const char *sep, const char *name, struct span
 	return " ";
 }
 
-/* RFC 9586, 3.2: once the client knows UIDs alone, they stand where message numbers did. */
-static int
-row_start(struct session *s, uint32_t seq, struct err *e)
-{
-	buf_str(&s->out, e, "* ");
-	buf_u64(&s->out, e, s->uidonly ? store_rec(s->view, seq - 1)->uid : seq);
-	return buf_str(&s->out, e, s->uidonly ? " UIDFETCH (" : " FETCH (");
-}
-
 /* Why a message or section could not be given is for the log; the others are given all the same. */
 static int
 lost(struct fetching *f, uint32_t uid, struct err *e)
@@ -126,6 +121,55 @@ object_items(struct session *s, unsigned items, const struct store_msg *m, const
 	return sep;
 }
 
+/*
+ * PREVIEW (RFC 8970, 3): NIL where there is none to be had; "" of a message without words. Records of version 1 have none:
+ * it is made by reading the message, but not for who is content with less (LAZY).
+ */
+static int
+preview(struct fetching *f, struct body *b, struct err *e)
+{
+	struct session *s = f->s;
+	struct structure st = b->st;
+	struct span again = { 0 };
+	struct err why = { 0 };
+
+	if (!st.previewed && !f->f.lazy && incoming_again(s, b->msg, &again, &why) == 0)
+		structure_open(again, &st, &why);
+	if (!st.previewed || (st.flags & STRUCTURE_OPAQUE) != 0)
+		return buf_str(&s->out, e, "PREVIEW NIL");
+	buf_str(&s->out, e, "PREVIEW ");
+	return format_string(st.preview, &s->out, e);
+}
+
+/*
+ * ENVELOPE. Of a message with UTF-8 in its header (RFC 6532) a client that did not enable UTF8=ACCEPT gets that of the
+ * surrogate (RFC 6855, 7; 6858).
+ */
+static const char *
+envelope(struct session *s, struct body *b, const char *sep, struct err *e)
+{
+	struct span region = { 0 }, header;
+	struct envelope env;
+	struct arena *scratch;
+	struct buf ascii;
+
+	buf_str(&s->out, e, sep);
+	buf_str(&s->out, e, "ENVELOPE ");
+	if (!s->utf8 && (b->st.flags & STRUCTURE_8BIT) != 0 && body_map(b, &region, NULL) == 0 &&
+	    surrogate_needed(header = span_head(region, b->st.header_size))) {
+		scratch = arena_new(256U << 20);
+		buf_init(&ascii, 16 * header.n + 4096);
+		surrogate_header(header, &ascii, NULL);
+		envelope_find(buf_span(&ascii), s->a, &env);
+		envelope_format(&env, scratch, &s->out, e);
+		buf_free(&ascii);
+		arena_free(scratch);
+	} else {
+		buf_add(&s->out, e, b->st.envelope);
+	}
+	return " ";
+}
+
 static int
 one_section(struct fetching *f, struct body *b, const struct imap_section *sec, struct err *e)
 {
@@ -145,11 +189,17 @@ stored_items(struct fetching *f, unsigned items, struct body *b, const char *sep
 	struct session *s = f->s;
 
 	if (items & FETCH_ENVELOPE)
-		sep = structure_item(s, sep, "ENVELOPE ", b->st.envelope, e);
+		sep = envelope(s, b, sep, e);
 	if (items & FETCH_BODY)
 		sep = structure_item(s, sep, "BODY ", b->st.body, e);
 	if (items & FETCH_BODYSTRUCTURE)
 		sep = structure_item(s, sep, "BODYSTRUCTURE ", b->st.bodystructure, e);
+	if (items & FETCH_PREVIEW) {
+		buf_str(&s->out, e, sep);
+		if (preview(f, b, e) < 0)
+			return -1;
+		sep = " ";
+	}
 	for (struct imap_section *sec = f->f.sections; sec != NULL; sec = sec->next) {
 		buf_str(&s->out, e, sep);
 		sep = " ";
@@ -166,7 +216,7 @@ row(struct fetching *f, uint32_t seq, unsigned items, struct body *b, struct err
 	struct session *s = f->s;
 	const char *sep;
 
-	row_start(s, seq, e);
+	out_row(s, seq, store_rec(s->view, seq - 1)->uid, e);
 	sep = fixed_items(s, items, store_rec(s->view, seq - 1), "", e);
 	if (b != NULL)
 		sep = object_items(s, items, b->msg, store_rec(s->view, seq - 1), sep, e);
@@ -303,14 +353,14 @@ int
 do_fetch(struct session *s, struct cmd *cmd, struct err *e)
 {
 	struct fetching f = { .s = s };
+	struct progress progress;
 	struct imap_set set;
 	struct messages m;
 	int rc;
 
 	if (imap_sp(&cmd->args, e) < 0 || imap_set_parse(&cmd->args, s->a, &set, e) < 0 ||
 	    imap_sp(&cmd->args, e) < 0 || imap_fetch_parse(&cmd->args, s->a, &f.f, e) < 0 ||
-	    page_allowed(cmd, &f.f, e) < 0 ||
-	    tell_vanished(&f, cmd, &set, e) < 0)
+	    page_allowed(cmd, &f.f, e) < 0 || tell_vanished(&f, cmd, &set, e) < 0)
 		return -1;
 	rc = f.f.changed ? resync_changed(s, &set, cmd->uid, f.f.since, &m, e)
 			 : messages_of(s, &set, cmd->uid, &m, e);
@@ -324,8 +374,9 @@ do_fetch(struct session *s, struct cmd *cmd, struct err *e)
 	if (cmd->uid && !s->uidonly)
 		f.f.items |= FETCH_UID;
 	f.p.of = &m;
-	while ((rc = piece_next(s, &f.p, e)) > 0)
-		if ((rc = fetch_piece(&f, cmd, e)) < 0)
+	progress_start(&progress, s, cmd);
+	for (uint64_t done = 0; (rc = piece_next(s, &f.p, e)) > 0; done += f.p.n)
+		if ((rc = fetch_piece(&f, cmd, e)) < 0 || (rc = progress_at(&progress, done, m.n, e)) < 0)
 			break;
 	if (rc < 0)
 		return -1;

@@ -33,25 +33,16 @@ incoming_octets(
 	return 0;
 }
 
-/* For mimed: the file as something that can only be read. */
-static int
-readable(struct session *s, const struct store_file *f, struct err *e)
-{
-	struct store_msg m = { .file = f->id, .length = f->size };
-
-	return store_msg_open(s->st, &m, e);
-}
-
 /* Ask mimed. -1: ERR_GONE it died, of this message or for another reason; ERR_TEMP it can't be had. */
-static int
-ask_mimed(struct session *s, const struct store_file *f, struct span *structure, struct err *e)
+int
+incoming_again(struct session *s, const struct store_msg *m, struct span *structure, struct err *e)
 {
-	struct mimed_parse ask = { .file = -1, .offset = 0, .size = f->size };
+	struct mimed_parse ask = { .file = -1, .offset = m->offset, .size = m->length };
 	struct mimed_parsed answer = { 0 };
 
 	if (s->mimed == NULL && s->svc != NULL)
 		s->mimed = svc_dial(s->svc, "mimed", &mimed_def, e);
-	if (s->mimed != NULL && (ask.file = readable(s, f, e)) >= 0) {
+	if (s->mimed != NULL && (ask.file = store_msg_open(s->st, m, e)) >= 0) {
 		ipc_call(s->mimed, mimed_parse, &ask, mimed_parsed, &answer, e);
 		close(ask.file);
 	}
@@ -66,13 +57,13 @@ ask_mimed(struct session *s, const struct store_file *f, struct span *structure,
 
 /* A record that says nothing but where the header ends: readers then take its fields from the file. */
 static int
-opaque(struct session *s, const struct store_file *f, struct buf *out, struct err *e)
+opaque(struct session *s, const struct store_msg *m, struct buf *out, struct err *e)
 {
 	enum { HEADER_MAX = 1 << 20 };
-	size_t want = f->size < HEADER_MAX ? (size_t)f->size : HEADER_MAX;
+	size_t want = m->length < HEADER_MAX ? (size_t)m->length : HEADER_MAX;
 	struct buf head;
 	ssize_t got = -1, end;
-	int fd = readable(s, f, e);
+	int fd = store_msg_open(s->st, m, e);
 
 	buf_init(&head, HEADER_MAX);
 	if (fd >= 0 && (got = pread(fd, buf_room(&head, NULL, want), want, 0)) >= 0)
@@ -81,7 +72,7 @@ opaque(struct session *s, const struct store_file *f, struct buf *out, struct er
 		close(fd);
 	end = span_find(buf_span(&head), SPAN("\r\n\r\n"));
 	buf_free(&head);
-	return structure_opaque((uint32_t)f->size, end < 0 ? 0 : (uint32_t)end + 4, 0, out, e);
+	return structure_opaque((uint32_t)m->length, end < 0 ? 0 : (uint32_t)end + 4, 0, out, e);
 }
 
 /*
@@ -92,16 +83,17 @@ void
 incoming_parse(struct session *s, struct incoming *m)
 {
 	struct err e = { 0 }, again = { 0 };
+	struct store_msg file = { .file = m->file.id, .length = m->file.size };
 	struct span structure = { 0 };
 	struct buf record;
 
 	buf_init(&record, STRUCTURE_MAX);
-	if (ask_mimed(s, &m->file, &structure, &e) < 0 &&
-	    (e.kind != ERR_GONE || ask_mimed(s, &m->file, &structure, &again) < 0)) {
+	if (incoming_again(s, &file, &structure, &e) < 0 &&
+	    (e.kind != ERR_GONE || incoming_again(s, &file, &structure, &again) < 0)) {
 		log_event(LOG_WARN, "imapd.unparsed", KV_S("sid", s->sid), KV_S("owner", s->owner),
 		    KV_U("size", m->file.size), KV_ERR(&e));
 		err_clear(&again);
-		if (opaque(s, &m->file, &record, &again) == 0)
+		if (opaque(s, &file, &record, &again) == 0)
 			structure = buf_span(&record);
 	}
 	m->structure = arena_dup(s->a, structure);

@@ -27,6 +27,9 @@ struct incoming {
 int incoming_octets(
     struct session *s, uint64_t n, bool binary, struct store_file *f, struct err *why, struct err *e);
 
+/* The structure of a message that is stored already, made anew; borrowed until mimed is asked again. */
+int incoming_again(struct session *s, const struct store_msg *m, struct span *structure, struct err *e);
+
 /* Its structure. Cannot fail: what cannot be parsed is kept as opaque text, and the log tells. */
 void incoming_parse(struct session *s, struct incoming *m);
 

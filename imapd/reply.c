@@ -150,6 +150,14 @@ condstore_on(struct session *s, struct err *e)
 }
 
 int
+out_row(struct session *s, uint32_t seq, uint32_t uid, struct err *e)
+{
+	buf_str(&s->out, e, "* ");
+	buf_u64(&s->out, e, s->uidonly ? uid : seq);
+	return buf_str(&s->out, e, s->uidonly ? " UIDFETCH (" : " FETCH (");
+}
+
+int
 out_changed(struct session *s, uint32_t seq, struct err *e)
 {
 	const struct store_rec *r;
@@ -159,20 +167,22 @@ out_changed(struct session *s, uint32_t seq, struct err *e)
 	r = store_rec(s->view, seq - 1);
 	/* The UID is for clients that pair updates with their own records; unasked data is always allowed
 	 * (7). */
-	out_printf(s, e, "* %u FETCH (UID %u ", seq, r->uid);
+	out_row(s, seq, r->uid, e);
+	if (!s->uidonly)
+		out_printf(s, e, "UID %u ", r->uid);
 	out_flags(s, r, e);
 	if (s->condstore)
 		out_printf(s, e, " MODSEQ (%llu)", (unsigned long long)r->modseq);
 	return out_str(s, ")\r\n", e);
 }
 
-/* What is gone: by number, or after ENABLE QRESYNC by UID (RFC 7162, 3.2.10.2). */
+/* What is gone: by number, or after ENABLE QRESYNC or UIDONLY by UID (RFC 7162, 3.2.10.2; 9586, 3.3). */
 static int
 out_expunged(struct session *s, const struct store_changes *ch, struct err *e)
 {
 	struct imap_set set = { .r = NULL, .n = 0 };
 
-	if (!s->qresync) {
+	if (!s->qresync && !s->uidonly) {
 		for (size_t i = 0; i < ch->nexpunged; i++)
 			if (out_printf(s, e, "* %u EXPUNGE\r\n", ch->expunged[i]) < 0 || out_flush_some(s, e) < 0)
 				return -1;

@@ -13,6 +13,9 @@ int out_printf(struct session *s, struct err *e, const char *fmt, ...) __attribu
 int out_flush_some(struct session *s, struct err *e); /* to conn, when there is much */
 int out_flush(struct session *s, struct err *e);      /* to the client */
 
+/* "* n FETCH (", or once the client knows UIDs alone "* uid UIDFETCH (" (RFC 9586, 3.2). */
+int out_row(struct session *s, uint32_t seq, uint32_t uid, struct err *e);
+
 /* The name of a mailbox, in the form that this client knows (RFC 3501, 5.1.3; 6855, 3). */
 int out_mailbox(struct session *s, struct span name, struct err *e);
 

@@ -23,7 +23,7 @@ tell_selected(struct session *s, const struct store_mailbox *box, struct err *e)
 	}
 	if (!s->rev2) /* RFC 9051, appendix E: neither RECENT nor UNSEEN */
 		out_printf(s, e, "* %u RECENT\r\n", v->recent);
-	if (unseen > 0)
+	if (unseen > 0 && !s->uidonly) /* RFC 9586, 3: a message number */
 		out_printf(s, e, "* OK [UNSEEN %u] The first\r\n", unseen);
 	out_printf(s, e, "* OK [UIDVALIDITY %u] UIDs hold\r\n", v->uidvalidity);
 	out_printf(s, e, "* OK [UIDNEXT %u] The next UID\r\n", v->uidnext);

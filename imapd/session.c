@@ -76,6 +76,8 @@ static const struct {
 	{ "QRESYNC", offsetof(struct session, qresync), IDLE_QRESYNC },
 	{ "IMAP4rev2", offsetof(struct session, rev2), IDLE_REV2 },
 	{ "METADATA", offsetof(struct session, metadata), IDLE_METADATA },
+	{ "UTF8=ACCEPT", offsetof(struct session, utf8), IDLE_UTF8 },
+	{ "UIDONLY", offsetof(struct session, uidonly), IDLE_UIDONLY },
 };
 enum { EXTENSIONS = sizeof extensions / sizeof extensions[0] };
 
@@ -88,7 +90,7 @@ extension(const struct session *s, size_t i)
 uint32_t
 session_enabled(const struct session *s)
 {
-	uint32_t flags = (s->utf8 ? IDLE_UTF8 : 0) | (s->quota_told ? IDLE_QUOTA_TOLD : 0);
+	uint32_t flags = s->quota_told ? IDLE_QUOTA_TOLD : 0;
 
 	for (size_t i = 0; i < EXTENSIONS; i++)
 		flags |= *extension(s, i) ? extensions[i].idle : 0;
@@ -98,7 +100,6 @@ session_enabled(const struct session *s)
 void
 session_enable(struct session *s, uint32_t flags)
 {
-	s->utf8 |= (flags & IDLE_UTF8) != 0;
 	s->quota_told |= (flags & IDLE_QUOTA_TOLD) != 0;
 	for (size_t i = 0; i < EXTENSIONS; i++)
 		*extension(s, i) |= (flags & extensions[i].idle) != 0;
@@ -119,6 +120,10 @@ enable_more(struct session *s, uint32_t flags, struct err *e)
 	return 0;
 }
 
+/*
+ * RFC 5161, 3.1: only before a mailbox is selected; but clients do it all the same, and RFC 9051, 6.3.1 says that a server
+ * need not look. So it is taken at any time, and holds from then on.
+ */
 int
 do_enable(struct session *s, struct cmd *cmd, struct err *e)
 {

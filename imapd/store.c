@@ -16,8 +16,8 @@ tell_one(struct session *s, const struct cmd *cmd, uint32_t seq, bool flags, str
 	if (store_view_load(s->view, seq - 1, 1, e) < 0)
 		return -1;
 	r = store_rec(s->view, seq - 1);
-	out_printf(s, e, "* %u FETCH (", seq);
-	if (cmd->uid || s->condstore) { /* RFC 7162, 3.2.4 */
+	out_row(s, seq, r->uid, e);
+	if ((cmd->uid || s->condstore) && !s->uidonly) { /* RFC 7162, 3.2.4 */
 		out_printf(s, e, "UID %u", r->uid);
 		sep = " ";
 	}

@@ -31,7 +31,7 @@ def twice(player, a, b):
 
 
 OWN = {"differ": differ, "overlong": overlong, "x": x, "twice": twice}
-FILES = ("rfc3516", "rfc8474", "rfc3502", "rfc4469", "rfc8508")
+FILES = ("rfc3516", "rfc8474", "rfc3502", "rfc4469", "rfc8508", "rfc6855", "rfc9586", "rfc8970")
 
 
 def play(i, files):

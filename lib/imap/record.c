@@ -3,7 +3,7 @@
 
 #include "imap/structure.h"
 
-_Static_assert(RECORD_FIXED == 64, "the layout is what structure.h says");
+_Static_assert(RECORD_FIXED_1 == 64 && RECORD_FIXED == 68, "the layout is what structure.h says");
 
 static int
 damaged(struct err *e)
@@ -31,10 +31,13 @@ static int
 open_sections(struct span record, struct structure *s, struct span *keys)
 {
 	struct span *const sections[RECORD_SECTION_COUNT] = { &s->envelope, &s->body, &s->bodystructure,
-		&s->fields, &s->part_table, keys };
-	size_t from = RECORD_FIXED;
+		&s->fields, &s->part_table, keys, &s->preview };
+	size_t count = s->previewed ? RECORD_SECTION_COUNT : RECORD_SECTIONS_1;
+	size_t from = RECORD_SECTIONS + 4 * count;
 
-	for (size_t i = 0; i < RECORD_SECTION_COUNT; i++) {
+	if (record.n < from)
+		return -1;
+	for (size_t i = 0; i < count; i++) {
 		size_t end = record_get_u32(record.p + RECORD_SECTIONS + 4 * i);
 
 		if (end < from || end > record.n)
@@ -51,10 +54,11 @@ structure_open(struct span record, struct structure *s, struct err *e)
 	struct span keys;
 
 	*s = (struct structure){ 0 };
-	if (record.n < RECORD_FIXED || !span_starts(record, "RkS") ||
+	if (record.n < RECORD_FIXED_1 || !span_starts(record, "RkS") ||
 	    record_get_u32(record.p + RECORD_SIZE) != record.n)
 		return damaged(e);
-	if (record.p[3] != STRUCTURE_VERSION)
+	s->previewed = record.p[3] == STRUCTURE_VERSION;
+	if (record.p[3] != 1 && record.p[3] != STRUCTURE_VERSION)
 		return err_set(e, ERR_TEMP, "a structure record of version %d", record.p[3]);
 	s->size = record_get_u32(record.p + RECORD_MESSAGE_SIZE);
 	s->header_size = record_get_u32(record.p + RECORD_HEADER_SIZE);

@@ -5,6 +5,7 @@
 #include "imap/format.h"
 #include "imap/record.h"
 #include "mail/header.h"
+#include "mail/preview.h"
 
 /* What a record is built with. */
 struct builder {
@@ -266,6 +267,14 @@ add_keys(struct builder *b)
 }
 
 static void
+add_preview(struct builder *b)
+{
+	if ((b->flags & STRUCTURE_OPAQUE) == 0 && b->e->kind == ERR_NONE)
+		preview_message(b->root, b->msg, b->out, b->e);
+	end_section(b, RECORD_PREVIEW);
+}
+
+static void
 add_fixed(struct builder *b)
 {
 	struct mime_part *root = b->root;
@@ -296,6 +305,7 @@ build(struct builder *b)
 	add_fields(b);
 	add_parts(b);
 	add_keys(b);
+	add_preview(b);
 	set_u32(b, RECORD_FLAGS, b->flags);
 	set_u32(b, RECORD_SIZE, b->out->n - b->start);
 }

@@ -9,7 +9,7 @@
  * fields in front of them (a prefix) adds its size to the offsets itself; those fields are read with
  * header_select().
  *
- * Format, version 1, numbers little-endian, 4 octets unless said. All that is read is checked against the
+ * Format, version 2, numbers little-endian, 4 octets unless said. All that is read is checked against the
  * record's length, so a damaged record is ERR_TEMP and never worse (t/unit-structure.c, fuzz/structure.c).
  *
  *     0  magic "RkS" and the version as one octet
@@ -18,12 +18,13 @@
  *    16  lines of its body               20  STRUCTURE_* flags
  *    24  number of parts                 28  zone of the sent date, minutes
  *    32  sent date, 8 octets: seconds since 1970 UTC; see STRUCTURE_DATED
- *    40  six sections, for each the offset of its end; the first starts at 64, each next where the last
- *        ended: ENVELOPE, BODY, BODYSTRUCTURE, header fields, parts, keys
+ *    40  seven sections, for each the offset of its end; the first starts at 68, each next where the last
+ *        ended: ENVELOPE, BODY, BODYSTRUCTURE, header fields, parts, keys, preview (RFC 8970)
  *   header fields: for each: size (3 octets) and number of its name (1), then the raw field with its line end
  *   parts: for each, in preorder, 32 octets: header at, header size, body at, body size, body lines, index
  *        of the part behind its last descendant, kind (1 octet), encoding (1), size of the charset name (1),
  *        0 (1), offset of the charset name in this section; the names stand behind the last part
+ *   Version 1 had no preview: six sections, the first at 64. It is still read.
  *   keys: for each of base subject, from, to, cc, message id, references: size, then the octets
  */
 #ifndef IMAP_STRUCTURE_H
@@ -34,7 +35,7 @@
 #include "mail/mime.h"
 
 enum {
-	STRUCTURE_VERSION = 1,
+	STRUCTURE_VERSION = 2,
 	STRUCTURE_MAX = 2 << 20,        /* a message whose record would be larger gets the opaque one */
 	STRUCTURE_FIELDS_MAX = 64 << 10 /* of header fields kept; past it STRUCTURE_FIELDS_CUT */
 };
@@ -68,6 +69,8 @@ struct structure {
 	uint32_t parts;
 	struct date sent;                          /* if STRUCTURE_DATED */
 	struct span envelope, body, bodystructure; /* "(...)", ready to send behind the item's name */
+	struct span preview;                       /* UTF-8 (mail/preview.h) */
+	bool previewed;                            /* it was made; not by version 1 */
 	struct span fields, part_table;            /* for the functions below */
 
 	/* Keys of SORT and THREAD (RFC 5256), UTF-8, case as in the message. */

@@ -2,7 +2,7 @@
  * decode.h - the transfer encoding of a body undone, piece by piece (RFC 2045, 6).
  *
  * Lenient as codec.h says; what is in an encoding that is not known comes out as it is, which decode_known() tells
- * before. Memory: a piece. (t/unit-decode.c, fuzz/decode.c)
+ * before. Memory: a piece. (fuzz/decode.c)
  */
 #ifndef MAIL_DECODE_H
 #define MAIL_DECODE_H
