@@ -67,7 +67,7 @@ select_mailbox(struct session *s, struct cmd *cmd, bool read_only, struct err *e
 	s->view = store_view_open(s->st, box.id, read_only || rights_read_only(rights, false), e);
 	if (s->view == NULL)
 		return refused(s, cmd, false);
-	read_only |= rights_read_only(rights, false);
+	read_only |= rights_read_only(rights, s->guest && !cfg.shared_seen);
 	cmd->ok = read_only ? SPAN("[READ-ONLY] Selected") : SPAN("[READ-WRITE] Selected");
 	if (tell_selected(s, &box, e) < 0)
 		return -1;

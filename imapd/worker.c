@@ -110,6 +110,8 @@ open_store(struct session *s, struct err *e)
 	s->st = store_open(".", &o, e);
 	if (s->st == NULL)
 		return -1;
+	if (s->guest && !cfg.shared_seen)
+		store_reader_set(s->st, s->login);
 	store_acts_for(s->st, s->sid);
 	return 0;
 }

@@ -315,7 +315,7 @@ acl_inherit(struct store *st, int64_t id, struct span name, struct err *e)
 int
 acl_drop(struct store *st, uint64_t id, struct err *e)
 {
-	if (db_run(st, Q_ACL_DROP, e, B_NUM(id)) < 0)
+	if (db_run(st, Q_SEEN_DROP, e, B_NUM(id)) < 0 || db_run(st, Q_ACL_DROP, e, B_NUM(id)) < 0)
 		return -1;
 	return db_changes(st) > 0 ? db_run(st, Q_ACL_CHANGED, e) : 0;
 }

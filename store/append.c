@@ -8,6 +8,7 @@
 #include "imap/structure.h"
 #include "store/file.h"
 #include "store/inside.h"
+#include "store/seen.h"
 
 /* ---- the file */
 
@@ -156,10 +157,34 @@ message_append(struct store *st, struct mbox *to, const struct store_append *a, 
 	};
 
 	crypto_generichash_final(&h, digest, sizeof digest);
+	if (seen_private(st))
+		msg.rec.flags &= ~(uint32_t)STORE_SEEN; /* to the owner it is new */
 	if (mbox_keywords(st, to, a->keywords, a->nkeywords, &msg.rec, e) < 0 || message_add(st, to, &msg, e) < 0)
 		return -1;
 	*uid = msg.rec.uid;
 	return 0;
+}
+
+/* \Seen of a reader who has his own. */
+static int
+append_seen(struct store *st, struct mbox *to, const struct store_append *a, size_t n, uint32_t first, struct err *e)
+{
+	uint32_t *uids;
+	bool *seen;
+	int rc;
+
+	if (!seen_private(st))
+		return 0;
+	uids = mem_zero(n, sizeof *uids);
+	seen = mem_zero(n, sizeof *seen);
+	for (size_t i = 0; i < n; i++) {
+		uids[i] = first + (uint32_t)i;
+		seen[i] = (a[i].flags & STORE_SEEN) != 0;
+	}
+	rc = seen_added(st, to, uids, seen, n, e);
+	free(uids);
+	free(seen);
+	return rc;
 }
 
 static int
@@ -184,7 +209,7 @@ append(struct store *st, uint64_t mailbox, const struct store_append *a, size_t 
 		if (message_append(st, to, &a[i], &uid, e) < 0)
 			return -1;
 	out->modseq = to->highestmodseq;
-	return 0;
+	return append_seen(st, to, a, n, out->first_uid, e);
 }
 
 int

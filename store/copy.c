@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "store/inside.h"
+#include "store/seen.h"
 #include "store/words.h"
 
 /* Keywords of `from` as keywords of `to`: what was looked up. */
@@ -121,9 +122,9 @@ copy_records(struct store *st, struct mbox *from, struct mbox *to, struct store_
 
 /* What the copies may not have. */
 static void
-lose_flags(struct store_rec *rec, size_t n, unsigned how)
+lose_flags(const struct store *st, struct store_rec *rec, size_t n, unsigned how)
 {
-	uint32_t lose = ((how & STORE_LOSE_SEEN) != 0 ? STORE_SEEN : 0U) |
+	uint32_t lose = ((how & STORE_LOSE_SEEN) != 0 && !seen_private(st) ? STORE_SEEN : 0U) |
 			((how & STORE_LOSE_DELETED) != 0 ? STORE_DELETED : 0U) |
 			((how & STORE_LOSE_OTHERS) != 0 ? STORE_ANSWERED | STORE_FLAGGED | STORE_DRAFT : 0U);
 
@@ -132,6 +133,28 @@ lose_flags(struct store_rec *rec, size_t n, unsigned how)
 		if ((how & STORE_LOSE_OTHERS) != 0)
 			rec[i].keywords = rec[i].more = 0;
 	}
+}
+
+/* What a reader with a \Seen of his own has seen, he has seen in the copy. Before a MOVE takes it away. */
+static int
+copy_seen(struct store *st, const struct mbox *from, const struct mbox *to, const uint32_t *src, const uint32_t *dst,
+    size_t n, unsigned how, struct err *e)
+{
+	struct seen s = { 0 };
+	bool *seen;
+	int rc;
+
+	if (!seen_private(st) || (how & STORE_LOSE_SEEN) != 0)
+		return 0;
+	seen = mem_zero(n, sizeof *seen);
+	rc = seen_load(st, from->id, &s, e);
+	for (size_t i = 0; rc == 0 && i < n; i++)
+		seen[i] = seen_has(&s, src[i]);
+	if (rc == 0)
+		rc = seen_added(st, to, dst, seen, n, e);
+	seen_free(&s);
+	free(seen);
+	return rc;
 }
 
 static int
@@ -152,8 +175,10 @@ copy(struct store *st, struct mbox *from, struct mbox *to, const uint32_t *uids,
 	}
 	if (quota_check(st, to->id, move ? from->id : 0, bytes, out->n, e) < 0)
 		goto out;
-	lose_flags(found, out->n, how);
+	lose_flags(st, found, out->n, how);
 	rc = copy_records(st, from, to, found, out->n, src, dst, e);
+	if (rc == 0)
+		rc = copy_seen(st, from, to, src, dst, out->n, how, e);
 	if (rc == 0 && move && out->n > 0)
 		rc = expunge_uids(st, from, src, out->n, &count, e);
 	if (rc == 0 && move && out->n > 0) /* nothing to undelete: it is where it was moved to */

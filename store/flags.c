@@ -22,6 +22,8 @@ struct job {
 	struct after *after;
 	size_t nafter, after_cap;
 	uint32_t *done, *foreign, *modified, *missing;
+	struct seen seen; /* of the store's reader */
+	bool private, seen_changed;
 };
 
 static int
@@ -48,16 +50,34 @@ change_rec(struct job *j, struct store_rec *r, struct err *e)
 	return 0;
 }
 
+/* \Seen that is the reader's own does not go into the chunk. */
+static void
+apply_seen(struct job *j, const struct store_rec *old, struct store_rec *new, uint32_t stored)
+{
+	bool seen = (new->flags & STORE_SEEN) != 0;
+
+	if (((new->flags ^ old->flags) & STORE_SEEN) != 0) {
+		seen_put(&j->seen, new->uid, seen);
+		j->seen.count = seen ? j->seen.count + 1 : j->seen.count - (j->seen.count > 0);
+		j->seen_changed = true;
+	}
+	new->flags = (new->flags & ~(uint32_t)STORE_SEEN) | (stored & STORE_SEEN);
+}
+
 /* In the chunk, if it differs; a STORE that changes nothing gives out no modseq. */
 static int
 apply(struct job *j, struct chunk *c, struct store_rec *r, struct err *e)
 {
-	struct store_rec new = *r;
+	struct store_rec old = *r, new;
 
+	seen_overlay(j->private ? &j->seen : NULL, &old);
+	new = old;
 	if (change_rec(j, &new, e) < 0)
 		return -1;
-	if (new.flags == r->flags && new.keywords == r->keywords && new.more == r->more)
+	if (new.flags == old.flags && new.keywords == old.keywords && new.more == old.more)
 		return 0;
+	if (j->private)
+		apply_seen(j, &old, &new, r->flags);
 	new.modseq = c->modseq = j->out->modseq = mbox_touch(j->v->store, j->m);
 	j->m->unseen += unseen_of(&new) - unseen_of(r);
 	j->m->deleted += deleted_of(&new) - deleted_of(r);
@@ -77,7 +97,8 @@ note_after(struct job *j, const struct store_rec *r)
 		j->after_cap = j->after_cap != 0 ? j->after_cap * 2 : 16;
 		j->after = mem_resize(j->after, j->after_cap * sizeof *j->after);
 	}
-	j->after[j->nafter++] = (struct after){ known, *r };
+	j->after[j->nafter] = (struct after){ known, *r };
+	seen_overlay(j->private ? &j->seen : NULL, &j->after[j->nafter++].now);
 }
 
 static int
@@ -140,8 +161,25 @@ learn_keywords(struct job *j, struct err *e)
 	return view_sets(j->v, j->m->word_sets, e) < 0 ? -1 : view_keywords(j->v, j->m, e);
 }
 
+/* In the transaction, before and after the change. */
+static int
+begin_seen(struct job *j, struct err *e)
+{
+	struct store *st = j->v->store;
+
+	if (!j->private)
+		return 0;
+	return seen_load(st, j->m->id, &j->seen, e) < 0 ? -1 : seen_settle(st, j->m, &j->seen, e);
+}
+
+static int
+end_seen(struct job *j, struct err *e)
+{
+	return j->seen_changed ? seen_write(j->v->store, j->m, &j->seen, e) : 0;
+}
+
 static void
-update_view(const struct job *j)
+update_view(struct job *j)
 {
 	for (size_t i = 0; i < j->nafter; i++) {
 		const struct after *a = &j->after[i];
@@ -149,6 +187,12 @@ update_view(const struct job *j)
 
 		*a->rec = a->now;
 		a->rec->flags |= ours;
+	}
+	if (j->seen_changed && j->v->in->seen != NULL) {
+		struct seen before = *j->v->in->seen;
+
+		*j->v->in->seen = j->seen;
+		j->seen = before;
 	}
 	view_own(j->v, j->out->modseq);
 }
@@ -175,7 +219,7 @@ store_flags(struct store_view *v, const uint32_t *seqs, size_t n, const struct s
     struct store_flagged *out, struct arena *a, struct err *e)
 {
 	struct store *st = v->store;
-	struct job j = { .v = v, .change = change, .out = out };
+	struct job j = { .v = v, .change = change, .out = out, .private = v->in->seen != NULL };
 	uint32_t *uids;
 	int rc = -1;
 
@@ -189,8 +233,9 @@ store_flags(struct store_view *v, const uint32_t *seqs, size_t n, const struct s
 	uids = arena_array(a, n, sizeof *uids);
 	if (uids_of(v, seqs, n, uids, e) < 0 || tx_begin(st, TX_DURABLE, e) < 0)
 		return -1;
-	if ((j.m = mbox_open(st, v->mailbox, e)) != NULL && find_keywords(&j, e) == 0) {
-		rc = all(&j, seqs, uids, n, e);
+	if ((j.m = mbox_open(st, v->mailbox, e)) != NULL && find_keywords(&j, e) == 0 &&
+	    begin_seen(&j, e) == 0) {
+		rc = all(&j, seqs, uids, n, e) < 0 ? -1 : end_seen(&j, e);
 		if (rc == 0 && (rc = learn_keywords(&j, e)) > 0)
 			out->keywords = true;
 	}
@@ -199,5 +244,6 @@ store_flags(struct store_view *v, const uint32_t *seqs, size_t n, const struct s
 	else
 		view_keywords_doubt(v);
 	free(j.after);
+	seen_free(&j.seen);
 	return rc;
 }

@@ -46,6 +46,7 @@ struct store {
 	uint64_t quota_bytes, quota_messages;
 	bool quota_told; /* these are known, not only absent */
 	bool tree, inherit; /* store_opts */
+	struct span reader; /* store_reader_set; owned */
 
 	enum tx_kind tx;
 	unsigned depth;      /* reads within the transaction */

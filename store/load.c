@@ -181,6 +181,8 @@ finish_part(struct loading *l, struct err *e)
 		for (uint32_t i = 0; i < p->n; i++)
 			if (recent_is(in, p->rec[i].uid))
 				p->rec[i].flags |= STORE_RECENT;
+	for (uint32_t i = 0; in->seen != NULL && i < p->n; i++)
+		seen_overlay(in->seen, &p->rec[i]);
 	in->loaded += p->n;
 	l->at++;
 	l->have = 0;
@@ -377,8 +379,12 @@ store_view_last(struct store_view *v, uint32_t *uid, struct err *e)
 int
 store_view_unseen(struct store_view *v, uint32_t *seq, struct err *e)
 {
+	uint32_t from = v->in->unseen_from;
+
 	*seq = 0;
-	for (uint32_t i = v->in->unseen_from; i < v->n; i++) {
+	if (v->in->seen != NULL && store_view_from(v, seen_gap(v->in->seen), &from, e) < 0)
+		return -1;
+	for (uint32_t i = from; i < v->n; i++) {
 		if (store_view_load(v, i, 1, e) < 0)
 			return -1;
 		if ((store_rec(v, i)->flags & STORE_SEEN) == 0) {

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "store/inside.h"
+#include "store/seen.h"
 
 static void
 name_init(struct buf *b)
@@ -29,6 +30,13 @@ describe(const struct mbox *m, struct span name, struct store_mailbox *out, stru
 		.use = m->use,
 		.noselect = m->noselect,
 	};
+}
+
+/* `unseen` is that of the store's reader. */
+static int
+describe_seen(struct store *st, const struct mbox *m, struct store_mailbox *out, struct err *e)
+{
+	return seen_private(st) ? seen_unseen(st, m, &out->unseen, e) : 0;
 }
 
 /* Is there a row? */
@@ -66,6 +74,8 @@ look(struct store *st, sqlite3_stmt *q, struct store_mailbox *out, struct arena 
 	else if (rc == 1)
 		rc = 0;
 	db_done(q);
+	if (rc == 1 && describe_seen(st, &m, out, e) < 0)
+		rc = -1;
 	mbox_done(&m);
 	if (rc == 0)
 		st->why = STORE_NONEXISTENT;
@@ -136,8 +146,10 @@ list_mailboxes(struct store *st, struct list *l, struct arena *a, struct err *e)
 		struct mbox m = { 0 };
 
 		rc = mbox_read(st, q, &m, e);
-		if (rc == 0)
+		if (rc == 0) {
 			describe(&m, db_text(q, 1), list_add(l), a);
+			rc = describe_seen(st, &m, &l->p[l->n - 1], e);
+		}
 		mbox_done(&m);
 		if (rc < 0)
 			break;

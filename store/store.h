@@ -108,6 +108,12 @@ struct store *store_open(const char *path, const struct store_opts *o, struct er
 void store_close(struct store *st); /* NULL is allowed; an open batch is dropped */
 enum store_why store_why(const struct store *st);
 
+/*
+ * From now on the store is looked at by this login, who is not its owner: \Seen is his own, in views, counters and
+ * changes (seen.h); the other flags are everybody's. Empty: the owner. Before a view is opened.
+ */
+void store_reader_set(struct store *st, struct span login);
+
 void store_quota(struct store *st, uint64_t bytes, uint64_t messages);
 void store_limits(
     const struct store *st, uint64_t *bytes, uint64_t *messages); /* what store_quota was told */

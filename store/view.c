@@ -99,6 +99,8 @@ view_new(struct store *st, uint64_t mailbox, bool read_only)
 	v->read_only = read_only;
 	v->window = mem_zero(1, sizeof *v->window);
 	v->in = mem_zero(1, sizeof *v->in);
+	if (seen_private(st))
+		v->in->seen = mem_zero(1, sizeof *v->in->seen);
 	return v;
 }
 
@@ -114,6 +116,9 @@ store_view_close(struct store_view *v)
 	free(v->in->own);
 	free(v->in->recent);
 	view_keywords_done(v);
+	if (v->in->seen != NULL)
+		seen_free(v->in->seen);
+	free(v->in->seen);
 	free(v->in);
 	free(v->window);
 	free(v);
@@ -136,6 +141,13 @@ read_directory(struct store_view *v, uint32_t uidnext, struct err *e)
 				in->unseen_from = v->n;
 		}
 	return rc;
+}
+
+/* What the reader has seen by now. In a transaction. */
+static int
+read_seen(struct store_view *v, struct err *e)
+{
+	return v->in->seen != NULL ? seen_load(v->store, v->mailbox, v->in->seen, e) : 0;
 }
 
 static int
@@ -161,6 +173,8 @@ store_view_open(struct store *st, uint64_t mailbox, bool read_only, struct err *
 			rc = store_fail(st, STORE_CANNOT, e, ERR_PERM, "this name has no mailbox");
 		else if ((rc = take_row(v, &m, e)) == 0)
 			rc = read_directory(v, m.uidnext, e);
+		if (rc == 0)
+			rc = read_seen(v, e);
 		rc = finish(st, rc, e);
 	} else if (rc == 0) {
 		if (st->tx != TX_NONE)
@@ -253,6 +267,7 @@ learn(struct store_view *v, const struct store_rec *r, struct news *news)
 			ours &= known->flags;
 			*known = *r;
 			known->flags |= ours;
+			seen_overlay(v->in->seen, known);
 		}
 	}
 }
@@ -351,7 +366,7 @@ learn_all(struct store_view *v, struct mbox *m, struct news *news, struct store_
 		rc = -1;
 	if (rc != 1)
 		return rc;
-	if (learn_changes(v, news, e) < 0)
+	if (read_seen(v, e) < 0 || learn_changes(v, news, e) < 0)
 		return -1;
 	if ((rc = view_keywords(v, m, e)) < 0 || (v->in->sets > 0 && view_sets(v, m->word_sets, e) < 0))
 		return -1;
@@ -588,7 +603,7 @@ rebuild(struct store_view *v, const struct store_view_state *s, const struct mbo
 		return -1;
 	v->uidnext = s->uidnext;
 	v->modseq = v->in->known = s->modseq;
-	if (read_directory(v, s->uidnext, e) < 0 || (m->uidnext > s->uidnext && cut_last(v, e) < 0))
+	if (read_seen(v, e) < 0 || read_directory(v, s->uidnext, e) < 0 || (m->uidnext > s->uidnext && cut_last(v, e) < 0))
 		return -1;
 	if (m->highestmodseq > s->modseq && past_learn(v, m->highestmodseq, e) < 0)
 		return -1;

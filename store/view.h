@@ -12,7 +12,7 @@
 #ifndef STORE_VIEW_H
 #define STORE_VIEW_H
 
-#include "store/inside.h"
+#include "store/seen.h"
 
 enum { VIEW_LOADED_MAX = 4096 }; /* more records are not kept from one step to the next */
 
@@ -45,6 +45,8 @@ struct view {
 	} *set; /* what store_rec.more stands for, as far as it was met */
 	uint32_t sets;
 	bool names_stale; /* the names are to be read anew */
+
+	struct seen *seen; /* of the store's reader; NULL: \Seen is as it is stored */
 };
 
 /* ---- load.c */

@@ -14,6 +14,7 @@ for quiet in ("10s", "0s"):
     i = rk.Instance()
     i.set("imap_quiet", quiet)
     i.set("imap_linger", "0s")
+    i.set("shared_seen", "yes")  # all must know the same
     i.start()
     i.users(3)
     rk.note("imap_quiet = %s, SEED=%d" % (quiet, model.SEED))

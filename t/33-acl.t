@@ -79,6 +79,30 @@ u1.append("Projects", "Subject: later")
 answers(u2("NOOP"), r"^= OK", "nor is anything told")
 answers(u2("CLOSE"), r"^= OK", "but the mailbox can be closed")
 
+# ---- \\Seen: each reader has his own (shared_seen = no)
+
+
+def private_seen(u1, u2, u3, shared):
+    u1("CREATE News")
+    for n in range(4):
+        u1.append("News", "Subject: %d" % n)
+    u1("SETACL News u2 lrs")
+    u1("SETACL News u3 lrsw")
+    box = '"%s/News"' % OTHER
+    answers(u2("SELECT " + box), r"\[UNSEEN 1\].*= OK \[READ-%s\]" % ("WRITE" if shared else "ONLY"),
+            "4314, 5.2: with lrs, where \\Seen is %s" % ("shared" if shared else "private"))
+    answers(u2("FETCH 1:2 BODY[]"), r"FLAGS \([^)]*\\Seen.*= OK", "FETCH sets \\Seen")
+    answers(u2("STORE 3 +FLAGS (\\Seen)"), r"\* 3 FETCH \(FLAGS \([^)]*\\Seen.*= OK", "and STORE")
+    answers(u2("SEARCH UNSEEN"), r"\* SEARCH 4\n", "SEARCH UNSEEN")
+    u2("UNSELECT")
+    answers(u2("STATUS %s (UNSEEN)" % box), "UNSEEN 1", "his unseen")
+    answers(u1("STATUS News (UNSEEN)"), "UNSEEN %d" % (1 if shared else 4), "the owner's")
+    answers(u3("STATUS %s (UNSEEN)" % box), "UNSEEN %d" % (1 if shared else 4), "another reader's")
+    u1("DELETE News")
+
+
+private_seen(u1, u2, u3, False)
+
 # ---- groups
 
 i.must("group", "add", "team", "u3@example.test")
@@ -150,4 +174,13 @@ rk.wait_for("shared without p it does not: INBOX", lambda: "MESSAGES 1" in u5("S
 u5("SETACL Lists anyone p")
 i.send("u5+Lists@example.test")
 rk.wait_for("with p it does again", lambda: "MESSAGES 2" in u5("STATUS Lists (MESSAGES)"))
+i.stop()
+
+rk.note("shared_seen = yes")
+i = rk.Instance()
+i.set("imap_quiet", "10m")
+i.set("shared_seen", "yes")
+i.start()
+i.users(3)
+private_seen(*(Client(i, "u%d" % n) for n in (1, 2, 3)), True)
 rk.done()
