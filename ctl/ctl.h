@@ -33,6 +33,7 @@ int ctl_domain(struct ctl *c, int argc, char **argv);
 int ctl_group(struct ctl *c, int argc, char **argv);
 int ctl_init(struct ctl *c, int argc, char **argv);
 int ctl_fts(struct ctl *c, int argc, char **argv);
+int ctl_kick(struct ctl *c, int argc, char **argv);
 int ctl_mailbox(struct ctl *c, int argc, char **argv);
 int ctl_pids(struct ctl *c, int argc, char **argv);
 int ctl_purge(struct ctl *c, int argc, char **argv);

@@ -63,6 +63,7 @@ static const struct command commands[] = {
 	{ "trace", ctl_trace, "WHAT [--since TIME]",
 	    "what happened to a message or session: by id, Message-ID, address" },
 	{ "who", ctl_who, "", "who reads mail now" },
+	{ "kick", ctl_kick, "USER|SESSION", "end the sessions of a user, or one by its id, with BYE" },
 	{ "pids", ctl_pids, "[SERVICE]", "process ids, one a line" },
 };
 

@@ -59,6 +59,7 @@ struct held {
 	pid_t pid;
 	unsigned deaths;
 
+	bool kicked;   /* the administrator ended it */
 	bool recorded; /* what follows is true */
 	bool idling;
 	uint32_t flags, bad;
@@ -607,6 +608,8 @@ keep_record(struct held *x, const struct idle_record *r)
 	keep_window(x, r->window);
 }
 
+static const char kicked_bye[] = "* BYE Ended by the administrator\r\n";
+
 /* From SERVED to HELD; and back at once, when there is news. x may be gone after. */
 static void
 hold(struct held *x)
@@ -614,7 +617,9 @@ hold(struct held *x)
 	struct loop *l = x->h->loop;
 
 	drop_control(x);
-	if (x->h->draining) {
+	if (x->kicked) {
+		end_held(x, kicked_bye, "ended by the administrator");
+	} else if (x->h->draining) {
 		end_held(x, "* BYE The server is going down, try again in a moment\r\n", "drained");
 	} else if (concerns(x, x->news)) {
 		wake(x);
@@ -885,6 +890,42 @@ holder_list(struct holder *h, struct buf *out, struct err *e)
 					return -1;
 			}
 	return 0;
+}
+
+static void
+kick(struct held *x)
+{
+	struct err e = { 0 };
+
+	x->kicked = true; /* should it be handed over just now */
+	if (x->control != NULL)
+		ipc_send(x->control, idle_drain, &(struct idle_drain){ .kicked = 1 }, 0, &e);
+	else
+		end_held(x, kicked_bye, "ended by the administrator");
+}
+
+/* An owner may go with its last session, so each round begins anew; who was told to end is not told again. */
+static struct held *
+next_to_kick(struct holder *h, struct span owner, struct span sid)
+{
+	for (size_t i = 0; i < BUCKETS; i++)
+		for (struct owner *o = h->bucket[i]; o != NULL; o = o->next)
+			for (struct held *x = o->sessions; x != NULL; x = x->next)
+				if (!x->link && !x->kicked &&
+				    (sid.n > 0 ? span_same(sid, id_span(&x->sid)) : span_eq(owner, x->owner->name)))
+					return x;
+	return NULL;
+}
+
+uint32_t
+holder_kick(struct holder *h, struct span owner, struct span sid)
+{
+	struct held *x;
+	uint32_t n = 0;
+
+	for (; (x = next_to_kick(h, owner, sid)) != NULL; n++)
+		kick(x);
+	return n;
 }
 
 /* Links end with the sessions that have them. */

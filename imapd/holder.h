@@ -58,6 +58,9 @@ void holder_changed(struct holder *h, struct span owner, uint64_t mailbox, uint6
 /* Append a session_item for each session, as many as fit into the buffer. */
 int holder_list(struct holder *h, struct buf *out, struct err *e);
 
+/* End the sessions of an owner, or the one of that id, with BYE. How many there were. */
+uint32_t holder_kick(struct holder *h, struct span owner, struct span sid);
+
 /* End all sessions; nothing new is taken. svc_end follows when the last is gone. */
 void holder_drain(struct holder *h);
 

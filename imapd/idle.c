@@ -78,7 +78,7 @@ idle(struct session *s, struct err *e)
 				return -1;
 			break;
 		case WAKE_DRAIN:
-			out_bye(s, "The server is going down, try again in a moment");
+			out_bye(s, wait_bye(s));
 			return err_set(e, ERR_GONE, "drained");
 		case WAKE_QUIET:
 			if (hand_over(s, true, e) != 0)

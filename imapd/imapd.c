@@ -149,6 +149,20 @@ list(struct caller *c, struct ipc_in *in, struct err *e)
 }
 
 static int
+kick(struct caller *c, struct ipc_in *in, struct err *e)
+{
+	struct session_kick m;
+	struct session_kicked answer;
+
+	if (ipc_body(in, session_kick, &m, e) < 0)
+		return -1;
+	if (m.owner.n == 0 && m.sid.n == 0)
+		return err_set(e, ERR_PEER, "session_kick of nobody");
+	answer.count = holder_kick(c->d->holder, m.owner, m.sid);
+	return ipc_send(c->ch, session_kicked, &answer, in->id, e);
+}
+
+static int
 request(struct caller *c, struct ipc_in *in, struct err *e)
 {
 	switch (in->number) {
@@ -158,6 +172,8 @@ request(struct caller *c, struct ipc_in *in, struct err *e)
 		return changed(c, in, e);
 	case session_list_no:
 		return list(c, in, e);
+	case session_kick_no:
+		return kick(c, in, e);
 	}
 	return err_set(e, ERR_PEER, "not a request of imapd");
 }

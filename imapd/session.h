@@ -68,7 +68,7 @@ struct session {
 	struct context *contexts; /* results that are kept up to date (RFC 5267) */
 
 	struct said {
-		bool drain, news;
+		bool drain, news, kicked;
 		int link; /* the stream that was asked for; -1: none yet */
 		bool refused;
 	} from_holder; /* and not acted upon yet */

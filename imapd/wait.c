@@ -127,19 +127,28 @@ tell_names_changed(struct session *s)
 		tell_changed(s, 0, now.modseq);
 }
 
+const char *
+wait_bye(const struct session *s)
+{
+	return s->from_holder.kicked ? "Ended by the administrator" : "The server is going down, try again in a moment";
+}
+
 /* What the holder has said so far, and has not been acted upon. */
 static void
 listen_to_holder(struct session *s)
 {
 	struct idle_linked linked;
+	struct idle_drain drain;
 	struct err e = { 0 };
 	struct ipc_in in;
 	int got;
 
 	while ((got = ipc_get(s->up, &in, &e)) > 0) {
-		if (in.number == idle_drain_no)
+		if (in.number == idle_drain_no && ipc_body(&in, idle_drain, &drain, &e) == 0) {
 			s->from_holder.drain = true;
-		else if (in.number == idle_changed_no)
+			s->from_holder.kicked = drain.kicked != 0;
+		}
+		if (in.number == idle_changed_no)
 			s->from_holder.news = true;
 		else if (in.number == ipc_refuse_no)
 			s->from_holder.refused = true;
@@ -277,7 +286,7 @@ wait_command(struct session *s, struct err *e)
 				return -1;
 			break;
 		case WAKE_DRAIN:
-			out_bye(s, "The server is going down, try again in a moment");
+			out_bye(s, wait_bye(s));
 			return 0;
 		case WAKE_QUIET:
 			if (notify_pushes(s) && !s->recorded && tell_pushed(s, e) < 0)

@@ -46,4 +46,7 @@ int tell_pushed(struct session *s, struct err *e);
 /* Wait for the next command. 1 there is one, 0 the session ends here (s->leave or s->over), -1. */
 int wait_command(struct session *s, struct err *e);
 
+/* What is said to the client at WAKE_DRAIN. */
+const char *wait_bye(const struct session *s);
+
 #endif
