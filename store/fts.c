@@ -17,7 +17,7 @@
 #include "store/inside.h"
 #include "store/vfs.h"
 
-enum { BUSY_WAIT_MS = 1000, RULES = FTS_VERSION << 8 | TEXT_VERSION };
+enum { BUSY_WAIT_MS = 1000, WAL_PAGES = 400, RULES = FTS_VERSION << 8 | TEXT_VERSION };
 
 static const char tables[] = "CREATE TABLE meta ("
 			     " id INTEGER PRIMARY KEY CHECK (id = 1),"
@@ -251,8 +251,9 @@ open_file(struct fts *f, bool create, struct err *e)
 		return fts_fail(f, rc, e);
 	sqlite3_extended_result_codes(f->db, 1);
 	sqlite3_busy_timeout(f->db, BUSY_WAIT_MS);
-	/* A searcher does not write what an indexer left. */
-	sqlite3_db_config(f->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, create ? 0 : 1, NULL);
+	/* Two syncs for each WAL_PAGES written, not for each time that some mail is indexed. */
+	sqlite3_db_config(f->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+	sqlite3_wal_autocheckpoint(f->db, WAL_PAGES);
 	rc = sqlite3_exec(f->db, pragmas, NULL, NULL, NULL);
 	if (rc == SQLITE_OK && !create) /* an indexer reads what it merges, once */
 		rc = sqlite3_exec(f->db, "PRAGMA mmap_size = 268435456", NULL, NULL, NULL);

@@ -473,8 +473,11 @@ sweeping(struct lab *l, struct store *st, uint64_t inbox)
 static void
 spoil(const char *name, off_t at)
 {
-	int fd = open(name, O_WRONLY);
 	static const char junk[4096] = "junk";
+	int fd;
+
+	need(truncate("owner/fts.db-wal", 0) == 0 || errno == ENOENT);
+	fd = open(name, O_WRONLY);
 
 	need(fd >= 0 && pwrite(fd, junk, sizeof junk, at) == (ssize_t)sizeof junk);
 	close(fd);
@@ -596,7 +599,6 @@ damage(struct store *st, uint64_t inbox)
 	struct fts *f;
 	struct tally t;
 
-	need(truncate("owner/fts.db-wal", 0) == 0 || errno == ENOENT);
 	spoil("owner/fts.db", 0);
 	f = fts_open(st, "owner", false, &e);
 	tap_ok(f == NULL && access("owner/fts.db", F_OK) < 0, "a damaged index is removed by who searches");

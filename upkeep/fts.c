@@ -108,9 +108,9 @@ turn(struct store *st, struct span owner, struct err *e)
 }
 
 int
-texts_job(struct svc *svc, int store, struct span owner)
+texts_job(int store, struct span owner)
 {
-	struct store_opts o = { .boot_id = svc_boot_id(svc) };
+	struct store_opts o = { 0 }; /* no numbers are given out */
 	struct err e = { 0 };
 	struct store *st = NULL;
 	int outcome = TEXTS_FAILED;

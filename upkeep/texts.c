@@ -120,7 +120,7 @@ be_job(struct texts *t, struct waiting *w)
 {
 	t->child();
 	ending_on_term(-1);
-	_exit(texts_job(t->svc, t->store, span_str(w->owner)));
+	_exit(texts_job(t->store, span_str(w->owner)));
 }
 
 static void

@@ -44,6 +44,6 @@ bool texts_stop(struct texts *t);
 enum texts_outcome { TEXTS_DONE, TEXTS_MORE, TEXTS_FULL, TEXTS_FAILED };
 
 /* In the child. Gives an enum texts_outcome. */
-int texts_job(struct svc *svc, int store, struct span owner);
+int texts_job(int store, struct span owner);
 
 #endif
