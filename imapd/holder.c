@@ -485,7 +485,8 @@ concerns(const struct held *x, struct news n)
 
 	if (tells_selected(x) && (n.mailbox == 0 || selected) && n.modseq > x->view.modseq)
 		return true;
-	return (x->flags & IDLE_OTHERS) != 0 && !selected && n.modseq > x->known;
+	/* Of other mailboxes only its own are watched: not those of the owner at whose mailbox it looks. */
+	return (x->flags & IDLE_OTHERS) != 0 && x->view_of == x->owner && !selected && n.modseq > x->known;
 }
 
 /* The worker will look at the mailbox: what is news now it will find. */

@@ -13,6 +13,8 @@
  *              (incoming.c, catenate.c) copy.c quota.c   the
  *              commands; flags.c and messages.c are what several of them share
  *
+ *   relay.c    mailboxes of other owners: names.c link.c linked.c relay-*.c; docs/architecture.md tells how
+ *
  * The grammar is in lib/imap/, the mailboxes are in store/. The holder parses nothing that a client sent.
  * What is said to it by other programs is checked by lib/ipc; a session begins only with a ticket of authd
  * (lib/ipc/ticket.h).
