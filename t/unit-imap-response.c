@@ -8,7 +8,7 @@ names(void)
 	static const struct {
 		const char *in;
 		int n;
-		const char *name[IMAP_RESPONSE_NAMES], *raw[IMAP_RESPONSE_NAMES];
+		const char *name[2], *raw[2];
 	} rows[] = {
 		{ "* LIST (\\HasNoChildren) \"/\" INBOX", 1, { "INBOX" }, { "INBOX" } },
 		{ "* LIST () NIL \"a \\\"b\"", 1, { "a \"b" }, { "\"a \\\"b\"" } },
@@ -20,7 +20,8 @@ names(void)
 		{ "* MYRIGHTS x lr", 1, { "x" }, { "x" } },
 		{ "* LISTRIGHTS x bob l r", 1, { "x" }, { "x" } },
 		{ "* METADATA \"\" (/shared/admin \"a\")", 1, { "" }, { "\"\"" } },
-		{ "* QUOTAROOT x \"\"", 1, { "x" }, { "x" } },
+		{ "* QUOTAROOT x \"a b\"", 2, { "x", "a b" }, { "x", "\"a b\"" } },
+		{ "* QUOTAROOT x", 1, { "x" }, { "x" } },
 		{ "* ESEARCH (TAG \"a1\" MAILBOX \"x y\" UIDVALIDITY 3) UID ALL 1:2", 1, { "x y" }, { "\"x y\"" } },
 		{ "* ESEARCH (TAG \"a1\") UID ALL 1:2", 0, { 0 }, { 0 } },
 		{ "* ESEARCH UID COUNT 0", 0, { 0 }, { 0 } },

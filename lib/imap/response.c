@@ -2,7 +2,7 @@
 
 #include "imap/lex.h"
 
-enum shape { NO_NAME, FIRST, LISTED, CORRELATED };
+enum shape { NO_NAME, FIRST, ALL, LISTED, CORRELATED };
 
 static enum shape
 shape_of(struct imap_lex *l)
@@ -19,7 +19,7 @@ shape_of(struct imap_lex *l)
 		{ "MYRIGHTS", FIRST },
 		{ "LISTRIGHTS", FIRST },
 		{ "METADATA", FIRST },
-		{ "QUOTAROOT", FIRST },
+		{ "QUOTAROOT", ALL },
 		{ "QUOTA", FIRST },
 		{ "ESEARCH", CORRELATED },
 	};
@@ -89,6 +89,21 @@ correlated(struct imap_lex *l, struct span whole, struct arena *a, struct imap_r
 	return imap_take(l, ')') ? 0 : err_set(e, ERR_PEER, "ESEARCH without the end of its correlator");
 }
 
+/* A name and the names of its quota roots, which are names of mailboxes as well. */
+static int
+all_names(struct imap_lex *l, struct span whole, struct arena *a, struct imap_response_name *out, struct err *e)
+{
+	int n = 0;
+
+	do {
+		if (n == IMAP_RESPONSE_NAMES)
+			return err_set(e, ERR_PEER, "QUOTAROOT with too many roots");
+		if (name_at(l, whole, a, &out[n++], e) < 0)
+			return -1;
+	} while (imap_take(l, ' '));
+	return n;
+}
+
 int
 imap_response_names(struct span response, struct arena *a,
     struct imap_response_name out[IMAP_RESPONSE_NAMES], struct err *e)
@@ -109,6 +124,8 @@ imap_response_names(struct span response, struct arena *a,
 		break;
 	case FIRST:
 		return name_at(&l, response, a, &out[0], e);
+	case ALL:
+		return all_names(&l, response, a, out, e);
 	case CORRELATED:
 		return correlated(&l, response, a, &out[0], e);
 	case LISTED:

@@ -15,7 +15,7 @@ struct imap_response_name {
 	struct span name;
 };
 
-enum { IMAP_RESPONSE_NAMES = 2 };
+enum { IMAP_RESPONSE_NAMES = 40 }; /* QUOTAROOT: a root for each level of a name, at most */
 
 /*
  * The names in "* WORD ...": their number, 0 for a response that has none, -1 ERR_PEER for one that should have and is
