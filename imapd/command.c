@@ -13,6 +13,7 @@
 #include "imapd/reply.h"
 #include "imapd/rights.h"
 #include "imapd/worker.h"
+#include "imapd/workaround.h"
 
 enum { TAG_MAX = 1000 };
 
@@ -224,6 +225,9 @@ read_text(struct session *s, struct cmd *cmd, struct imap_literal *lit, struct e
 static int
 announce_after(struct session *s, struct cmd *cmd, struct err *e)
 {
+	if (workaround(DELAY_NEWMAIL) && !s->expunged && !span_ieq(cmd->name, "NOOP") &&
+	    !span_ieq(cmd->name, "CHECK"))
+		return 0;
 	if (announce(s, !cmd->numbers, e) == 0 && notify_news(s, e) == 0)
 		return 0;
 	if (span_starts(cmd->ok, "[HIGHESTMODSEQ ")) /* what was not told must not be thought known */
@@ -242,6 +246,7 @@ find(struct session *s, struct cmd *cmd, struct err *e)
 	const struct command *c;
 
 	cmd->args.utf8 = s->utf8;
+	cmd->args.slash = workaround(TB_EXTRA_MAILBOX_SEP);
 	cmd->args.in = cmd->message != NULL ? span_head(buf_span(&s->text), cmd->message->text)
 					    : buf_span(&s->text);
 	if (imap_command(&cmd->args, &cmd->tag, &cmd->name, &cmd->uid, e) < 0)

@@ -14,7 +14,8 @@
  *           its channel closes, with a record  the worker died while its client idled: HELD
  *           its channel closes, without        the session is lost with its worker: forgotten
  *   HELD    the client sends                   a worker is started: SERVED
- *           news, and the client is in IDLE    a worker is started: SERVED
+ *           news that the client wants now     a worker is started: SERVED (in IDLE; by NOTIFY at any time, of other
+ *                                              mailboxes too)
  *           the client closes                  forgotten
  *           imap_wait passes                   BYE, forgotten
  *   any     drain                              HELD: BYE, forgotten; SERVED: the worker is told

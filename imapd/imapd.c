@@ -27,6 +27,7 @@
 #include "base/log.h"
 #include "cfg/cfg.h"
 #include "imapd/holder.h"
+#include "imapd/workaround.h"
 #include "imapd/worker.h"
 #include "io/svc.h"
 #include "ipc/session.h"
@@ -263,6 +264,7 @@ prepare(struct imapd *d, struct svc *s, struct err *e)
 {
 	d->svc = s;
 	more_descriptors();
+	workarounds_check();
 	store_prepare();
 	charset_preload(); /* for SEARCH, and before iconv's files are out of reach */
 	if (read_key(s, &d->key, e) < 0 || (d->seen = ticket_seen_new(e)) == NULL ||

@@ -14,6 +14,7 @@
 #include "imapd/relay.h"
 #include "imapd/reply.h"
 #include "imapd/rights.h"
+#include "imapd/workaround.h"
 
 /* One command at work. */
 struct listing {
@@ -189,6 +190,9 @@ prepare(struct listing *l, struct err *e)
 	l->line.use = !l->args.extended || (o & (LIST_SPECIAL_USE | LIST_RETURN_SPECIAL_USE)) != 0;
 	if (store_list(s->st, &l->box, &l->n, s->a, e) < 0 || rights_filter(s, l->box, &l->n, e) < 0)
 		return refused(s, l->cmd, false);
+	/* Cyrus's foolstupidclients: for clients that ask for all there is, which may be a lot. */
+	if (workaround(LIST_OWN) && l->args.n == 1 && span_eq(l->patterns[0], "*"))
+		return 0;
 	return relay_list(s,
 	    &(struct relay_listing){
 		.patterns = l->patterns,
@@ -262,7 +266,7 @@ do_lsub(struct session *s, struct cmd *cmd, struct err *e)
 
 		if (!matches(&l, m.name) || (!m.subscribed && !stands_for_children(&l, i)))
 			continue;
-		m.noselect |= !m.subscribed;
+		m.noselect = !m.subscribed || (m.noselect && workaround(TB_LSUB_FLAGS));
 		if (out_list(s, &m, &l.line, e) < 0 || out_flush_some(s, e) < 0)
 			return -1;
 	}

@@ -36,9 +36,28 @@ do_logout(struct session *s, struct cmd *cmd, struct err *e)
 	return out_str(s, "* BYE Until next time\r\n", e);
 }
 
-/* " (" string " " nstring ... ")" or " NIL": read, and not kept (RFC 2971, 3: at most 30 pairs). */
+/* What a client says of itself, as far as it is for the log. */
+struct client_id {
+	struct span name, version, os;
+};
+
+static void
+id_field(struct client_id *id, struct span field, struct span value)
+{
+	enum { SHOWN_MAX = 100 };
+
+	value = span_head(value, SHOWN_MAX);
+	if (span_ieq(field, "name"))
+		id->name = value;
+	else if (span_ieq(field, "version"))
+		id->version = value;
+	else if (span_ieq(field, "os"))
+		id->os = value;
+}
+
+/* " (" string " " nstring ... ")" or " NIL" (RFC 2971, 3: at most 30 pairs). */
 static int
-id_params(struct imap_lex *l, struct arena *a, struct err *e)
+id_params(struct imap_lex *l, struct arena *a, struct client_id *id, struct err *e)
 {
 	struct span field, value;
 
@@ -54,15 +73,23 @@ id_params(struct imap_lex *l, struct arena *a, struct err *e)
 		if ((n > 0 && imap_sp(l, e) < 0) || imap_string(l, a, &field, e) < 0 || imap_sp(l, e) < 0 ||
 		    imap_nstring(l, a, &value, e) < 0)
 			return -1;
+		id_field(id, field, value);
 	}
 	return imap_end(l, e);
 }
 
+/* Logged once a session: a client may say it as often as it likes. */
 int
 do_id(struct session *s, struct cmd *cmd, struct err *e)
 {
-	if (id_params(&cmd->args, s->a, e) < 0)
+	struct client_id id = { 0 };
+
+	if (id_params(&cmd->args, s->a, &id, e) < 0)
 		return -1;
+	if (!s->identified && id.name.n > 0)
+		log_event(LOG_INFO, "imapd.client", KV_S("sid", s->sid), KV_S("owner", s->owner), KV_S("name", id.name),
+		    KV_S("version", id.version), KV_S("os", id.os));
+	s->identified |= id.name.n > 0;
 	return out_str(s, "* ID (\"name\" \"Rookery\")\r\n", e);
 }
 
@@ -90,7 +117,7 @@ extension(const struct session *s, size_t i)
 uint32_t
 session_enabled(const struct session *s)
 {
-	uint32_t flags = s->quota_told ? IDLE_QUOTA_TOLD : 0;
+	uint32_t flags = (s->quota_told ? IDLE_QUOTA_TOLD : 0U) | (s->identified ? IDLE_IDENTIFIED : 0U);
 
 	for (size_t i = 0; i < EXTENSIONS; i++)
 		flags |= *extension(s, i) ? extensions[i].idle : 0;
@@ -100,6 +127,7 @@ session_enabled(const struct session *s)
 void
 session_enable(struct session *s, uint32_t flags)
 {
+	s->identified |= (flags & IDLE_IDENTIFIED) != 0;
 	s->quota_told |= (flags & IDLE_QUOTA_TOLD) != 0;
 	for (size_t i = 0; i < EXTENSIONS; i++)
 		*extension(s, i) |= (flags & extensions[i].idle) != 0;

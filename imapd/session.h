@@ -58,6 +58,7 @@ struct session {
 	bool utf8;          /* ENABLE UTF8=ACCEPT (RFC 6855), or IMAP4rev2: names go as UTF-8 */
 	bool rev2;          /* ENABLE IMAP4rev2 (RFC 9051) */
 	bool uidonly;       /* ENABLE UIDONLY (RFC 9586) */
+	bool identified;    /* what the client says of itself (ID) was logged */
 	bool metadata;      /* ENABLE METADATA (RFC 5464, 4.1): changes of annotations are told */
 	bool quota_known;   /* the owner's limits have been asked for */
 	bool quota_told;    /* that the mailbox is nearly full, or that it is not was found: once a session */

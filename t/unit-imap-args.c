@@ -6,6 +6,7 @@
 #include "imap/fetch.h"
 #include "imap/list.h"
 #include "imap/metadata.h"
+#include "imap/notify.h"
 #include "imap/search.h"
 #include "t/tap.h"
 
@@ -256,6 +257,178 @@ static const struct row lists[] = {
 };
 
 static int
+getmetadata(struct imap_lex *l, struct err *e)
+{
+	struct imap_getmetadata g;
+
+	if (imap_getmetadata_parse(l, a, &g, e) < 0)
+		return -1;
+	buf_printf(&out, NULL, "'%.*s' %d %u", SPAN_ARG(g.mailbox), (int)g.depth, g.limited ? g.maxsize : 0);
+	for (size_t i = 0; i < g.n; i++)
+		buf_printf(&out, NULL, " %.*s", SPAN_ARG(g.entries[i]));
+	return 0;
+}
+
+static const struct row getmetadatas[] = {
+	{ "\"\" /shared/comment", "'' 0 0 /shared/comment" },
+	{ "inbox (/shared/comment /Private/Comment)", "'INBOX' 0 0 /shared/comment /private/comment" },
+	{ "\"INBOX\" (MAXSIZE 1024) (/shared/comment)", "'INBOX' 0 1024 /shared/comment" },
+	{ "(DEPTH infinity MAXSIZE 7) x /private/a", "'x' 2 7 /private/a" },
+	{ "x (DEPTH 1) (/private/vendor/x)", "'x' 1 0 /private/vendor/x" },
+	{ "x /private/a /shared/b", "'x' 0 0 /private/a /shared/b" },
+	{ "x /private", NULL },
+	{ "x /private/", NULL },
+	{ "x /private//a", NULL },
+	{ "x private/a", NULL },
+	{ "x /public/a", NULL },
+	{ "x \"/private/a*\"", NULL },
+	{ "x \"/private/a\\\\\"", "'x' 0 0 /private/a\\" },
+	{ "x /private/vendor", "'x' 0 0 /private/vendor" },
+	{ "x (DEPTH 2) /private/a", NULL },
+	{ "x (MAXSIZE) /private/a", NULL },
+	{ "x ()", NULL },
+	{ "x (/private/a", NULL },
+	{ "x", NULL },
+};
+
+static int
+setmetadata(struct imap_lex *l, struct err *e)
+{
+	struct imap_setmetadata s;
+
+	if (imap_setmetadata_parse(l, a, &s, e) < 0)
+		return -1;
+	buf_printf(&out, NULL, "'%.*s'", SPAN_ARG(s.mailbox));
+	for (size_t i = 0; i < s.n; i++)
+		buf_printf(&out, NULL, " %.*s=%.*s%s", SPAN_ARG(s.entries[i]), SPAN_ARG(s.values[i]),
+		    s.values[i].p == NULL ? "NIL" : "");
+	return 0;
+}
+
+static const struct row setmetadatas[] = {
+	{ "INBOX (/private/comment \"x y\")", "'INBOX' /private/comment=x y" },
+	{ "\"\" (/private/a NIL /shared/b \"\" /private/c {2}\r\nzz)", "'' /private/a=NIL /shared/b= /private/c=zz" },
+	{ "x (/private/a ~{2}\r\nzz)", "'x' /private/a=zz" },
+	{ "x (/private/a \"1\" /PRIVATE/A \"2\")", "'x' /private/a=2" },
+	{ "x (/private/vendor/x \"1\")", NULL },
+	{ "x (/private/vendor/x/y \"1\")", "'x' /private/vendor/x/y=1" },
+	{ "x (/private/a)", NULL },
+	{ "x (/private/a 1)", NULL },
+	{ "x (/private/a ~{3}\r\nzz)", NULL },
+	{ "x (/private/a ~zz)", NULL },
+	{ "x ()", NULL },
+	{ "x /private/a \"1\"", NULL },
+};
+
+static int
+notify(struct imap_lex *l, struct err *e)
+{
+	struct imap_notify n;
+
+	if (imap_notify_parse(l, a, &n, e) < 0)
+		return -1;
+	buf_printf(&out, NULL, "%s%s%s", n.none ? "none" : "", n.status ? "status" : "", n.unknown ? "unknown" : "");
+	for (size_t i = 0; i < n.n; i++) {
+		buf_printf(&out, NULL, "(%d %u", (int)n.groups[i].watch, n.groups[i].events);
+		for (size_t k = 0; k < n.groups[i].n; k++)
+			buf_printf(&out, NULL, " %.*s", SPAN_ARG(n.groups[i].names[k]));
+		if (n.groups[i].fetch)
+			buf_printf(&out, NULL, " fetch %u", n.groups[i].items.items);
+		for (struct imap_section *s = n.groups[i].items.sections; s != NULL; s = s->next)
+			buf_printf(&out, NULL, " %.*s%s", SPAN_ARG(s->label), s->seen ? "!" : "");
+		buf_byte(&out, NULL, ')');
+	}
+	return 0;
+}
+
+static const struct row notifies[] = {
+	{ "none", "none" },
+	{ "SET (selected NONE)", "(0 0)" },
+	{ "set status (selected MessageNew (uid body.peek[header.fields (from to subject)]) MessageExpunge) (subtree "
+	  "Lists (MessageNew MessageExpunge))",
+	    "status(0 3 fetch 1 BODY[HEADER.FIELDS (from to subject)])(5 3 Lists)" },
+	{ "SET (selected-delayed (MessageNew (BODY[]) MessageExpunge FlagChange))", "(1 7 fetch 0 BODY[])" },
+	{ "SET (mailboxes (a \"b c\" inbox) (MailboxName SubscriptionChange))", "(6 48 a b c INBOX)" },
+	{ "SET (inboxes (MessageNew MessageExpunge AnnotationChange)) (personal (ServerMetadataChange))",
+	    "(2 11)(3 128)" },
+	{ "SET (personal (Thunder))", "unknown(3 0)" },
+	{ "SET (selected (MessageNew (BODY[HEADER.FIELDS (\"(\")]) MessageExpunge))",
+	    "(0 3 fetch 0 BODY[HEADER.FIELDS (\"(\")])" },
+	{ "SET (selected (MessageNew))", NULL },
+	{ "SET (personal (FlagChange))", NULL },
+	{ "SET (selected (MessageNew MessageExpunge MailboxName))", NULL },
+	{ "SET (selected NONE) (selected-delayed NONE)", NULL },
+	{ "SET (personal (MessageNew (UID) MessageExpunge))", NULL },
+	{ "SET (selected (MessageNew (UID MessageExpunge))", NULL },
+	{ "SET (subtree () (MailboxName))", NULL },
+	{ "SET (subtree (MailboxName))", NULL },
+	{ "SET (personal (MailboxName)", NULL },
+	{ "SET (personal ())", NULL },
+	{ "SET STATUS", NULL },
+	{ "NONE x", NULL },
+	{ "", NULL },
+};
+
+static int
+select_params(struct imap_lex *l, struct err *e)
+{
+	struct imap_select s;
+
+	if (imap_select_params(l, a, &s, e) < 0)
+		return -1;
+	buf_printf(&out, NULL, "%s%s", s.condstore ? "condstore " : "", s.qresync ? "qresync" : "");
+	if (s.qresync)
+		buf_printf(&out, NULL, " %u %llu %zu/%zu/%zu", s.uidvalidity, (unsigned long long)s.modseq, s.uids.n,
+		    s.numbers.n, s.number_uids.n);
+	return 0;
+}
+
+static const struct row selects[] = {
+	{ "", "" },
+	{ " (CONDSTORE)", "condstore " },
+	{ " (QRESYNC (67890007 20050715194045000 41,43:211,214:541))", "qresync 67890007 20050715194045000 3/0/0" },
+	{ " (QRESYNC (1 2 1:29997 (5000,7500,9000,9990:9999 15000,22500,27000,29970,29973,29976,29979,29982,29985,"
+	  "29988,29991,29994,29997)) CONDSTORE)",
+	    "condstore qresync 1 2 1/4/13" },
+	{ " (QRESYNC (1 2 (1 1)))", "qresync 1 2 0/1/1" },
+	{ " (QRESYNC (1 2 1:4294967295 (1:4294967295 1:4294967295)))", "qresync 1 2 1/1/1" },
+	{ " (QRESYNC (1 2 $))", NULL },
+	{ " (QRESYNC (1 2 1:*))", NULL },
+	{ " (QRESYNC (1 2 1 (1 1:2)))", NULL },
+	{ " (QRESYNC (1 2 1 (1)))", NULL },
+	{ " (QRESYNC (0 2))", NULL },
+	{ " (QRESYNC (1))", NULL },
+	{ " (QRESYNC 1 2)", NULL },
+	{ " (QRESYNC (1 2) QRESYNC (1 2))", NULL },
+	{ " ()", NULL },
+	{ " (X)", NULL },
+};
+
+static int
+create(struct imap_lex *l, struct err *e)
+{
+	struct imap_create c;
+
+	if (imap_create_params(l, a, &c, e) < 0)
+		return -1;
+	buf_str(&out, NULL, c.use ? "use" : "");
+	for (size_t i = 0; i < c.n; i++)
+		buf_printf(&out, NULL, " %.*s", SPAN_ARG(c.uses[i]));
+	return 0;
+}
+
+static const struct row creates[] = {
+	{ "", "" },
+	{ " (USE (\\Drafts \\Sent))", "use \\Drafts \\Sent" },
+	{ " (use ())", "use" },
+	{ " (USE (Drafts))", NULL },
+	{ " (USE (\\))", NULL },
+	{ " (USE \\Drafts)", NULL },
+	{ " ()", NULL },
+	{ " (USE (\\Drafts)", NULL },
+};
+
+static int
 command(struct imap_lex *l, struct err *e)
 {
 	struct span tag = { 0 }, name;
@@ -328,6 +501,11 @@ main(void)
 	a = arena_new(64 << 20);
 	buf_init(&out, 1 << 20);
 	TABLE(command, commands);
+	TABLE(getmetadata, getmetadatas);
+	TABLE(setmetadata, setmetadatas);
+	TABLE(notify, notifies);
+	TABLE(select_params, selects);
+	TABLE(create, creates);
 	TABLE(fetch, fetches);
 	TABLE(search, searches);
 	TABLE(store, stores);

@@ -46,6 +46,8 @@ imap_mailbox(struct imap_lex *l, struct arena *a, struct span *out, struct err *
 
 	if (imap_astring(l, a, &wire, e) < 0)
 		return -1;
+	if (l->slash && wire.n > 1 && wire.p[wire.n - 1] == '/')
+		wire.n--;
 	if (span_ieq(wire, "INBOX")) {
 		*out = SPAN("INBOX");
 		return 0;

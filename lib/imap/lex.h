@@ -17,6 +17,7 @@
 
 struct imap_lex {
 	struct span in; /* what is still to be read; borrowed */
+	bool slash;     /* a / at the end of a mailbox's name is none of it (imap_workarounds) */
 	bool utf8;      /* names of mailboxes are UTF-8 (RFC 6855, 3; 9051, 5.1), else modified UTF-7 */
 };
 
