@@ -46,6 +46,7 @@ if r.returncode != 0:
 
 i = rk.Instance(where=mount)
 i.set("queue_retry_min", "1s")
+i.set("store_reserve", "0")  # until the last part
 i.set("smtp_connect_wait", "1s")
 i.set("relayhost", "[127.0.0.1]:%d" % i.spare[0])  # where nobody is
 i.set("relay_networks", "127.0.0.0/8")
@@ -199,6 +200,27 @@ again("no space")
 full("no inodes", fill_inodes, True)
 deleted += 1
 again("no inodes")
+
+# ---- not one block is left, and a reserve is kept for that
+i.set("store_reserve", "4M")
+i.set("spool_free_min", "50M")
+i.must("reload")
+rk.wait_for("a reserve is kept", lambda: i.events("upkeep.reserve"))
+c = i.imap("u2")
+n = int(c.select("INBOX")[1][0])
+fill_space()
+rk.wait_for("when the disk is full it is given up", lambda: i.events("upkeep.full"))
+typ, data = c.store("1:%d" % (n - 1), "+FLAGS", r"(\Deleted)")
+rk.is_(typ, "OK", "not one block: STORE works")
+rk.is_(c.expunge()[0], "OK", "not one block: EXPUNGE works")
+v = os.statvfs(mount)
+rk.ok(i.json("purge", "u2@example.test", "--now")[0]["count"] > 0, "not one block: `rookery purge --now` works")
+rk.ok(os.statvfs(mount).f_bavail > v.f_bavail, "not one block: and frees some")
+for name in [x for x in here("u2") if x not in subjects("u2")]:
+    del accepted[name]
+i.set("spool_free_min", "0")
+i.must("reload")
+again("the reserve")
 
 # ---- what was in the queue and the mailboxes is there after a restart; SQLite's own files want some blocks
 ballast(2 << 20)

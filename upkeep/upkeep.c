@@ -6,7 +6,7 @@
  * the parent starts passes: what is due in a store by time (plan.h), and the indexing of texts (texts.h).
  *
  * Read on in this order: job.c (a process, its requests), mailbox.c check.c undelete.c (what is asked), pass.c (what the clock
- * does), plan.c, texts.c (whose texts are to be indexed).
+ * does), plan.c, reserve.c, texts.c (whose texts are to be indexed).
  */
 #include <dirent.h>
 #include <errno.h>
@@ -26,6 +26,7 @@
 #include "mail/charset.h"
 #include "upkeep/job.h"
 #include "upkeep/plan.h"
+#include "upkeep/reserve.h"
 #include "upkeep/texts.h"
 
 static const struct jail jail = {
@@ -64,6 +65,7 @@ static struct {
 	struct plan *plan;
 	struct passing *passing;
 	size_t passes;
+	struct reserve reserve;
 	struct timer look, due; /* look at which stores have changed; a pass is due */
 	uint64_t keys;          /* what a pass depends on, summed up */
 	struct texts texts;
@@ -536,6 +538,7 @@ main(int argc, char **argv)
 	}
 	svc_on_exit(s, child_ended);
 	svc_confine(s, &jail);
+	reserve_start(&upkeep.reserve, upkeep.loop, upkeep.store);
 	upkeep.plan = plan_new(upkeep.store);
 	upkeep.keys = keys_now();
 	upkeep.look = (struct timer){ .due = look_around };
