@@ -22,6 +22,8 @@ enum {
 	MESSAGES_MAX = 10000, /* of one MULTIAPPEND */
 	OPEN_MAX = 16,        /* files of a command with a descriptor each; of more none has */
 	URL_MAX = 8192,
+	TEXT_MAX = 16 << 20,       /* octets of text behind the messages of a command */
+	STRUCTURES_MAX = 64 << 20, /* and of their structure records, which wait for the last */
 };
 
 /* One APPEND or REPLACE at work. */
@@ -38,6 +40,7 @@ struct appending {
 	struct incoming *m;
 	size_t n, cap;
 	uint64_t bytes; /* of all so far */
+	size_t text, structures;
 	struct catenate urls;
 
 	uint32_t replaced; /* REPLACE: the uid */
@@ -45,6 +48,13 @@ struct appending {
 };
 
 /* ---- reading */
+
+static int
+too_much(struct appending *g, struct err *e)
+{
+	g->cmd->code = "LIMIT";
+	return err_set(e, ERR_PERM, "That is too much for one command");
+}
 
 /* The next line of the command, behind a literal. */
 static int
@@ -62,11 +72,12 @@ next_line(struct appending *g, struct err *e)
 		return -1;
 	}
 	line = arena_dup(g->s->a, line);
+	g->text += line.n;
 	if ((rc = imap_line_literal(line, &g->lit, e)) < 0)
 		return -1;
 	g->pending = rc > 0;
 	g->l.in = rc > 0 ? span_head(line, g->lit.text) : line;
-	return 0;
+	return g->text > TEXT_MAX ? too_much(g, e) : 0;
 }
 
 /* Is the literal what stands next? */
@@ -88,7 +99,8 @@ acceptable(struct appending *g, uint64_t have, uint64_t size, struct err *e)
 		return err_set(
 		    e, ERR_PERM, "A message may have %llu octets", (unsigned long long)cfg.message_size_max);
 	}
-	if (store_room(s->st, g->box.id, all > g->freed ? all - g->freed : 0, g->replaced != 0 ? 0 : g->n, e) < 0 ||
+	if (store_room(
+		s->st, g->box.id, all > g->freed ? all - g->freed : 0, g->replaced != 0 ? 0 : g->n, e) < 0 ||
 	    store_space(s->st, size, cfg.spool_free_min, e) < 0)
 		return refused(s, g->cmd, true);
 	return 0;
@@ -133,6 +145,7 @@ url_text(struct appending *g, struct span *url, struct err *e)
 	if ((rc = conn_read(s->c, p, (size_t)g->lit.size, e)) <= 0)
 		return rc < 0 ? -1 : err_set(e, ERR_GONE, "closed within a literal");
 	*url = span_of(p, (size_t)g->lit.size);
+	g->text += url->n;
 	return next_line(g, e);
 }
 
@@ -229,10 +242,8 @@ message(struct appending *g, struct err *e)
 	struct imap_append args = { 0 };
 	struct incoming *m;
 
-	if (g->n == MESSAGES_MAX) {
-		g->cmd->code = "LIMIT";
-		return err_set(e, ERR_PERM, "At most %d messages at a time", MESSAGES_MAX);
-	}
+	if (g->n == MESSAGES_MAX || g->structures > STRUCTURES_MAX)
+		return too_much(g, e);
 	m = add_message(g);
 	if (imap_append_parse(&g->l, g->s->a, &args, e) < 0)
 		return -1;
@@ -245,6 +256,7 @@ message(struct appending *g, struct err *e)
 		return no_message(g, e);
 	g->bytes += m->file.size;
 	incoming_parse(g->s, m);
+	g->structures += m->structure.n;
 	if (g->n > OPEN_MAX)
 		store_file_rest(&m->file);
 	return 0;

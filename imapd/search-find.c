@@ -37,7 +37,7 @@ found_add(struct found *f, const struct subject *m)
 	if (f->modseq != NULL)
 		f->modseq[f->n] = m->r->modseq;
 	if (f->score != NULL) /* without a fuzzy text it is as sure as can be */
-		f->score[f->n] = m->scored > 0 ? (uint8_t)(m->score / m->scored) : 100;
+		f->score[f->n] = (uint8_t)(m->scored > 0 ? m->score / m->scored : 100);
 	f->n++;
 }
 

@@ -65,7 +65,8 @@ imap_set_resolve(struct imap_set *set, uint32_t last)
 
 		set->r[i] = x <= y ? (struct imap_range){ x, y } : (struct imap_range){ y, x };
 	}
-	qsort(set->r, set->n, sizeof set->r[0], by_first);
+	if (set->n > 0)
+		qsort(set->r, set->n, sizeof set->r[0], by_first);
 	for (size_t i = 1; i < set->n; i++) {
 		struct imap_range *to = &set->r[n], next = set->r[i];
 
