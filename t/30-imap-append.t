@@ -61,7 +61,7 @@ s.sendall(b"a NOOP\r\nb SELECT INBOX\r\nc APPEND INBOX {10+}\r\nx LOGOUT\r\n\r\n
 got = b"".join(iter(lambda: s.recv(65536), b""))
 rk.like(got, r"(?s)\Alogin OK .*\r\na OK .*\r\nb NO \[SERVERBUG\] .*\r\nc NO \[SERVERBUG\] ", "a damaged index is a NO for what needs it")
 rk.like(got, r"\r\nt+ BAD A tag .*\r\nd OK .*\r\n", "and a message that comes all the same is read past")
-rk.ok(i.events("imapd.open"), "the log tells why")
+rk.wait_for("the log tells why", lambda: i.events("imapd.open"))
 
 # ---- no parser
 with open(i.path("etc", "master.cf")) as f:
@@ -75,6 +75,6 @@ rk.is_(c.append("INBOX", None, None, b"Subject: opaque\r\n\r\ntext\r\n")[0], "OK
 c.select("INBOX")
 rk.is_(c.fetch("1", "(BODY.PEEK[])")[1][0][1], b"Subject: opaque\r\n\r\ntext\r\n", "and can be read")
 rk.like(c.fetch("1", "(BODYSTRUCTURE)")[1][0], r'(?i)"text" "plain"', "as one part of plain text")
-rk.ok(i.events("imapd.unparsed"), "the log tells of it")
+rk.wait_for("the log tells of it", lambda: i.events("imapd.unparsed"))
 c.logout()
 rk.done()
