@@ -32,7 +32,13 @@ arguments(struct span name, struct imap_lex *l, struct arena *a, struct err *e)
 	struct span mailbox;
 
 	if (span_ieq(name, "SEARCH"))
-		return imap_search_parse(l, a, false, &(struct imap_search_args){ 0 }, e);
+		return imap_search_parse(l, a, l->in.n % 2 == 0, &(struct imap_search_args){ 0 }, e);
+	if (span_ieq(name, "SORT"))
+		return imap_sort_parse(l, a, false, &(struct imap_sort){ 0 }, e);
+	if (span_ieq(name, "THREAD"))
+		return imap_thread_parse(l, a, false, &(struct imap_thread){ 0 }, e);
+	if (span_ieq(name, "ESEARCH"))
+		return imap_esearch_parse(l, a, false, &(struct imap_esearch){ 0 }, e);
 	if (span_ieq(name, "APPEND"))
 		return imap_mailbox(l, a, &mailbox, e) < 0 || imap_sp(l, e) < 0
 			   ? -1
