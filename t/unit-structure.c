@@ -1,5 +1,6 @@
 /* unit-structure - the record of a message: what FETCH, SORT and THREAD want. */
 #include "imap/format.h"
+#include "imap/record.h"
 #include "imap/structure.h"
 #include "mail/charset.h"
 #include "t/tap.h"
@@ -378,6 +379,48 @@ opaque(struct buf *out)
 	buf_free(&m);
 }
 
+/* The record of `now` as version 1 had it: six sections, no preview. */
+static void
+as_version_1(struct span now, struct buf *old)
+{
+	char fixed[RECORD_FIXED_1];
+	size_t end = record_get_u32(now.p + RECORD_SECTIONS + 4 * (RECORD_SECTIONS_1 - 1));
+
+	memcpy(fixed, now.p, sizeof fixed);
+	fixed[3] = 1;
+	for (size_t i = 0; i < RECORD_SECTIONS_1; i++)
+		record_put_u32(
+		    fixed + RECORD_SECTIONS + 4 * i, record_get_u32(now.p + RECORD_SECTIONS + 4 * i) - 4);
+	record_put_u32(fixed + RECORD_SIZE, (uint32_t)end - 4);
+	buf_clear(old);
+	buf_add(old, NULL, span_of(fixed, sizeof fixed));
+	buf_add(old, NULL, span_from(span_head(now, end), RECORD_FIXED));
+}
+
+static void
+versions(struct buf *out)
+{
+	struct structure s = { 0 }, was = { 0 };
+	struct buf old;
+	struct err e = { 0 };
+
+	buf_init(&old, 1 << 20);
+	buf_clear(out);
+	structure_build(SPAN("Subject: s\r\nMessage-ID: <a@b>\r\n\r\nSome  words\r\n"), out, &e);
+	tap_ok(structure_open(buf_span(out), &s, &e) == 0 && s.previewed && span_eq(s.preview, "Some words"),
+	    "a record has a preview");
+	as_version_1(buf_span(out), &old);
+	tap_ok(structure_open(buf_span(&old), &was, &e) == 0 && !was.previewed && was.preview.n == 0,
+	    "one of version 1 is read, and has none");
+	tap_ok(span_same(was.envelope, s.envelope) && span_same(was.bodystructure, s.bodystructure) &&
+		   span_same(was.fields, s.fields) && span_same(was.message_id, s.message_id),
+	    "the rest of it is the same");
+	old.p[3] = 3;
+	tap_ok(structure_open(buf_span(&old), &was, &e) < 0 && e.kind == ERR_TEMP,
+	    "a version that is not known is refused");
+	buf_free(&old);
+}
+
 int
 main(void)
 {
@@ -393,6 +436,7 @@ main(void)
 	subjects();
 	damage(&out);
 	opaque(&out);
+	versions(&out);
 	buf_free(&out);
 	return tap_done();
 }
