@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """31-rfc5464 - what is told of mailboxes, beside their messages: LIST and its kin (RFC 5258, 5819, 6154, 8440, 8457, 9590),
-METADATA (RFC 5464)."""
+METADATA (RFC 5464);
+names and their UIDVALIDITY (RFC 3501)."""
 import os
 import sys
 
@@ -36,8 +37,16 @@ i.set("metadata_total_max", "64K")
 i.set("metadata_comment", "Welcome")
 i.set("metadata_admin", "mailto:postmaster@example.test")
 i.start()
-i.users(4)
-for n, name in enumerate(("rfc5258", "rfc5819", "rfc6154", "rfc5464")):
+i.users(5)
+
+
+def greater(player, a, b):
+    x, y = (int(player.captured(name)) for name in (a, b))
+    if x <= y:
+        raise transcript.Mismatch("%s %d is not greater than %s %d" % (a, x, b, y))
+
+
+for n, name in enumerate(("rfc5258", "rfc5819", "rfc6154", "rfc5464", "rfc3501-names")):
     imap.play(i, name, "u%d" % (n + 1), literal=lambda p, *a: literal(i, p, *a), octets=lambda p, *a: raw(i, p, *a),
-              long_value=lambda p, *a: long_value(i, p, *a))
+              long_value=lambda p, *a: long_value(i, p, *a), greater=greater)
 rk.done()
