@@ -120,20 +120,29 @@ turn(void)
 /* ---- what a worker says and hears */
 
 static void
-record(uint64_t modseq, bool leave)
+record_with(uint64_t modseq, bool leave, bool idling, uint32_t flags)
 {
 	static const uint32_t recent[8];
 	struct idle_record r = {
 		.version = IDLE_VERSION,
 		.leave = leave,
-		.idling = 1,
-		.tag = SPAN("a1"),
+		.idling = idling,
+		.tag = idling ? SPAN("a1") : SPAN(""),
 		.mailbox = BOX,
 		.modseq = modseq,
 		.recent = span_of(recent, sizeof recent),
+		.flags = flags,
+		.notify = SPAN("(personal (MailboxName))"),
+		.known = modseq,
 	};
 
 	ipc_send(worker, idle_record, &r, 0, NULL);
+}
+
+static void
+record(uint64_t modseq, bool leave)
+{
+	record_with(modseq, leave, true, 0);
 }
 
 static void
@@ -552,6 +561,61 @@ drain(void)
 	close(client);
 }
 
+/* What NOTIFY changes (RFC 5465). */
+static void
+notified(void)
+{
+	session(true);
+	over();
+	session(false);
+	record_with(10, true, false, IDLE_AT_ONCE);
+	turn();
+	changed(BOX + 1, 11);
+	changed(0, 11);
+	turn();
+	tap_ok(forks == 0, "SELECTED: other mailboxes and names do not wake it");
+	changed(BOX, 11);
+	turn();
+	tap_ok(forks == 1, "the selected one does, without IDLE");
+	over();
+
+	session(false);
+	record_with(10, true, true, IDLE_MUTE | IDLE_OTHERS);
+	turn();
+	changed(BOX, 11);
+	changed(BOX + 1, 10);
+	changed(0, 10);
+	turn();
+	tap_ok(forks == 0, "without SELECTED its news are none, even in IDLE; nor is what it was told");
+	changed(BOX + 1, 11);
+	turn();
+	tap_ok(forks == 1, "another mailbox wakes it");
+	over();
+
+	session(false);
+	record_with(10, true, false, IDLE_OTHERS);
+	turn();
+	changed(0, 11);
+	turn();
+	tap_ok(forks == 1, "names do");
+	record_with(11, true, false, IDLE_OTHERS);
+	turn();
+	tap_ok(forks == 1, "once");
+	changed(BOX, 12);
+	turn();
+	tap_ok(forks == 1, "the selected mailbox is told of at the next command");
+	over();
+
+	session(false);
+	busy();
+	turn();
+	changed(0, 11);
+	record_with(10, false, false, IDLE_OTHERS);
+	turn();
+	tap_ok(told() == 1, "names that changed before the record are told with it");
+	over();
+}
+
 int
 main(void)
 {
@@ -565,6 +629,7 @@ main(void)
 	served();
 	races();
 	held();
+	notified();
 	deaths();
 	others();
 	links();
