@@ -33,7 +33,9 @@ static const char tables[] = "CREATE TABLE meta ("
 			     " id INTEGER PRIMARY KEY," /* key_of(mailbox, first uid) */
 			     " n INTEGER NOT NULL,"
 			     " doc INTEGER NOT NULL);"
-			     "CREATE TABLE shard (id INTEGER PRIMARY KEY);";
+			     "CREATE TABLE shard ("
+			     " id INTEGER PRIMARY KEY,"
+			     " merged INTEGER NOT NULL);";
 
 /* ---- statements */
 

@@ -11,7 +11,7 @@
  * sixth of the size with positions: docs/performance.md), so what it finds is a candidate that the caller has to look
  * into; but for a key of one to three characters it knows.
  *
- * Sources, in reading order: fts.c (the file), fts_find.c, fts_index.c, fts_sweep.c; fts_inside.h has the tables.
+ * Sources, in reading order: fts.c (the file), fts_find.c, fts_index.c (fts_text.c, fts_merge.c), fts_sweep.c; fts_inside.h has the tables.
  */
 #ifndef STORE_FTS_H
 #define STORE_FTS_H

@@ -7,12 +7,8 @@
  */
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/clock.h"
-#include "imap/text.h"
 #include "store/fts_inside.h"
 #include "store/inside.h"
 
@@ -43,80 +39,8 @@ struct indexing {
 	sqlite3_stmt *put[2]; /* into h_K, b_K */
 	uint64_t shard;       /* K of these */
 
-	/* The message. */
-	struct buf text[2]; /* of the headers, of the bodies */
-	bool over;
+	struct fts_text text; /* of the message */
 };
-
-/* ---- the text of a message */
-
-static void
-add_piece(struct indexing *x, struct buf *b, struct span piece, bool border)
-{
-	static const char borders[2] = { FTS_BORDER, FTS_BORDER };
-	size_t from = b->n;
-	char *nul;
-
-	if (x->over || x->text[0].n + x->text[1].n + piece.n > x->limits->text_max) {
-		x->over = true;
-		return;
-	}
-	if (border)
-		buf_add(b, NULL, span_of(borders, sizeof borders));
-	from = b->n;
-	buf_add(b, NULL, piece);
-	while (from < b->n && (nul = memchr(b->p + from, 0, b->n - from)) != NULL) {
-		*nul = FTS_BORDER;
-		from = (size_t)(nul - b->p);
-	}
-}
-
-/* Borders stand between runs; the one behind the last is put when the text is stored. */
-static bool
-take_piece(void *arg, struct span piece, enum text_kind kind, bool begins)
-{
-	struct indexing *x = arg;
-	struct buf *b = &x->text[kind == TEXT_BODY];
-
-	add_piece(x, b, piece, begins && b->n > 0);
-	return !x->over;
-}
-
-/* 0, -1. x->over tells that there is too much. */
-static int
-read_text(struct indexing *x, const struct store_msg *m, struct err *e)
-{
-	struct text_sink sink = { take_piece, x };
-	struct imap_octets octets = { .prefix = m->prefix, .region = SPAN("") };
-	size_t skip = (size_t)(m->offset % (uint64_t)sysconf(_SC_PAGESIZE)), size = (size_t)m->length + skip;
-	void *map = NULL;
-	struct structure st;
-	struct stat sb;
-	int fd, rc = 0;
-
-	buf_clear(&x->text[0]);
-	buf_clear(&x->text[1]);
-	x->over = false;
-	if (structure_open(m->structure, &st, e) < 0 || (fd = store_msg_open(x->f->st, m, e)) < 0)
-		return -1;
-	if (fstat(fd, &sb) < 0 || (uint64_t)sb.st_size < m->offset + m->length)
-		rc = err_set(e, ERR_TEMP, "msg/%s is shorter than its row says", m->file.s);
-	if (rc == 0 && m->length > 0) {
-		map = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, (off_t)(m->offset - skip));
-		if (map == MAP_FAILED) {
-			map = NULL;
-			rc = err_set(e, ERR_TEMP, "mapping a message: %m");
-		} else {
-			octets.region = span_of((const char *)map + skip, (size_t)m->length);
-		}
-	}
-	if (rc == 0)
-		rc = imap_text(&st, &octets, true, &sink, e);
-	if (map != NULL)
-		munmap(map, size);
-	close(fd);
-	return rc;
-}
 
 /* ---- numbers of texts, and runs */
 
@@ -200,7 +124,8 @@ make_shard(struct fts *f, uint64_t shard, struct err *e)
 			" tokenize='trigram case_sensitive 1')",
 			tables[i], (unsigned long long)shard) < 0)
 			return -1;
-	return fts_exec(f, e, "INSERT OR IGNORE INTO shard (id) VALUES (%llu)", (unsigned long long)shard);
+	return fts_exec(
+	    f, e, "INSERT OR IGNORE INTO shard (id, merged) VALUES (%llu, 0)", (unsigned long long)shard);
 }
 
 static int
@@ -222,17 +147,15 @@ open_shard(struct indexing *x, uint64_t shard, struct err *e)
 static int
 put_text(struct indexing *x, uint64_t doc, struct err *e)
 {
-	static const char borders[2] = { FTS_BORDER, FTS_BORDER };
-
 	if (open_shard(x, doc / x->f->shard_texts, e) < 0)
 		return -1;
+	fts_text_end(&x->text);
 	for (size_t i = 0; i < 2; i++) {
-		struct buf *b = &x->text[i];
+		struct buf *b = &x->text.part[i];
 		int rc;
 
 		if (b->n == 0)
 			continue;
-		buf_add(b, NULL, span_of(borders, sizeof borders));
 		sqlite3_bind_int64(x->put[i], 1, (int64_t)doc);
 		sqlite3_bind_text64(x->put[i], 2, b->p, b->n, SQLITE_STATIC, SQLITE_UTF8);
 		rc = fts_row(x->f, x->put[i], e);
@@ -299,7 +222,7 @@ add_message(struct indexing *x, const struct store_msg *m, uint32_t index, struc
 	/* The text in turn for the uid in turn: else a uid would be given a text that is not its. */
 	joins = known == 1 && r->n > 0 && m->uid == r->first + r->n && doc == r->doc + r->n;
 	if (known == 0) {
-		if (read_text(x, m, &why) < 0 || x->over) {
+		if (fts_text_read(&x->text, x->f->st, m, &why) < 0 || x->text.over) {
 			x->out->skipped++;
 			return 0;
 		}
@@ -546,12 +469,15 @@ fts_index(struct fts *f, const struct fts_limits *limits, struct fts_progress *o
 		out->full = true;
 		return 0;
 	}
+	x.text.max = limits->text_max;
 	x.a = arena_new(64 << 20);
 	for (size_t i = 0; i < 2; i++)
-		buf_init(&x.text[i], SIZE_MAX / 2); /* bounded by add_piece */
+		buf_init(&x.text.part[i], SIZE_MAX / 2); /* bounded by text.max */
 	rc = walk_all(&x, e);
+	if (rc == 0)
+		rc = fts_merge(f, x.until_ms, e);
 	for (size_t i = 0; i < 2; i++)
-		buf_free(&x.text[i]);
+		buf_free(&x.text.part[i]);
 	arena_free(x.a);
 	f->mailbox = 0;
 	return rc;

@@ -14,7 +14,8 @@
  *            the region (store_msg.prefix) must be the same for all messages of a file; it is, since it is only
  *            written at delivery.
  *   shard    text n is a row of h_K (the headers) and of b_K (the bodies) with K = n / meta.shard. Both are FTS5
- *            without content, column sizes and positions. Runs do not cross the border of shards.
+ *            without content, column sizes and positions. Runs do not cross the border of shards. merged: 1 when
+ *            the shard is full and its segments are one.
  *
  * In the text of a message each run of it (a field, a body) ends in two U+0001, and a NUL is one as well, so that there is
  * a trigram beginning with every character. A key with such an octet is not looked up.
@@ -70,5 +71,19 @@ int fts_runs_load(struct fts *f, uint64_t mailbox, uint32_t uidvalidity, struct 
 /* The run that has a uid, or NULL. */
 const struct fts_run *fts_run_of(struct fts *f, uint32_t uid);
 void fts_run_add(struct fts *f, struct fts_run run);
+
+/* ---- fts_text.c: the text of one message, of its headers and of its bodies */
+struct fts_text {
+	struct buf part[2];
+	uint64_t max; /* octets of both */
+	bool over;    /* there was more */
+};
+/* 0, -1. */
+int fts_text_read(struct fts_text *x, struct store *st, const struct store_msg *m, struct err *e);
+/* Put the borders behind the last runs. */
+void fts_text_end(struct fts_text *x);
+
+/* ---- fts_merge.c: 1 there is more, 0, -1 */
+int fts_merge(struct fts *f, uint64_t until_ms, struct err *e);
 
 #endif
