@@ -1,8 +1,8 @@
 /*
  * kick.c - `rookery kick`: readers' sessions end, in good order.
  *
- * imapd's holder has all of its sessions and is asked. Those of POP3 are a process each, which nobody but its parent may
- * signal; but we may: it then ends as when the instance stops, between two commands.
+ * imapd's holder has all of its sessions and is asked. Those of POP3 are a process each, which nobody but its
+ * parent may signal; but we may: it then ends as when the instance stops, between two commands.
  */
 #include <signal.h>
 #include <stdio.h>

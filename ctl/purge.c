@@ -82,8 +82,9 @@ ctl_purge(struct ctl *c, int argc, char **argv)
 	if (all)
 		rc = stores_each(c, one_of_all, &p, &e);
 	else if ((rc = place_find(c, word, &at, &e)) == 0)
-		rc = at.mailbox.n > 0 ? err_set(&e, ERR_PERM, "%s: a whole store is purged, not a mailbox", word)
-				      : pass(&p, at.owner, &e);
+		rc = at.mailbox.n > 0
+			 ? err_set(&e, ERR_PERM, "%s: a whole store is purged, not a mailbox", word)
+			 : pass(&p, at.owner, &e);
 	place_free(&at);
 	if (c->json)
 		json_close(&p.j);

@@ -135,7 +135,8 @@ place_open(struct ctl *c, const struct place *p, struct err *e)
 
 int
 stores_ask_(struct ipc *ch, uint32_t number, const void *m,
-    int (*part)(void *arg, struct ipc_in *in, struct err *e), void *arg, struct upkeep_done *done, struct err *e)
+    int (*part)(void *arg, struct ipc_in *in, struct err *e), void *arg, struct upkeep_done *done,
+    struct err *e)
 {
 	struct ipc_refuse refused;
 	struct ipc_in in;
@@ -161,8 +162,8 @@ stores_ask_(struct ipc *ch, uint32_t number, const void *m,
 
 /* One page; *after is where the next begins. 1 there may be more. */
 static int
-page(struct ctl *c, struct ipc *ch, struct buf *after, int (*one)(void *arg, const char *owner, struct err *e),
-    void *arg, struct err *e)
+page(struct ctl *c, struct ipc *ch, struct buf *after,
+    int (*one)(void *arg, const char *owner, struct err *e), void *arg, struct err *e)
 {
 	struct upkeep_owners m = { buf_span(after) };
 	struct upkeep_owners_answer answer;
@@ -214,7 +215,8 @@ stores_time(const char *text, uint64_t *ms)
 		return 0;
 	}
 	if ((end = strptime(text, "%Y-%m-%dT%H:%M:%S", &tm)) == NULL &&
-	    (end = strptime(text, "%Y-%m-%dT%H:%M", &tm)) == NULL && (end = strptime(text, "%Y-%m-%d", &tm)) == NULL)
+	    (end = strptime(text, "%Y-%m-%dT%H:%M", &tm)) == NULL &&
+	    (end = strptime(text, "%Y-%m-%d", &tm)) == NULL)
 		return -1;
 	if (*end == '.')
 		end += 1 + strspn(end + 1, "0123456789");

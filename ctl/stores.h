@@ -13,8 +13,8 @@ struct place {
 };
 
 /*
- * USER is an account's address, or the name of a store whose account is gone. A mailbox begins behind the first / that
- * follows the @. Shared/TREE is what authd says. -1 with *e: ERR_PERM if the word names nothing.
+ * USER is an account's address, or the name of a store whose account is gone. A mailbox begins behind the
+ * first / that follows the @. Shared/TREE is what authd says. -1 with *e: ERR_PERM if the word names nothing.
  */
 int place_find(struct ctl *c, const char *word, struct place *p, struct err *e);
 void place_free(struct place *p);
@@ -26,16 +26,18 @@ struct ipc *place_open(struct ctl *c, const struct place *p, struct err *e);
 struct ipc *owner_open(struct ctl *c, const char *owner, bool create, struct err *e);
 
 /*
- * One request, and its whole answer: each message before upkeep_done is given to `part`. 0 with *done, whose text lives
- * until the next call on the channel; -1.
+ * One request, and its whole answer: each message before upkeep_done is given to `part`. 0 with *done, whose
+ * text lives until the next call on the channel; -1.
  */
 #define stores_ask(ch, name, m, part, arg, done, e)                                                          \
 	stores_ask_((ch), name##_no, (const struct name *)(m), (part), (arg), (done), (e))
 int stores_ask_(struct ipc *ch, uint32_t number, const void *m,
-    int (*part)(void *arg, struct ipc_in *in, struct err *e), void *arg, struct upkeep_done *done, struct err *e);
+    int (*part)(void *arg, struct ipc_in *in, struct err *e), void *arg, struct upkeep_done *done,
+    struct err *e);
 
 /* Call `one` for every store there is, until it gives something other than 0, which is given. */
-int stores_each(struct ctl *c, int (*one)(void *arg, const char *owner, struct err *e), void *arg, struct err *e);
+int stores_each(
+    struct ctl *c, int (*one)(void *arg, const char *owner, struct err *e), void *arg, struct err *e);
 
 /* `rookery check` of stores, with what stands behind the command: check_stores.c. Exit status. */
 int check_stores(struct ctl *c, int argc, char **argv);

@@ -94,7 +94,8 @@ ctl_undelete(struct ctl *c, int argc, char **argv)
 			m.list = 1;
 		} else if ((v = option(argc, argv, &i, "--since", &missing)) != NULL) {
 			if (!missing && stores_time(v, &m.since) < 0)
-				return ctl_misuse("--since %s: a time as 2026-01-31T12:00 (UTC), or as 2h", v);
+				return ctl_misuse(
+				    "--since %s: a time as 2026-01-31T12:00 (UTC), or as 2h", v);
 		} else if (word == NULL && argv[i][0] != '-') {
 			word = argv[i];
 		} else {

@@ -126,8 +126,9 @@ adopt_needless(struct store *st, const char *name, struct err *e)
 	int rc = look(st, name, &f, e);
 
 	if (rc == 1)
-		rc = db_one(st, db_open_query(st, Q_MSG_OF_DIGEST, e, B_BLOB(span_of(f.digest, STORE_DIGEST))), 0,
-		    &known, e);
+		rc = db_one(st,
+		    db_open_query(st, Q_MSG_OF_DIGEST, e, B_BLOB(span_of(f.digest, STORE_DIGEST))), 0, &known,
+		    e);
 	else if (rc == 0)
 		known = 1;
 	found_done(&f);
@@ -187,7 +188,8 @@ next_bare(struct store *st, uint64_t key, struct store_msg *m, struct err *e)
 
 /* From behind the message, if that is there; else by the parser. */
 static int
-structure_of(struct store *st, const struct store_msg *m, const struct store_parser *parser, struct buf *out, struct err *e)
+structure_of(struct store *st, const struct store_msg *m, const struct store_parser *parser, struct buf *out,
+    struct err *e)
 {
 	struct found f = { .fd = store_msg_open(st, m, e) };
 	int rc = -1;
@@ -223,7 +225,8 @@ adopt_structures(struct store *st, const struct store_parser *parser, struct err
 		struct buf out;
 
 		buf_init(&out, STRUCTURE_MAX);
-		if (structure_of(st, &m, parser, &out, &own) == 0) { /* a file that is missing: the check tells */
+		if (structure_of(st, &m, parser, &out, &own) ==
+		    0) { /* a file that is missing: the check tells */
 			rc = put_structure(st, m.key, buf_span(&out), e);
 			n++;
 		}
@@ -260,7 +263,8 @@ add(struct store *st, struct found *f, struct span mailbox, struct err *e)
 }
 
 int
-adopt_file(struct store *st, const char *name, struct span mailbox, const struct store_parser *parser, struct err *e)
+adopt_file(
+    struct store *st, const char *name, struct span mailbox, const struct store_parser *parser, struct err *e)
 {
 	struct found f;
 	int rc = look(st, name, &f, e);

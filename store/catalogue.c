@@ -1,14 +1,16 @@
 /*
  * catalogue.c - list.db, from which an index that is lost is rebuilt, and the rebuilding.
  *
- * list.db has the tables of index.db, each with all of its columns, but for structures (which message files have, or a parser
- * gives again), full-text and the directories of chunks (made anew). It is written whole, to list.new, in one read
- * transaction of the index, synced, and then takes its name: so there is always a whole one.
+ * list.db has the tables of index.db, each with all of its columns, but for structures (which message files
+ * have, or a parser gives again), full-text and the directories of chunks (made anew). It is written whole,
+ * to list.new, in one read transaction of the index, synced, and then takes its name: so there is always a
+ * whole one.
  *
- * index.db is rebuilt in place, for other processes may have it open: SQLite empties it (SQLITE_DBCONFIG_RESET_DATABASE, which
- * keeps locks and readers in order even when nothing of it can be read), and one transaction fills it. Killed in between it is
- * an index without a store's row, which is refused, and rebuilt by the next try. No uid is given out twice, for each mailbox
- * gets a new UIDVALIDITY (RFC 3501, 2.3.1.1).
+ * index.db is rebuilt in place, for other processes may have it open: SQLite empties it
+ * (SQLITE_DBCONFIG_RESET_DATABASE, which keeps locks and readers in order even when nothing of it can be
+ * read), and one transaction fills it. Killed in between it is an index without a store's row, which is
+ * refused, and rebuilt by the next try. No uid is given out twice, for each mailbox gets a new UIDVALIDITY
+ * (RFC 3501, 2.3.1.1).
  */
 #include <dirent.h>
 #include <errno.h>
@@ -25,11 +27,11 @@
 #include "store/inside.h"
 #include "store/vfs.h"
 
-#define LIST         "list.db"
-#define LIST_NEW     "list.new"
-#define MSG_COLUMNS  "id, file, mid, at, length, digest, prefix, packed"
-#define NUMBER(x)    NUMBER_(x)
-#define NUMBER_(x)   #x
+#define LIST        "list.db"
+#define LIST_NEW    "list.new"
+#define MSG_COLUMNS "id, file, mid, at, length, digest, prefix, packed"
+#define NUMBER(x)   NUMBER_(x)
+#define NUMBER_(x)  #x
 
 /* ---- writing it */
 
@@ -49,8 +51,9 @@ each_table(struct store *st, const char *schema, const char *fmt, struct err *e)
 {
 	struct arena *a = arena_new(1 << 20);
 	const char *names[64];
-	char *sql = sqlite3_mprintf("SELECT name FROM %s.sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%%' "
-				    "AND name NOT IN ('msg', 'directory')",
+	char *sql = sqlite3_mprintf(
+	    "SELECT name FROM %s.sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%%' "
+	    "AND name NOT IN ('msg', 'directory')",
 	    schema);
 	sqlite3_stmt *q = NULL;
 	int n = 0, rc = sqlite3_prepare_v2(st->db, sql, -1, &q, NULL);
@@ -168,9 +171,9 @@ keep_damaged(void)
 }
 
 /*
- * What the head of a file says of its page size and of the WAL (https://sqlite.org/fileformat.html, 1.3) is how SQLite
- * takes its locks. If that is lost it is put there again: else nothing could be changed before all others have closed the
- * file.
+ * What the head of a file says of its page size and of the WAL (https://sqlite.org/fileformat.html, 1.3) is
+ * how SQLite takes its locks. If that is lost it is put there again: else nothing could be changed before all
+ * others have closed the file.
  */
 static int
 mend_header(const struct store_opts *o, struct err *e)
@@ -239,7 +242,8 @@ attach_list(struct store *st)
 
 	if (faccessat(AT_FDCWD, LIST, F_OK, 0) < 0 || db_exec(st, "ATTACH '" LIST "' AS l", NULL) < 0)
 		return false;
-	if (sqlite3_prepare_v2(st->db, "PRAGMA l.user_version", -1, &q, NULL) == SQLITE_OK && sqlite3_step(q) == SQLITE_ROW)
+	if (sqlite3_prepare_v2(st->db, "PRAGMA l.user_version", -1, &q, NULL) == SQLITE_OK &&
+	    sqlite3_step(q) == SQLITE_ROW)
 		good = sqlite3_column_int(q, 0) == STORE_VERSION;
 	sqlite3_finalize(q);
 	q = NULL;
@@ -334,10 +338,12 @@ adopt_rest(struct store *st, uint64_t listed_ms, const struct store_parser *pars
 		int64_t used = 1;
 
 		if (rc == 0 && name[0] != '.')
-			rc = db_one(st, db_open_query(st, Q_MSG_OF_FILE, e, B_TEXT(span_str(name))), 0, &used, e);
+			rc = db_one(
+			    st, db_open_query(st, Q_MSG_OF_FILE, e, B_TEXT(span_str(name))), 0, &used, e);
 		if (rc == 0 && used == 0)
 			rc = adopt_file(st, name,
-			    listed_ms == 0 || id_time_ms(span_str(name)) > listed_ms ? SPAN("INBOX") : SPAN("lost+found"),
+			    listed_ms == 0 || id_time_ms(span_str(name)) > listed_ms ? SPAN("INBOX")
+										     : SPAN("lost+found"),
 			    parser, e);
 		free(list[i]);
 	}
@@ -358,7 +364,8 @@ store_rebuild(const struct store_opts *o, const struct store_parser *parser,
 		return -1;
 	if (tx_begin(st, TX_DURABLE, e) == 0 && tx_end(st, dir_build_all(st, e), e) >= 0 &&
 	    adopt_structures(st, parser, e) >= 0 && adopt_rest(st, listed_ms, parser, e) == 0 &&
-	    store_check_with(st, STORE_CHECK_REPAIR, parser, found, arg, e) >= 0 && store_usage(st, &used, e) == 0) {
+	    store_check_with(st, STORE_CHECK_REPAIR, parser, found, arg, e) >= 0 &&
+	    store_usage(st, &used, e) == 0) {
 		*n = used.messages;
 		rc = 0;
 	}

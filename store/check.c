@@ -53,7 +53,8 @@ check_sqlite(struct check *c, struct err *e)
 		if (!span_eq(db_text(q, 0), "ok"))
 			tell(c, "index.db: %.*s", SPAN_ARG(db_text(q, 0)));
 	db_done(q);
-	if (rc == 0 && c->findings > 0 && (c->what & STORE_CHECK_REPAIR) != 0) /* its own indexes it can make anew */
+	if (rc == 0 && c->findings > 0 &&
+	    (c->what & STORE_CHECK_REPAIR) != 0) /* its own indexes it can make anew */
 		return db_run(c->st, Q_REINDEX, e);
 	return rc;
 }
@@ -83,7 +84,8 @@ mends(const struct check *c)
 
 /* *lost: uids without a row, to be freed. */
 static int
-check_rows(struct check *c, const struct chunk *k, uint64_t mailbox, uint32_t **lost, size_t *n, struct err *e)
+check_rows(
+    struct check *c, const struct chunk *k, uint64_t mailbox, uint32_t **lost, size_t *n, struct err *e)
 {
 	int64_t there;
 
@@ -119,7 +121,7 @@ check_records(struct check *c, struct mbox *m, struct mbox *sum, uint32_t **lost
 				tell(c, "mailbox %llu: message %u has keywords that are not there",
 				    (unsigned long long)m->id, k.rec[i].uid);
 			else if (k.rec[i].modseq > m->highestmodseq || k.rec[i].modseq > k.modseq ||
-			    k.rec[i].created > k.rec[i].modseq)
+				 k.rec[i].created > k.rec[i].modseq)
 				tell(c, "mailbox %llu: message %u has modseq %llu, above its mailbox's",
 				    (unsigned long long)m->id, k.rec[i].uid,
 				    (unsigned long long)k.rec[i].modseq);
@@ -231,21 +233,27 @@ check_mailboxes(struct check *c, struct err *e)
 	return rc;
 }
 
-static void
-check_usage(struct check *c)
+static int
+check_usage(struct check *c, struct err *e)
 {
 	struct state *s = &c->st->state;
+	struct store_usage now;
 
-	if (s->bytes == c->bytes && s->messages == c->messages)
-		return;
+	if (store_usage(c->st, &now, e) < 0)
+		return -1;
+	if (mends(c)) /* what this transaction has changed is not in the row yet */
+		now = (struct store_usage){ .bytes = s->bytes, .messages = s->messages };
+	if (now.bytes == c->bytes && now.messages == c->messages)
+		return 0;
 	tell(c, "usage says %llu octets in %llu messages; there are %llu in %llu",
-	    (unsigned long long)s->bytes, (unsigned long long)s->messages, (unsigned long long)c->bytes,
+	    (unsigned long long)now.bytes, (unsigned long long)now.messages, (unsigned long long)c->bytes,
 	    (unsigned long long)c->messages);
-	if ((c->what & STORE_CHECK_REPAIR) != 0) {
+	if (mends(c)) {
 		s->bytes = c->bytes;
 		s->messages = c->messages;
 		s->dirty = true;
 	}
+	return 0;
 }
 
 /* ---- files */
@@ -343,8 +351,7 @@ check_index(struct check *c, struct err *e)
 		return -1;
 	if (check_mailboxes(c, e) < 0)
 		return -1;
-	check_usage(c);
-	return 0;
+	return check_usage(c, e);
 }
 
 int
@@ -359,8 +366,9 @@ store_check_with(struct store *st, unsigned what, const struct store_parser *par
     void (*found)(void *arg, struct span text), void *arg, struct err *e)
 {
 	struct check c = { .st = st, .what = what, .parser = parser, .found = found, .arg = arg };
+	enum tx_kind kind = mends(&c) ? TX_DURABLE : TX_READ; /* who only looks holds up nobody */
 
-	if (check_sqlite(&c, e) < 0 || tx_begin(st, TX_DURABLE, e) < 0 || tx_end(st, check_index(&c, e), e) < 0 ||
+	if (check_sqlite(&c, e) < 0 || tx_begin(st, kind, e) < 0 || tx_end(st, check_index(&c, e), e) < 0 ||
 	    check_messages(&c, e) < 0 || check_directory(&c, e) < 0)
 		return -1;
 	return c.findings;

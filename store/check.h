@@ -16,8 +16,8 @@ struct check_row {
 int check_next_row(struct store *st, uint64_t key, struct check_row *row, struct err *e);
 
 /*
- * Is its file there, and of the right size; with STORE_CHECK_DIGEST, is its content what it was? 1 it is not, and `found` was
- * told, or CHECK_MISSING if it is not there; 0; -1 it can't be looked at.
+ * Is its file there, and of the right size; with STORE_CHECK_DIGEST, is its content what it was? 1 it is not,
+ * and `found` was told, or CHECK_MISSING if it is not there; 0; -1 it can't be looked at.
  */
 enum { CHECK_MISSING = 2 };
 int check_row_file(struct store *st, const struct check_row *row, unsigned what,

@@ -51,12 +51,14 @@ wrong(int fd, const struct check_row *row, unsigned what, struct err *e)
 		return row->packed ? "is damaged" : "is too short";
 	if ((what & STORE_CHECK_DIGEST) == 0)
 		return NULL;
-	rc = row->packed ? pack_digest(fd, row->length, now, &bad) : file_digest(fd, row->at, row->length, now, e);
+	rc = row->packed ? pack_digest(fd, row->length, now, &bad)
+			 : file_digest(fd, row->at, row->length, now, e);
 	if (bad.kind == ERR_PERM)
 		return "is damaged";
 	if (bad.kind != ERR_NONE)
 		err_set(e, bad.kind, "%s", bad.text);
-	if (rc < 0 || bad.kind != ERR_NONE || span_same(span_of(row->digest, sizeof row->digest), span_of(now, sizeof now)))
+	if (rc < 0 || bad.kind != ERR_NONE ||
+	    span_same(span_of(row->digest, sizeof row->digest), span_of(now, sizeof now)))
 		return NULL;
 	return "has changed";
 }

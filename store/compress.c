@@ -8,9 +8,9 @@
  *   3. one durable transaction gives all rows that name the old file the new one, if they are still the same
  *   4. the old file is removed
  *
- * Killed before 3 the new file is garbage, after it the old one; store_check removes what no row names and what is the
- * content of a message that has its file. Who had opened the old file reads on in it; who has its name from before 3 asks for
- * the new one (store_msg_open).
+ * Killed before 3 the new file is garbage, after it the old one; store_check removes what no row names and
+ * what is the content of a message that has its file. Who had opened the old file reads on in it; who has its
+ * name from before 3 asks for the new one (store_msg_open).
  *
  * A file that other stores have as well (a message to many) would then be there twice, so it stays as it is.
  */
@@ -41,7 +41,9 @@ next_file(struct store *st, struct old_file *f, struct err *e)
 	int rc = db_row(st, q, e);
 
 	if (rc == 1) {
-		*f = (struct old_file){ .name = id_from(db_text(q, 0)), .at = db_num(q, 1), .length = db_num(q, 2) };
+		*f = (struct old_file){
+			.name = id_from(db_text(q, 0)), .at = db_num(q, 1), .length = db_num(q, 2)
+		};
 		if (db_blob(q, 3).n == STORE_DIGEST)
 			memcpy(f->digest, db_blob(q, 3).p, STORE_DIGEST);
 		f->packed = db_num(q, 4) != 0;
@@ -146,7 +148,8 @@ compress_file(struct store *st, const struct old_file *f, struct store_compresse
 	struct stat sb;
 
 	if (in < 0) /* missing: the check tells */
-		return errno == ENOENT ? 0 : store_fail(st, STORE_OTHER, e, ERR_TEMP, "msg/%s: %m", f->name.s);
+		return errno == ENOENT ? 0
+				       : store_fail(st, STORE_OTHER, e, ERR_TEMP, "msg/%s: %m", f->name.s);
 	out->octets += f->length;
 	if (fstat(in, &sb) == 0 && S_ISREG(sb.st_mode) && sb.st_nlink == 1 && f->length > BLOCK &&
 	    (rc = one_region(st, f, e)) == 1)
@@ -164,7 +167,8 @@ move_on(struct store *st, const struct id *name, struct err *e)
 }
 
 int
-store_compress(struct store *st, uint64_t before_ms, uint64_t octets_max, struct store_compressed *out, struct err *e)
+store_compress(
+    struct store *st, uint64_t before_ms, uint64_t octets_max, struct store_compressed *out, struct err *e)
 {
 	struct old_file f;
 	int rc;

@@ -1,8 +1,9 @@
 /*
  * expire.c - retention: messages leave a mailbox some time after they came into it.
  *
- * Messages stand in the order in which they came, so the old ones are at the beginning. A clock that was wrong for a while
- * may have put younger ones between them: those behind the first chunk that has no old one wait until it has.
+ * Messages stand in the order in which they came, so the old ones are at the beginning. A clock that was
+ * wrong for a while may have put younger ones between them: those behind the first chunk that has no old one
+ * wait until it has.
  */
 #include <stdlib.h>
 

@@ -26,7 +26,8 @@ failed(size_t rc, struct err *e)
 }
 
 static int
-compress_block(ZSTD_CCtx *z, char *from, size_t n, bool last, char *to, int out, uint64_t *size, struct err *e)
+compress_block(
+    ZSTD_CCtx *z, char *from, size_t n, bool last, char *to, int out, uint64_t *size, struct err *e)
 {
 	ZSTD_inBuffer in = { from, n, 0 };
 	size_t left;
@@ -45,7 +46,8 @@ compress_block(ZSTD_CCtx *z, char *from, size_t n, bool last, char *to, int out,
 }
 
 static int
-compress_all(ZSTD_CCtx *z, int in, uint64_t at, uint64_t length, char *blocks, int out, uint64_t *size, struct err *e)
+compress_all(
+    ZSTD_CCtx *z, int in, uint64_t at, uint64_t length, char *blocks, int out, uint64_t *size, struct err *e)
 {
 	do {
 		size_t n = length < BLOCK ? (size_t)length : BLOCK;
@@ -54,7 +56,8 @@ compress_all(ZSTD_CCtx *z, int in, uint64_t at, uint64_t length, char *blocks, i
 		if (got < 0 && errno == EINTR)
 			continue;
 		if (got < 0 || (got == 0 && n > 0))
-			return err_set(e, ERR_TEMP, "message file: %s", got < 0 ? strerror(errno) : "too short");
+			return err_set(
+			    e, ERR_TEMP, "message file: %s", got < 0 ? strerror(errno) : "too short");
 		at += (uint64_t)got;
 		length -= (uint64_t)got;
 		if (compress_block(z, blocks, (size_t)got, length == 0, blocks + BLOCK, out, size, e) < 0)
@@ -98,8 +101,8 @@ struct reading {
 };
 
 static int
-decompress_block(struct reading *r, size_t n, int (*take)(void *arg, struct span piece, struct err *e), void *arg,
-    struct err *e)
+decompress_block(struct reading *r, size_t n, int (*take)(void *arg, struct span piece, struct err *e),
+    void *arg, struct err *e)
 {
 	ZSTD_inBuffer in = { r->blocks, n, 0 };
 	bool full = false;
@@ -125,7 +128,8 @@ decompress_block(struct reading *r, size_t n, int (*take)(void *arg, struct span
 }
 
 int
-pack_read(int in, uint64_t length, int (*take)(void *arg, struct span piece, struct err *e), void *arg, struct err *e)
+pack_read(int in, uint64_t length, int (*take)(void *arg, struct span piece, struct err *e), void *arg,
+    struct err *e)
 {
 	struct reading r = { ZSTD_createDCtx(), mem_zero(2, BLOCK), length, false };
 	uint64_t at = 0;
@@ -189,7 +193,9 @@ pack_digest(int in, uint64_t length, unsigned char *out, struct err *e)
 static int
 put(void *arg, struct span piece, struct err *e)
 {
-	return file_put(*(const int *)arg, piece.p, piece.n) < 0 ? err_set(e, ERR_TEMP, "a message in memory: %m") : 0;
+	return file_put(*(const int *)arg, piece.p, piece.n) < 0
+		   ? err_set(e, ERR_TEMP, "a message in memory: %m")
+		   : 0;
 }
 
 int

@@ -14,8 +14,8 @@
 int pack_write(int in, uint64_t at, uint64_t length, int out, uint64_t *size, struct err *e);
 
 /*
- * Decompress a file: give its octets to `take` piece by piece (which returns -1 with *e to stop). They must be `length`.
- * -1: ERR_TEMP it cannot be read, ERR_PERM it is damaged.
+ * Decompress a file: give its octets to `take` piece by piece (which returns -1 with *e to stop). They must
+ * be `length`. -1: ERR_TEMP it cannot be read, ERR_PERM it is damaged.
  */
 int pack_read(int in, uint64_t length, int (*take)(void *arg, struct span piece, struct err *e), void *arg,
     struct err *e);

@@ -25,7 +25,8 @@ tell(struct repair_tell *t, const char *fmt, ...)
 
 /* Each row of a table of packs that cannot be decoded: dropped by `drop`. */
 static int
-bad_packs(struct store *st, enum query each, enum query drop, const char *what, struct repair_tell *t, struct err *e)
+bad_packs(struct store *st, enum query each, enum query drop, const char *what, struct repair_tell *t,
+    struct err *e)
 {
 	struct store_rec rec[CHUNK_RECORDS];
 	int64_t id = 0;
@@ -134,7 +135,8 @@ home(struct store *st, uint64_t mailbox, struct err *e)
 static int
 bring_in(struct store *st, const struct check_row *row, struct err *e)
 {
-	struct store_rec rec = { .uid = (uint32_t)row->key, .date_ms = (int64_t)id_time_ms(id_span(&row->file)) };
+	struct store_rec rec = { .uid = (uint32_t)row->key,
+		.date_ms = (int64_t)id_time_ms(id_span(&row->file)) };
 	struct mbox from = { .id = row->key >> 32 }, *to = home(st, row->key >> 32, e);
 	uint32_t src, dst;
 	int64_t prefix;
@@ -171,7 +173,8 @@ repair_rows(struct store *st, struct repair_tell *t, struct err *e)
 			break;
 		if (has == 1 || is_gone(&gone, (uint32_t)row.key))
 			continue;
-		tell(t, "mailbox %llu: message %u has no record", (unsigned long long)mailbox, (uint32_t)row.key);
+		tell(t, "mailbox %llu: message %u has no record", (unsigned long long)mailbox,
+		    (uint32_t)row.key);
 		if (!t->mend)
 			continue;
 		c.n = 0;

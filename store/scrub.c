@@ -1,8 +1,9 @@
 /*
- * scrub.c - message files are read again and again, so that a disk that forgets is noticed while there are backups.
+ * scrub.c - message files are read again and again, so that a disk that forgets is noticed while there are
+ * backups.
  *
- * A round goes through the rows of msg by key, in steps; the store's row has the key it has come to, and when the last round
- * began.
+ * A round goes through the rows of msg by key, in steps; the store's row has the key it has come to, and when
+ * the last round began.
  */
 #include <sodium.h>
 
@@ -44,7 +45,8 @@ store_scrub_due(struct store *st, uint64_t interval_ms, uint64_t *due, struct er
 	if (read_position(st, &p, e) < 0)
 		return -1;
 	if (p.began_ms == 0) {
-		uint32_t seconds = interval_ms / 1000 > UINT32_MAX ? UINT32_MAX : (uint32_t)(interval_ms / 1000);
+		uint32_t seconds = interval_ms / 1000 > UINT32_MAX ? UINT32_MAX
+								   : (uint32_t)(interval_ms / 1000);
 
 		p.began_ms = now - (seconds > 0 ? (uint64_t)randombytes_uniform(seconds) * 1000 : 0);
 		if (write_position(st, &p, e) < 0)

@@ -1,9 +1,9 @@
 /*
  * undelete.c - what was expunged or deleted comes back.
  *
- * A deleted mailbox is a row without a name whose records are as they were: it gets a name again. Expunged records are in
- * packs in `gone`, their rows still in msg (invariant 4 of schema.c): they are copied as by COPY, and stay in `gone` for
- * those whose views have them, with a mark so that they come back once.
+ * A deleted mailbox is a row without a name whose records are as they were: it gets a name again. Expunged
+ * records are in packs in `gone`, their rows still in msg (invariant 4 of schema.c): they are copied as by
+ * COPY, and stay in `gone` for those whose views have them, with a mark so that they come back once.
  */
 #include <stdlib.h>
 

@@ -1,6 +1,6 @@
 /*
- * unit-store-upkeep - what upkeep does in a store: retention, undelete, compression, the scrub, the catalogue and rebuilding;
- * and compressed files that are not what they should be.
+ * unit-store-upkeep - what upkeep does in a store: retention, undelete, compression, the scrub, the catalogue
+ * and rebuilding; and compressed files that are not what they should be.
  */
 #include "t/mailstore.h"
 
@@ -82,7 +82,8 @@ test_pack(void)
 		    "%zu octets come back", sizes[i]);
 		close(fd);
 	}
-	tap_ok(reads(whole, 299999, &n, &kind) < 0 && kind == ERR_PERM && n <= 299999, "more than it should be: damaged");
+	tap_ok(reads(whole, 299999, &n, &kind) < 0 && kind == ERR_PERM && n <= 299999,
+	    "more than it should be: damaged");
 	tap_ok(reads(whole, 300001, &n, &kind) < 0 && kind == ERR_PERM, "less: damaged");
 	for (size_t cut = 0; cut < whole.n; cut += 1 + whole.n / 50)
 		bad += reads(span_head(whole, cut), 300000, &n, &kind) == 0;
@@ -133,15 +134,16 @@ test_expire(struct store *st)
 	tap_ok(store_expire_set(st, inbox, UINT64_MAX, &e) == 0 && store_expire_of(st, inbox, &ms, &e) == 0 &&
 		   ms == UINT64_MAX,
 	    "for ever is kept");
-	tap_ok(store_expire_set(st, 999, 1, &e) < 0 && store_why(st) == STORE_NONEXISTENT, "no mailbox has none");
+	tap_ok(store_expire_set(st, 999, 1, &e) < 0 && store_why(st) == STORE_NONEXISTENT,
+	    "no mailbox has none");
 	err_clear(&e);
 	tap_ok(store_expire(st, inbox, 1, 100, &out, &oldest, &e) == 0 && out.n == 0 && oldest > 1,
 	    "nothing is so old, and when the oldest came is told");
 	tap_ok(store_expire(st, inbox, later, 3, &out, &oldest, &e) == 0 && out.n == 3 && out.modseq > 0 &&
 		   exists(st, "INBOX") == 5,
 	    "at most so many go in a step");
-	tap_ok(store_expire(st, inbox, later, 100, &out, &oldest, &e) == 0 && out.n == 5 && oldest == INT64_MAX &&
-		   exists(st, "INBOX") == 0,
+	tap_ok(store_expire(st, inbox, later, 100, &out, &oldest, &e) == 0 && out.n == 5 &&
+		   oldest == INT64_MAX && exists(st, "INBOX") == 0,
 	    "and the others then");
 }
 
@@ -161,14 +163,16 @@ test_undelete(struct store *st)
 	u = (struct store_undelete){ .name = SPAN("INBOX") };
 	for (n = 0; (rc = store_undelete(st, &u, &k, l.a, &e)) == 1;)
 		n += k.messages;
-	tap_ok(rc == 0 && n == 8 && exists(st, "INBOX") == 8 && store_usage(st, &used, &e) == 0 && used.messages == 8,
+	tap_ok(rc == 0 && n == 8 && exists(st, "INBOX") == 8 && store_usage(st, &used, &e) == 0 &&
+		   used.messages == 8,
 	    "and comes back, and counts");
 	u = (struct store_undelete){ .name = SPAN("INBOX") };
 	tap_ok(store_undelete(st, &u, &k, l.a, &e) == 0, "once");
 	need(store_create(st, SPAN("A/B"), STORE_USE_NONE, NULL, &e) == 0);
 	need(store_delete(st, SPAN("A/B"), &e) == 0 && store_delete(st, SPAN("A"), &e) == 0);
 	u = (struct store_undelete){ .name = SPAN("A/B") };
-	tap_ok(store_undelete(st, &u, &k, l.a, &e) == 1 && k.whole && exists(st, "A/B") == 0 && exists(st, "A") == 0,
+	tap_ok(store_undelete(st, &u, &k, l.a, &e) == 1 && k.whole && exists(st, "A/B") == 0 &&
+		   exists(st, "A") == 0,
 	    "a mailbox comes back, and the level above with it");
 	tap_ok(lab_check(st) == 0, "the index is sound");
 	need(store_delete(st, SPAN("A/B"), &e) == 0 && store_purge(st, UINT64_MAX, 0, 1000, &e) >= 0);
@@ -206,8 +210,10 @@ test_compress(struct store *st, const char *large)
 	uid = store_rec(v, 0)->uid;
 	f = store_fetch_open(v, &uid, 1, STORE_WANT_FILE);
 	need(store_fetch_next(f, &m, &e) == 1 && !m.packed);
-	tap_ok(store_compress(st, 1, 1 << 20, &out, &e) == 0 && out.files == 0, "what is younger is not compressed");
-	tap_ok(store_compress_due(st, 1000, &due, &e) == 0 && due > 1000 && due < clock_wall_ms() + 2000, "when it will be is told");
+	tap_ok(store_compress(st, 1, 1 << 20, &out, &e) == 0 && out.files == 0,
+	    "what is younger is not compressed");
+	tap_ok(store_compress_due(st, 1000, &due, &e) == 0 && due > 1000 && due < clock_wall_ms() + 2000,
+	    "when it will be is told");
 	while ((rc = store_compress(st, UINT64_MAX, 1 << 20, &out, &e)) == 1)
 		files += out.files;
 	tap_ok(rc == 0 && files == 8, "what is old is: %llu files", (unsigned long long)files);
@@ -222,7 +228,8 @@ test_compress(struct store *st, const char *large)
 	while ((rc = store_scrub(st, 1000, &scrubbed, count_finding, NULL, &e)) == 1)
 		need(scrubbed.messages > 0);
 	tap_ok(rc == 0 && findings == 0, "the scrub reads compressed files, in steps");
-	tap_ok(store_scrub_due(st, 3600000, &due, &e) == 0 && due > clock_wall_ms(), "and is due again after the interval");
+	tap_ok(store_scrub_due(st, 3600000, &due, &e) == 0 && due > clock_wall_ms(),
+	    "and is due again after the interval");
 	tap_ok(lab_check(st) == 0, "the index is sound");
 }
 
@@ -236,16 +243,19 @@ test_rebuild(struct store *st, const char *large)
 	uint64_t n = 0;
 
 	need(fchdir(openat(l.store, "u", O_RDONLY | O_DIRECTORY)) == 0);
-	tap_ok(store_catalogue(st, &e) == 1 && store_catalogue(st, &e) == 0, "a catalogue is written when something has changed");
+	tap_ok(store_catalogue(st, &e) == 1 && store_catalogue(st, &e) == 0,
+	    "a catalogue is written when something has changed");
 	need(truncate("index.db", 5000) == 0);
 	store_close(st);
 	need(unlink("index.db-wal") == 0);
 	findings = 0;
-	tap_ok(store_rebuild(&o, NULL, count_finding, NULL, &n, &e) == 0 && n == before.exists, "an index that was cut is made anew: %s", e.text);
+	tap_ok(store_rebuild(&o, NULL, count_finding, NULL, &n, &e) == 0 && n == before.exists,
+	    "an index that was cut is made anew: %s", e.text);
 	st = store_open(".", &o, &e);
 	need(st != NULL);
 	after = box(st);
-	tap_ok(after.exists == before.exists && after.uidvalidity != before.uidvalidity && after.uidnext >= before.uidnext,
+	tap_ok(after.exists == before.exists && after.uidvalidity != before.uidvalidity &&
+		   after.uidnext >= before.uidnext,
 	    "with all messages, and a new UIDVALIDITY");
 	v = store_view_open(st, after.id, true, &e);
 	need(v != NULL && store_view_load(v, 0, v->n, &e) == 0);
@@ -254,7 +264,8 @@ test_rebuild(struct store *st, const char *large)
 	tap_ok(lab_check(st) == 0, "it is sound");
 	store_close(st);
 	need(unlink("index.db") == 0);
-	tap_ok(store_open(".", &o, &e) == NULL && e.kind == ERR_TEMP, "an index that is gone is not made empty");
+	tap_ok(
+	    store_open(".", &o, &e) == NULL && e.kind == ERR_TEMP, "an index that is gone is not made empty");
 }
 
 int
@@ -271,7 +282,8 @@ main(void)
 	test_pack();
 	st = lab_open("u", "boot-1");
 	for (int i = 0; i < 8; i++)
-		need(lab_append(st, box(st).id, large, 0, &(struct store_appended){ 0 }, &(struct err){ 0 }) == 0);
+		need(lab_append(
+			 st, box(st).id, large, 0, &(struct store_appended){ 0 }, &(struct err){ 0 }) == 0);
 	test_expire(st);
 	test_undelete(st);
 	test_compress(st, large);

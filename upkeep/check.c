@@ -81,7 +81,10 @@ only_mailbox(struct job *j, struct span name, struct telling *t, struct err *e)
 
 	if (rc == 1)
 		snprintf(t->only, sizeof t->only, "mailbox %llu:", (unsigned long long)box.id);
-	return rc == 1 ? 0 : rc < 0 ? -1 : err_set(e, ERR_PERM, "there is no mailbox \"%.*s\"", SPAN_ARG(span_head(name, 200)));
+	return rc == 1 ? 0
+	       : rc < 0
+		   ? -1
+		   : err_set(e, ERR_PERM, "there is no mailbox \"%.*s\"", SPAN_ARG(span_head(name, 200)));
 }
 
 int

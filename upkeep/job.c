@@ -161,8 +161,8 @@ job_serve(struct svc *svc, int store, struct span owner, struct ipc *ch, uint32_
 			tell_usage(&j);
 	}
 	if (why.kind != ERR_NONE || e.kind == ERR_PEER || e.kind == ERR_PERM)
-		log_event(LOG_ERROR, "upkeep.job", KV_S("owner", owner),
-		    KV_ERR(why.kind != ERR_NONE ? &why : &e));
+		log_event(
+		    LOG_ERROR, "upkeep.job", KV_S("owner", owner), KV_ERR(why.kind != ERR_NONE ? &why : &e));
 	end(&j);
 	return 0;
 }
@@ -174,7 +174,9 @@ job_pass(struct svc *svc, int store, struct span owner, bool slow, struct ipc *u
 {
 	enum { SLICE_MS = 20 * 1000 };
 	struct job j = { .svc = svc, .owner = owner };
-	struct pass p = { .j = &j, .what = slow ? PASS_SLOW : PASS_ALL & ~(unsigned)PASS_SLOW, .until_ms = clock_mono_ms() + SLICE_MS };
+	struct pass p = { .j = &j,
+		.what = slow ? PASS_SLOW : PASS_ALL & ~(unsigned)PASS_SLOW,
+		.until_ms = clock_mono_ms() + SLICE_MS };
 	struct upkeep_passed m;
 	struct err e = { 0 }, ignored = { 0 };
 

@@ -74,8 +74,9 @@ change(struct job *j, const struct upkeep_change *m, struct err *e)
 		return store_subscribe(j->st, m->name, m->op == MAILBOX_SUBSCRIBE, e);
 	case MAILBOX_EXPIRE:
 		rc = store_mailbox(j->st, m->name, &box, j->a, e);
-		return rc == 1 ? store_expire_set(j->st, box.id, m->value, e)
-			       : rc < 0 ? -1 : no_mailbox(m->name, e);
+		return rc == 1  ? store_expire_set(j->st, box.id, m->value, e)
+		       : rc < 0 ? -1
+				: no_mailbox(m->name, e);
 	}
 	return err_set(e, ERR_PEER, "not an operation on a mailbox");
 }

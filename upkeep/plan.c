@@ -9,14 +9,16 @@
 #include <unistd.h>
 
 enum {
-	SLICE = 300,              /* stores looked at in one go */
+	SLICE = 300, /* stores looked at in one go */
 	LINE_MAX_ = 256,
 	FILE_OCTETS_MAX = 64 << 20,
-	FAILED_MS = 3600 * 1000,  /* a pass that failed is tried again so much later, or sooner if the interval is shorter */
+	FAILED_MS =
+	    3600 *
+	    1000, /* a pass that failed is tried again so much later, or sooner if the interval is shorter */
 };
 
 struct planned {
-	char *owner; /* owned */
+	char *owner;        /* owned */
 	uint64_t due_ms;    /* UINT64_MAX: when it changes */
 	uint64_t slow_ms;   /* the same of the slow lane */
 	uint64_t looked_ms; /* when its last pass began; 0: never */
@@ -75,7 +77,8 @@ find_or_add(struct plan *p, struct span owner, uint64_t due_ms)
 		p->v = mem_resize(p->v, p->cap * sizeof *p->v);
 	}
 	memmove(p->v + at + 1, p->v + at, (p->n - at) * sizeof *p->v);
-	p->v[at] = (struct planned){ .owner = mem_zero(1, owner.n + 1), .due_ms = due_ms, .slow_ms = UINT64_MAX };
+	p->v[at] =
+	    (struct planned){ .owner = mem_zero(1, owner.n + 1), .due_ms = due_ms, .slow_ms = UINT64_MAX };
 	memcpy(p->v[at].owner, owner.p, owner.n);
 	p->n++;
 	return &p->v[at];
@@ -169,7 +172,8 @@ plan_next(struct plan *p, uint64_t now_ms, bool slow)
 }
 
 void
-plan_passed(struct plan *p, const char *owner, bool slow, uint64_t began_ms, uint64_t due_ms, uint64_t slow_ms)
+plan_passed(
+    struct plan *p, const char *owner, bool slow, uint64_t began_ms, uint64_t due_ms, uint64_t slow_ms)
 {
 	struct planned *x = find(p, span_str(owner));
 	uint64_t later = began_ms + (p->interval_ms < FAILED_MS ? p->interval_ms : FAILED_MS);
@@ -218,7 +222,8 @@ plan_all_now(struct plan *p)
 int
 plan_save(const struct plan *p, struct err *e)
 {
-	int fd = openat(p->store, ".upkeep.new", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600), rc = 0;
+	int fd = openat(p->store, ".upkeep.new", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600),
+	    rc = 0;
 	FILE *f = fd < 0 ? NULL : fdopen(fd, "w");
 
 	if (f == NULL) {

@@ -1,12 +1,13 @@
 /*
  * upkeep - the administrator's and the clock's hand in the stores.
  *
- * The parent is an event loop that opens no store. `rookery` dials for each owner that it has something done to; each such
- * channel gets a process of its own (job.h), upkeep_jobs at a time, and who comes when there are so many waits. Beside them
- * the parent starts passes: what is due in a store by time (plan.h), and the indexing of texts (texts.h).
+ * The parent is an event loop that opens no store. `rookery` dials for each owner that it has something done
+ * to; each such channel gets a process of its own (job.h), upkeep_jobs at a time, and who comes when there
+ * are so many waits. Beside them the parent starts passes: what is due in a store by time (plan.h), and the
+ * indexing of texts (texts.h).
  *
- * Read on in this order: job.c (a process, its requests), mailbox.c check.c undelete.c (what is asked), pass.c (what the clock
- * does), plan.c, reserve.c, texts.c (whose texts are to be indexed).
+ * Read on in this order: job.c (a process, its requests), mailbox.c check.c undelete.c (what is asked),
+ * pass.c (what the clock does), plan.c, reserve.c, texts.c (whose texts are to be indexed).
  */
 #include <dirent.h>
 #include <errno.h>
@@ -167,7 +168,8 @@ take_news(struct passing *x, uint64_t now)
 	struct err e = { 0 };
 	struct ipc_in in;
 
-	if (ipc_get(x->ch, &in, &e) != 1 || in.number != upkeep_passed_no || ipc_body(&in, upkeep_passed, &m, &e) < 0)
+	if (ipc_get(x->ch, &in, &e) != 1 || in.number != upkeep_passed_no ||
+	    ipc_body(&in, upkeep_passed, &m, &e) < 0)
 		m = (struct upkeep_passed){ 0 };
 	else if (m.due != 0 && m.due < now + cfg.upkeep_interval)
 		m.due = now + cfg.upkeep_interval;
@@ -204,7 +206,8 @@ start_pass(const char *owner, bool slow)
 	x->began_ms = clock_wall_ms();
 	x->owner = mem_zero(1, strlen(owner) + 1);
 	memcpy(x->owner, owner, strlen(owner));
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0 || (x->pid = svc_fork(upkeep.svc)) < 0) {
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0 ||
+	    (x->pid = svc_fork(upkeep.svc)) < 0) {
 		plan_passed(upkeep.plan, owner, slow, x->began_ms, 0, 0);
 		if (pair[0] >= 0) {
 			close(pair[0]);
@@ -257,7 +260,8 @@ start_passes(void)
 	uint64_t now = clock_wall_ms(), due, slow;
 	const char *owner;
 
-	while (!upkeep.draining && upkeep.passes < most && (owner = plan_next(upkeep.plan, now, false)) != NULL)
+	while (
+	    !upkeep.draining && upkeep.passes < most && (owner = plan_next(upkeep.plan, now, false)) != NULL)
 		start_pass(owner, false);
 	if (!upkeep.draining && upkeep.passes < most && !slow_is_busy() &&
 	    (owner = plan_next(upkeep.plan, now, true)) != NULL)
@@ -303,8 +307,8 @@ look_around(struct timer *t)
 static uint64_t
 keys_now(void)
 {
-	const uint64_t keys[] = { cfg.expunged_keep, cfg.retention_trash, cfg.retention_junk, cfg.scrub_interval,
-		cfg.compress_after };
+	const uint64_t keys[] = { cfg.expunged_keep, cfg.retention_trash, cfg.retention_junk,
+		cfg.scrub_interval, cfg.compress_after };
 	uint64_t sum = 0;
 
 	for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
@@ -397,7 +401,8 @@ store_is_there(struct span owner)
 		return false;
 	memcpy(name, owner.p, owner.n);
 	name[owner.n] = '\0';
-	return strcmp(name, ".") != 0 && strcmp(name, "..") != 0 && faccessat(upkeep.store, name, F_OK, 0) == 0;
+	return strcmp(name, ".") != 0 && strcmp(name, "..") != 0 &&
+	       faccessat(upkeep.store, name, F_OK, 0) == 0;
 }
 
 /* 1: the channel waits for a process, or has gone to one. */
@@ -506,8 +511,8 @@ drain(struct svc *s, bool now)
 }
 
 /*
- * Whoever serves readers and mail goes first: by CPU and by disk. Set before the jail closes, for all processes of this
- * program; those who hold a write lock do so for some milliseconds.
+ * Whoever serves readers and mail goes first: by CPU and by disk. Set before the jail closes, for all
+ * processes of this program; those who hold a write lock do so for some milliseconds.
  */
 static void
 step_back(void)
