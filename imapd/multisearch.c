@@ -51,7 +51,7 @@ is_meant(const struct multisearch *m, const struct imap_source *s, const struct 
 	case SOURCE_INBOXES:
 		return span_eq(box->name, "INBOX");
 	case SOURCE_PERSONAL:
-		return true;
+		return box->id != RELAY_BOX;
 	case SOURCE_SUBSCRIBED:
 		return box->subscribed;
 	case SOURCE_SUBTREE:
@@ -121,6 +121,66 @@ search_box(struct multisearch *m, const struct store_mailbox *box, struct err *e
 	return rc < 0 ? -1 : out_flush_some(m->s, e);
 }
 
+/* ---- all */
+
+/* What must be looked for among other owners' mailboxes, as patterns of LIST. */
+static size_t
+patterns(const struct multisearch *m, struct span *out)
+{
+	struct arena *a = m->s->a;
+	size_t n = 0;
+
+	for (size_t i = 0; i < m->args.n; i++) {
+		const struct imap_source *s = &m->args.sources[i];
+
+		if (s->kind == SOURCE_SUBSCRIBED)
+			out[n++] = SPAN("*");
+		for (size_t k = 0; s->kind >= SOURCE_SUBTREE && k < s->n; k++) {
+			out[n++] = s->names[k];
+			if (s->kind != SOURCE_MAILBOXES)
+				out[n++] = arena_printf(a, "%.*s/%s", SPAN_ARG(s->names[k]),
+				    s->kind == SOURCE_SUBTREE ? "*" : "%");
+		}
+	}
+	return n;
+}
+
+static int
+others_too(struct multisearch *m, struct store_mailbox **box, size_t *n, struct err *e)
+{
+	struct relay_listing what = { 0 };
+	struct span *p;
+	size_t max = 0;
+
+	for (size_t i = 0; i < m->args.n; i++)
+		max += 1 + 2 * m->args.sources[i].n;
+	p = arena_array(m->s->a, max + 1, sizeof *p);
+	what.n = patterns(m, p);
+	what.patterns = p;
+	return what.n > 0 ? relay_list(m->s, &what, box, n, e) : 0;
+}
+
+/* Of a list those that are others' and meant, to its front: how many. */
+static size_t
+keep_others(const struct multisearch *m, struct store_mailbox *box, size_t n)
+{
+	size_t to = 0;
+
+	for (size_t i = 0; i < n; i++)
+		if (box[i].id == RELAY_BOX && is_wanted(m, &box[i]))
+			box[to++] = box[i];
+	return to;
+}
+
+static bool
+selected_too(const struct multisearch *m)
+{
+	for (size_t i = 0; i < m->args.n; i++)
+		if (m->args.sources[i].kind == SOURCE_SELECTED)
+			return true;
+	return m->args.n == 0;
+}
+
 static int
 search_all(struct multisearch *m, struct err *e)
 {
@@ -129,11 +189,13 @@ search_all(struct multisearch *m, struct err *e)
 	size_t n;
 	int rc = store_list(m->s->st, &box, &n, m->s->a, e);
 
+	if (rc == 0)
+		rc = others_too(m, &box, &n, e);
 	m->g.a = work; /* what is found in one is forgotten before the next */
 	for (size_t i = 0; rc == 0 && i < n; i++) {
 		unsigned rights;
 
-		if (!is_wanted(m, &box[i]))
+		if (box[i].id == RELAY_BOX || !is_wanted(m, &box[i]))
 			continue;
 		arena_reset(work);
 		rc = rights_of(m->s, box[i].id, &rights, e);
@@ -141,6 +203,8 @@ search_all(struct multisearch *m, struct err *e)
 			rc = search_box(m, &box[i], e);
 	}
 	arena_free(work);
+	if (rc == 0)
+		rc = relay_search(m->s, m->cmd, box, keep_others(m, box, n), selected_too(m), m->args.rest, e);
 	return rc;
 }
 

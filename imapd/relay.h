@@ -49,6 +49,13 @@ int relay_list(struct session *s, const struct relay_listing *what, struct store
 /* And of one of these, in UTF-8: the responses to "STATUS", the name, " (MESSAGES)". If there are none, there are none. */
 int relay_about(struct session *s, const char *command, struct span name, struct span rest, struct err *e);
 
+/*
+ * ESEARCH (RFC 7377) in mailboxes of others: `box` those among n with the id RELAY_BOX that can be selected; `selected`: in the
+ * selected one too, if it is another's. `rest`: the text behind the sources. -1 only if the session is over.
+ */
+int relay_search(struct session *s, struct cmd *cmd, const struct store_mailbox *box, size_t n, bool selected,
+    struct span rest, struct err *e);
+
 /* Say what is news in the selected mailbox of another owner, EXPUNGE too. ERR_GONE if it is no more. */
 int relay_news(struct session *s, struct err *e);
 

@@ -39,6 +39,12 @@ def say(line, text):
     return got
 
 
+def link_of(login):
+    """The process of the newest link that serves this reader, and still does."""
+    links = lambda: [int(x) for x in re.findall(r"imapd\[(\d+)\] info imapd\.link .*login=" + login, i.log())]
+    return rk.wait(lambda: [x for x in links() if x in imap.workers(i)])[-1]
+
+
 for line in (me, owner):
     line.line()
 say(owner, "SETACL INBOX far@other.test lr")
@@ -49,13 +55,12 @@ rk.is_([x.decode() for x in far.list('""', '"Other*"')[1]],
        "to a user of another domain he has his whole address")
 rk.is_(far.select('"Other Users/u5@example.test"', readonly=True)[0], "OK", "by which his INBOX is found")
 rk.is_(far.select('"Other Users/u5"', readonly=True)[0], "NO", "and not by the local part alone")
-link = int(rk.wait(lambda: re.findall(r"imapd\[(\d+)\] info imapd\.link .*login=far@other", i.log()))[-1])
+link = link_of("far@other")
 os.kill(link, signal.SIGSTOP)
 rk.is_([x for x in far.list('""', '"INBOX"')[1]], [b'(\\HasNoChildren) "/" INBOX'], "what does not concern others does not wait")
-far.unselect = None
 got = say(me, 'LIST "" "*"')
 rk.ok(any('"Other Users/u5/Work"' in x for x in got), "another reader's link is another process", *got)
-stopped = int(rk.wait(lambda: re.findall(r"imapd\[(\d+)\] info imapd\.link .*login=u4@", i.log()))[-1])
+stopped = link_of("u4@")
 os.kill(stopped, signal.SIGSTOP)
 got = say(me, 'LIST "" "*"')
 rk.ok(got[-1].startswith("z OK") and any("INBOX" in x for x in got) and not any("u5/" in x for x in got),

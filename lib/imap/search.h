@@ -157,6 +157,7 @@ struct imap_esearch {
 	struct imap_source *sources;
 	size_t n;      /* 0: no IN was given: the selected mailbox */
 	bool selected; /* the selected mailbox and no other */
+	struct span rest; /* the text behind the sources; borrowed */
 };
 
 /* Behind "ESEARCH ", to the end. */
