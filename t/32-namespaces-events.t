@@ -102,7 +102,7 @@ rk.like(me.line.line(), r"^\* 2 EXISTS", "one's own mail is no news there, the n
 me.line.line()
 rk.like(me.done()[0], "^OK", "DONE")
 rk.is_(me.ok("FETCH 2 UID"), ["* 2 FETCH (UID 2)"], "and it is there")
-rk.is_(me.count("INBOX"), 1, "as is one's own")
+rk.wait_for("as is one's own", lambda: me.count("INBOX") == 1)
 
 # ---- what the owner does
 me.ok('SELECT "Other Users/u2/Box"')
@@ -138,6 +138,8 @@ rk.like(me.line.line(), r"^\* BYE ", "when the mailbox is deleted the session en
 rk.is_(me.line.line(), "<closed>", "and is closed")
 
 # ---- killed processes
+i.set("imap_quiet", "1h")
+i.must("reload")
 me = Session("u1")
 owner.ok("CREATE Box")
 owner.ok("SETACL Box u1@example.test lrswite")
@@ -158,8 +160,6 @@ rk.ok(lines and lines[0].startswith("* BYE [UNAVAILABLE]") and got == "<closed>"
 i.expected.append(r"imapd\.(killed|lost|unlinked)|svc\.child_died")
 
 # ---- COPY and MOVE of many, whole or not at all
-i.set("imap_quiet", "10s")
-i.must("reload")
 me, owner = Session("u1"), Session("u2")
 fill(me, "INBOX", MANY - 1)
 rk.is_(me.count("INBOX"), MANY, "%d messages" % MANY)
