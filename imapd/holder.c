@@ -13,7 +13,7 @@
 #include "base/id.h"
 #include "base/log.h"
 #include "cfg/cfg.h"
-#include "imapd/worker.h"
+#include "imapd/forker.h"
 #include "io/compress.h"
 #include "io/svc.h"
 #include "ipc/idle.h"
@@ -88,6 +88,8 @@ struct holder {
 	struct loop *loop;
 	int store;
 	int first_fd; /* descriptors of sessions are not below this one */
+	int door[2]; /* ours, and what the forker has a copy of; -1: none */
+	pid_t forker; /* 0: none */
 	bool draining;
 	size_t n;
 	unsigned char key[crypto_shorthash_KEYBYTES];
@@ -118,6 +120,7 @@ holder_new(struct svc *svc, int store)
 	h->store = store;
 	randombytes_buf(h->key, sizeof h->key);
 	h->first_fd = line_above();
+	h->door[0] = h->door[1] = -1;
 	return h;
 }
 
@@ -346,20 +349,6 @@ end_held(struct held *x, const char *bye, const char *why)
 
 /* ---- workers */
 
-/* In the child: no descriptor of another session may stay. */
-static void
-close_others(const struct holder *h, int a, int b)
-{
-	unsigned low = (unsigned)(a < b ? a : b), high = (unsigned)(a < b ? b : a),
-		 first = (unsigned)h->first_fd;
-
-	if (low > first)
-		close_range(first, low - 1, 0);
-	if (high > low + 1)
-		close_range(low + 1, high - 1, 0);
-	close_range(high + 1, ~0U, 0);
-}
-
 /* NULL for an empty one. */
 static void
 keep_text(char **at, struct span text)
@@ -398,15 +387,31 @@ record_of(const struct held *x)
 	};
 }
 
-_Noreturn static void
-be_worker(const struct held *x, int control, const struct holder_client *fresh)
+/* Its door is made once: what was dialled while one is replaced is found by the next. */
+static int
+ready_forker(struct holder *h, struct err *e)
+{
+	if (h->door[0] < 0) {
+		if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, h->door) < 0)
+			return err_set(e, ERR_TEMP, "the door of the workers: %m");
+		for (int i = 0; i < 2; i++)
+			h->door[i] = above_line(h, h->door[i]);
+	}
+	if (h->forker == 0)
+		h->forker = forker_start(h->svc, h->store, h->door[1], h->first_fd, e);
+	if (h->forker > 0)
+		return 0;
+	h->forker = 0;
+	return -1;
+}
+
+/* The first words on its channel. */
+static int
+tell_start(struct held *x, const struct holder_client *fresh, struct err *e)
 {
 	struct idle_record r = record_of(x);
-	struct worker_start w = {
-		.svc = x->h->svc,
+	struct idle_start m = {
 		.stream = x->stream.fd,
-		.control = control,
-		.store = x->h->store,
 		.owner = span_str(x->owner->name),
 		.login = span_of(x->text, x->login_n),
 		.client = span_str(client_of(x)),
@@ -414,46 +419,52 @@ be_worker(const struct held *x, int control, const struct holder_client *fresh)
 		.since = x->since,
 		.link = x->link,
 		.guest = x->link && x->owner != x->asker->owner,
-		.record = fresh == NULL ? &r : NULL,
+		.began = fresh != NULL,
 	};
+	struct buf record;
+	int rc = 0;
 
+	buf_init(&record, idle_def.frame_max);
 	if (fresh != NULL) {
-		w.tag = fresh->tag;
-		w.input = fresh->input;
-		w.addr = fresh->addr;
-	}
-	close_others(x->h, w.stream, control);
-	_exit(worker_run(&w)); /* what libraries would clean up goes with the process */
+		m.tag = fresh->tag;
+		m.input = fresh->input;
+		m.addr = fresh->addr;
+	} else
+		rc = ipc_pack(&idle_def, &record, idle_record, &r, e);
+	m.record = buf_span(&record);
+	if (rc == 0)
+		rc = ipc_send(x->control, idle_start, &m, 0, e);
+	buf_free(&record);
+	return rc;
+}
+
+static void
+watch_worker(struct held *x)
+{
+	loop_watch(x->h->loop, &x->from_worker, EPOLLIN | (ipc_unsent(x->control) ? EPOLLOUT : 0U));
 }
 
 static int
 start_worker(struct held *x, const struct holder_client *fresh, struct err *e)
 {
 	struct holder *h = x->h;
-	int pair[2];
-	pid_t pid;
+	int fd;
 
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
+	if (ready_forker(h, e) < 0 || (fd = ipc_dial(h->door[0], e)) < 0)
+		return -1;
+	if ((fd = above_line(h, fd)) < 0 || fcntl(fd, F_SETFL, O_NONBLOCK) < 0)
 		return err_set(e, ERR_TEMP, "a worker's channel: %m");
-	pair[0] = above_line(h, pair[0]);
-	pair[1] = above_line(h, pair[1]);
-	pid = pair[0] < 0 || pair[1] < 0 ? -1 : svc_fork(h->svc);
-	if (pid == 0)
-		be_worker(x, pair[1], fresh);
-	if (pair[1] >= 0)
-		close(pair[1]);
-	if (pid < 0) {
-		err_set(e, ERR_TEMP, "a worker: %m");
-		if (pair[0] >= 0)
-			close(pair[0]);
+	x->control = ipc_new(fd, &idle_def, ROLE_IMAPD, ROLE_IMAPD);
+	x->from_worker = (struct watch){ .fd = fd, .ready = worker_speaks, .arg = x };
+	x->pid = 0;
+	if (tell_start(x, fresh, e) < 0) {
+		ipc_free(x->control);
+		x->control = NULL;
 		return -1;
 	}
 	loop_watch(h->loop, &x->stream, 0);
 	loop_timer(h->loop, &x->autologout, 0);
-	x->control = ipc_new(pair[0], &idle_def, ROLE_IMAPD, ROLE_IMAPD);
-	x->from_worker = (struct watch){ .fd = pair[0], .ready = worker_speaks, .arg = x };
-	loop_watch(h->loop, &x->from_worker, EPOLLIN);
-	x->pid = pid;
+	watch_worker(x);
 	return 0;
 }
 
@@ -731,11 +742,24 @@ enum frame {
 };
 
 static enum frame
+begun(struct held *x, struct ipc_in *in, struct err *e)
+{
+	struct idle_begun m;
+
+	if (ipc_body(in, idle_begun, &m, e) < 0)
+		return FRAME_BAD;
+	x->pid = (pid_t)m.pid;
+	return FRAME_NEXT;
+}
+
+static enum frame
 frame(struct held *x, struct ipc_in *in, struct err *e)
 {
 	struct idle_record r;
 	struct idle_changed c;
 
+	if (in->number == idle_begun_no)
+		return begun(x, in, e);
 	x->deaths = 0;
 	switch (in->number) {
 	case idle_busy_no:
@@ -796,8 +820,11 @@ worker_speaks(struct watch *w, uint32_t events)
 	struct err e = { 0 };
 	struct ipc_in in;
 
-	(void)events;
-	while (ipc_get(x->control, &in, &e) > 0) {
+	if ((events & EPOLLOUT) != 0) {
+		ipc_flush(x->control, &e);
+		watch_worker(x);
+	}
+	while (e.kind == ERR_NONE && ipc_get(x->control, &in, &e) > 0) {
 		enum frame then = frame(x, &in, &e);
 
 		if (then == FRAME_LAST)
@@ -809,14 +836,29 @@ worker_speaks(struct watch *w, uint32_t events)
 		worker_lost(x, &e);
 }
 
+/* Workers that it started go on; what was dialled is for its successor, which starts at once. */
 void
-holder_worker_ended(struct holder *h, int pid, int status)
+holder_child_ended(struct holder *h, int pid, int status)
 {
-	(void)h;
-	if (WIFSIGNALED(status))
-		log_event(LOG_ERROR, "imapd.killed", KV_U("pid", pid), KV_U("signal", WTERMSIG(status)));
-	else if (WIFEXITED(status) && WEXITSTATUS(status) != 0)
-		log_event(LOG_ERROR, "imapd.ended", KV_U("pid", pid), KV_U("status", WEXITSTATUS(status)));
+	struct err e = { 0 };
+
+	if (pid != h->forker)
+		return;
+	log_event(LOG_ERROR, "imapd.forker", KV_U("pid", pid), KV_U("status", status));
+	h->forker = 0;
+	if (!h->draining && ready_forker(h, &e) < 0)
+		log_event(LOG_ERROR, "imapd.worker", KV_ERR(&e));
+}
+
+void
+holder_reloaded(struct holder *h)
+{
+	for (int i = 0; i < 2; i++) {
+		if (h->door[i] >= 0)
+			close(h->door[i]);
+		h->door[i] = -1;
+	}
+	h->forker = 0;
 }
 
 /* ---- what a client does while it is held */

@@ -65,7 +65,10 @@ uint32_t holder_kick(struct holder *h, struct span owner, struct span sid);
 /* End all sessions; nothing new is taken. svc_end follows when the last is gone. */
 void holder_drain(struct holder *h);
 
-/* A worker ended. */
-void holder_worker_ended(struct holder *h, int pid, int status);
+/* A child ended: the forker (forker.h), whose children the workers are. */
+void holder_child_ended(struct holder *h, int pid, int status);
+
+/* cfg is read anew: workers that are started from here on have the new one. */
+void holder_reloaded(struct holder *h);
 
 #endif

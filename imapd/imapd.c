@@ -1,10 +1,11 @@
 /*
  * imapd - IMAP after login.
  *
- * One process, the holder, is an event loop that has every session; for each that does something it forks a
- * worker. Read on in this order:
+ * One process, the holder, is an event loop that has every session; for each that does something it has a
+ * worker forked. Read on in this order:
  *
  *   holder.c   all sessions, idle ones as records; starts and follows workers
+ *   forker.c   the process that forks them
  *   worker.c   a session's process: enters the owner's store, locks out the rest, serves
  *   command.c  the command table; a command is read, parsed, run, answered
  *   reply.c    what goes to the client; news of the mailbox; failures as response codes
@@ -226,10 +227,17 @@ drain(struct svc *s, bool now)
 }
 
 static void
+reloaded(struct svc *s)
+{
+	(void)s;
+	holder_reloaded(imapd.holder);
+}
+
+static void
 child_ended(struct svc *s, pid_t pid, int status)
 {
 	(void)s;
-	holder_worker_ended(imapd.holder, pid, status);
+	holder_child_ended(imapd.holder, pid, status);
 }
 
 /* ---- start */
@@ -278,7 +286,7 @@ prepare(struct imapd *d, struct svc *s, struct err *e)
 int
 main(int argc, char **argv)
 {
-	static const struct svc_loop fns = { .dialled = dialled, .drain = drain };
+	static const struct svc_loop fns = { .dialled = dialled, .reloaded = reloaded, .drain = drain };
 	struct svc *s = svc_start(argc, argv, ROLE_IMAPD);
 	struct err e = { 0 };
 

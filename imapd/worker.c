@@ -66,7 +66,7 @@ session_of(struct session *s, const struct worker_start *w)
 
 	session_init(s, conn_new(w->stream, &o));
 	s->svc = w->svc;
-	s->up = ipc_new(w->control, &idle_def, ROLE_IMAPD, ROLE_IMAPD);
+	s->up = w->up;
 	s->owner = w->owner;
 	s->login = w->login;
 	s->owner_login = w->link ? w->addr : w->login;

@@ -8,6 +8,7 @@
 #include "jail/jail.h"
 
 struct idle_record;
+struct ipc;
 struct svc;
 
 /* What a worker may still call once it is in its owner's directory; a subset of imapd.c's jail. */
@@ -15,7 +16,8 @@ enum { WORKER_CALLS = JAIL_FILES | JAIL_SQLITE | JAIL_SYNC | JAIL_PAIR | JAIL_ME
 
 struct worker_start {
 	struct svc *svc;
-	int stream, control; /* of the client, blocking; to the holder, non-blocking. Taken */
+	struct ipc *up; /* to the holder, non-blocking; taken */
+	int stream;     /* of the client, blocking; taken */
 	int store;           /* the directory of all owners; taken */
 	struct span owner, login, client, sid;
 	uint64_t since;         /* milliseconds since 1970 */

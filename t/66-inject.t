@@ -55,6 +55,12 @@ def children(pid):
         return [int(x) for x in f.read().split()]
 
 
+def sessions_of(service):
+    """Its children; imapd's workers are children of one child of it."""
+    kids = children(pid_of(service))
+    return [c for k in kids for c in children(k)] if service == "imapd" else kids
+
+
 def pid_of(service):
     return next(pid for pid, s in services.items() if s["service"] == service)
 
@@ -66,9 +72,9 @@ def new_child(service, make):
     """A new process for the session which make() opens, and what make() gave. One that an older process serves is kept,
     so the next is not."""
     for _ in range(5):
-        before = set(children(pid_of(service)))
+        before = set(sessions_of(service))
         session = make()
-        got = rk.wait(lambda: set(children(pid_of(service))) - before, 1)
+        got = rk.wait(lambda: set(sessions_of(service)) - before, 1)
         if got:
             return got.pop(), session
         kept.append(session)
@@ -140,12 +146,14 @@ for s in ("queue", "deliver-local/0", "authd", "imapd", "pop3d", "upkeep"):
     INSIDE[s] = pid_of(s)
 INSIDE["imapd, a worker"] = worker
 INSIDE["imapd, a link"] = link
+(forker,) = children(pid_of("imapd"))
+INSIDE["imapd, the forker"] = forker
 INSIDE["pop3d, a session"] = pop_pid
 INSIDE["upkeep, a job"] = job_pid
 EVERY = {**FACING, **INSIDE}
-FORKS = ("smtp", "submission", "submit", "mimed", "deliver-smtp", "dsn", "authd", "imapd", "pop3d", "upkeep")
+FORKS = ("smtp", "submission", "submit", "mimed", "deliver-smtp", "dsn", "authd", "imapd", "imapd, the forker", "pop3d", "upkeep")
 PAIRS = ("smtp", "submission", "submit", "smtpd, a session", "imap", "pop3s", "authd", "imapd", "pop3d", "queue", "deliver-local/0",
-         "imapd, a worker", "imapd, a link", "pop3d, a session", "upkeep", "upkeep, a job")
+         "imapd, a worker", "imapd, a link", "imapd, the forker", "pop3d, a session", "upkeep", "upkeep, a job")
 MEMORY = ("imapd, a worker", "imapd, a link", "pop3d, a session", "upkeep, a job")  # they read compressed messages
 SHUTS = ("smtp", "submission", "submit", "smtpd, a session", "imap", "pop3s", "authd")  # they may end a connection's one half
 
@@ -215,7 +223,7 @@ for label, names in {
 }.items():
     known.update((n if n.startswith("/") else i.path(n), label) for n in names)
 MAY = {"queue": {"spool"}, "deliver-local/0": {"spool", "u1", "u2", "store"}, "authd": {"accounts", "etc"}, "imapd": {"u1", "u2", "store"},
-       "pop3d": {"u1", "u2", "store"}, "imapd, a worker": {"u1"}, "imapd, a link": {"u2"}, "pop3d, a session": {"u1"},
+       "pop3d": {"u1", "u2", "store"}, "imapd, the forker": {"u1", "u2", "store"}, "imapd, a worker": {"u1"}, "imapd, a link": {"u2"}, "pop3d, a session": {"u1"},
        "upkeep": {"u1", "u2", "store"}, "upkeep, a job": {"u1"}}
 
 
@@ -269,7 +277,7 @@ def foreign(name, calls):
 
 for name, pid in sorted(EVERY.items()):
     try_files(name, pid)
-    if name not in ("imapd", "pop3d", "upkeep", "deliver-local/0"):
+    if name not in ("imapd", "imapd, the forker", "pop3d", "upkeep", "deliver-local/0"):
         changes = foreign(name, CHANGES)
         got = inject(pid, changes)
         bad = ["%s: %s" % x for x in zip(changes, got) if not str(x[1]).startswith("fails")]
@@ -391,6 +399,7 @@ ALLOWED = {
     "pop3d": service("pop3d", serves("proxyd", "ctl"), {"store", "door:authd", "door:imapd"}),
     "upkeep": service("upkeep", serves("local", "imapd", "ctl"), {"store", "door:authd", "door:imapd", "door:mimed"}),
     "upkeep, a job": U1 | {"door:authd", "door:imapd", "door:mimed", "log of upkeep", "socket"},
+    "imapd, the forker": {"store", "door:authd", "door:mimed", "door:upkeep", "log of imapd", "socket"},
     "imapd, a worker": U1 | {"door:authd", "door:mimed", "door:upkeep", "log of imapd", "socket"},
     "imapd, a link": {x.replace("u1@", "u2@") for x in U1} | {"door:authd", "door:mimed", "door:upkeep", "log of imapd", "socket"},
     "pop3d, a session": U1 | {"store/u1@example.test", "door:authd", "door:imapd", "log of pop3d", "socket"},
@@ -410,7 +419,8 @@ for pid in set(EVERY.values()) | {other}:
     for what in set(fds(pid).values()):
         if what.startswith("socket:") and what not in sockets:
             owners.setdefault(what, []).append(pid)
-pairs = [sorted([pid_of("imapd"), worker]), sorted([pid_of("deliver-smtp"), remote_pid])]
+pairs = [sorted([pid_of("imapd"), worker]), sorted([pid_of("deliver-smtp"), remote_pid]),
+         sorted([pid_of("imapd"), forker])]  # the door
 unbound = [s for s, p in owners.items() if sorted(p) == pairs[1]]
 shared = {s: p for s, p in owners.items() if len(p) > 1 and sorted(p) not in pairs}
 for name in ("accounts.db", "accounts.db-wal", "accounts.db-shm"):
@@ -501,7 +511,7 @@ told.append(c)
 mine = {"smtpd, after AUTH": auth_pid, "authd": pid_of("authd"), "submission": pid_of("submission")}
 mine.update(("proxyd, " + x, pid_of(x)) for x in ("imap", "imaps", "pop3"))
 mine.update(("authd, hash worker %d" % n, p) for n, p in enumerate(children(pid_of("authd"))))
-mine.update(("imapd, worker %d" % n, p) for n, p in enumerate(children(pid_of("imapd"))))
+mine.update(("imapd, worker %d" % n, p) for n, p in enumerate(sessions_of("imapd")))
 mine.update(("pop3d, session %d" % n, p) for n, p in enumerate(children(pid_of("pop3d"))))
 for name, pid in sorted(mine.items()):
     rk.is_(remembers(pid, PASSWORD), [], "%s has forgotten the password" % name)

@@ -2,7 +2,7 @@
  * unit-imapd-holder - the holder's transition table (imapd/holder.h), and the races between news, records and
  * deaths.
  *
- * The workers are played by the test: svc_fork() starts none, and keeps the worker's end of the channel.
+ * The workers are played by the test, and so is the forker.
  */
 #include <fcntl.h>
 #include <poll.h>
@@ -36,32 +36,53 @@ svc_loop_of(struct svc *s)
 }
 
 /*
- * The holder makes a worker's channel, may give its ends other numbers, and forks: the worker's end is known again by
- * its inode. In the place of libc's.
+ * The forker is played too: its end of the door is kept when the holder makes it, and each end of a channel that comes
+ * through it is a worker. In the place of libc's.
  */
-static ino_t worker_end;
+static int door = -1;
 
 int
 socketpair(int domain, int type, int protocol, int pair[2])
 {
 	long rc = syscall(SYS_socketpair, domain, type, protocol, pair);
-	struct stat st;
 
-	if (rc == 0 && fstat(pair[1], &st) == 0)
-		worker_end = st.st_ino;
+	if (rc == 0 && (type & SOCK_SEQPACKET) == SOCK_SEQPACKET)
+		door = dup(pair[1]);
 	return (int)rc;
 }
 
 pid_t
 svc_fork(struct svc *s)
 {
-	struct stat st;
-
 	(void)s;
-	for (int fd = 3; fd < 1024 && worker_fd < 0; fd++)
-		if (fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode) && st.st_ino == worker_end)
-			worker_fd = dup(fd);
-	return 1000 + ++forks;
+	return 1000;
+}
+
+static void
+take_workers(void)
+{
+	struct err e = { 0 };
+	int fd;
+
+	while (door >= 0 && (fd = ipc_answer(door, &e)) >= 0) {
+		forks++;
+		if (worker_fd >= 0)
+			close(worker_fd);
+		worker_fd = fd;
+	}
+}
+
+/* What it was told to do. */
+static void
+started(void)
+{
+	struct idle_start m;
+	struct ipc_in in;
+	struct err e = { 0 };
+
+	need(ipc_get(worker, &in, &e) == 1 && ipc_body(&in, idle_start, &m, &e) == 0 && m.stream >= 0);
+	close(m.stream);
+	need(m.began == 1 || m.record.n > 0);
 }
 
 void
@@ -110,10 +131,13 @@ turn(void)
 		loop_timer(loop, &t, loop_now(loop) + 1);
 		loop_run(loop);
 	}
+	take_workers();
 	if (worker_fd >= 0) {
 		ipc_free(worker);
+		fcntl(worker_fd, F_SETFL, O_NONBLOCK);
 		worker = ipc_new(worker_fd, &idle_def, ROLE_IMAPD, ROLE_IMAPD);
 		worker_fd = -1;
+		started();
 	}
 }
 

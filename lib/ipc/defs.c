@@ -66,7 +66,7 @@ const struct ipc_def session_def = { "session", 1 * MIB, session_msgs };
 #define IPC_DEF  "ipc/idle.def"
 #include "ipc/define.h"
 #undef IPC_MSGS
-const struct ipc_def idle_def = { "idle", 64 * 1024, idle_msgs };
+const struct ipc_def idle_def = { "idle", 2 * MIB, idle_msgs };
 
 #define IPC_MSGS master_msgs
 #define IPC_DEF  "ipc/master.def"

@@ -22,10 +22,14 @@ def login(i, user):
 
 
 def workers(i):
-    """Processes that serve a session now."""
-    pid = i.pids("imapd")[0]
-    with open("/proc/%d/task/%d/children" % (pid, pid)) as f:
-        return [int(x) for x in f.read().split()]
+    """Processes that serve a session now: children of the one that the holder has for forking them."""
+    def children(pid):
+        try:
+            with open("/proc/%d/task/%d/children" % (pid, pid)) as f:
+                return [int(x) for x in f.read().split()]
+        except FileNotFoundError:
+            return []
+    return [worker for forker in children(i.pids("imapd")[0]) for worker in children(forker)]
 
 
 def handed_back(i, player):
