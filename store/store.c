@@ -192,6 +192,7 @@ store_close(struct store *st)
 		close(st->msg);
 	free(st->links);
 	free(st->dir);
+	store_reader_set(st, (struct span){ 0 });
 	free(st);
 }
 

@@ -59,6 +59,7 @@ has(struct span text, const char *what)
 static struct span
 say_of(struct lab *l, const char *guest, const char *fmt, const char *name)
 {
+	const char *text;
 	struct buf b;
 
 	buf_init(&b, 100000);
@@ -69,7 +70,9 @@ say_of(struct lab *l, const char *guest, const char *fmt, const char *name)
 		} else
 			need(buf_byte(&b, NULL, *p) == 0);
 	need(buf_byte(&b, NULL, '\0') == 0);
-	return say(l, guest, arena_dup(l->a, buf_span(&b)).p);
+	text = arena_dup(l->a, buf_span(&b)).p;
+	buf_free(&b);
+	return say(l, guest, text);
 }
 
 #define MESSAGE "{3+}\r\nabc\r\n"
