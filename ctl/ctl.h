@@ -27,6 +27,7 @@ struct command {
 
 /* Each subcommand; main shows the usage of one that gives EX_USAGE. */
 int ctl_alias(struct ctl *c, int argc, char **argv);
+int ctl_backup(struct ctl *c, int argc, char **argv);
 int ctl_check(struct ctl *c, int argc, char **argv);
 int ctl_config(struct ctl *c, int argc, char **argv);
 int ctl_domain(struct ctl *c, int argc, char **argv);
@@ -41,6 +42,7 @@ int ctl_queue(struct ctl *c, int argc, char **argv);
 int ctl_quota(struct ctl *c, int argc, char **argv);
 int ctl_reload(struct ctl *c, int argc, char **argv);
 int ctl_reopen(struct ctl *c, int argc, char **argv);
+int ctl_restore(struct ctl *c, int argc, char **argv);
 int ctl_restart(struct ctl *c, int argc, char **argv);
 int ctl_share(struct ctl *c, int argc, char **argv);
 int ctl_start(struct ctl *c, int argc, char **argv);

@@ -536,6 +536,16 @@ int store_adopt(
  * any more. For a store that was opened as ".".
  */
 int store_snapshot(struct store *st, struct err *e);
+/*
+ * The names of message files that the index names, in order, up to 1,000 behind `after` (empty at first), each with a line
+ * feed behind it: appended. How many, 0 at the end, or -1.
+ */
+ssize_t store_files(struct store *st, struct span after, struct buf *out, struct err *e);
+/* Such a file as it is, compressed or not. -1; ERR_PERM: there is none. */
+int store_file_open(struct store *st, struct span name, struct err *e);
+
+/* No message of this mailbox gets a uid below `uidnext` any more. Durable. */
+int store_skip(struct store *st, uint64_t mailbox, uint32_t uidnext, struct err *e);
 
 /*
  * REPLACE (RFC 8508): the same, and the message with this uid of the view's mailbox is expunged, both or none; what it

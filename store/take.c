@@ -95,6 +95,28 @@ store_adopt(struct store *st, uint64_t mailbox, uint32_t uidvalidity, uint32_t u
 	return tx_end(st, adopt(st, mailbox, uidvalidity, uidnext, modseq, e), e);
 }
 
+static int
+skip(struct store *st, uint64_t mailbox, uint32_t uidnext, struct err *e)
+{
+	struct mbox *m = mbox_open(st, mailbox, e);
+
+	if (m == NULL)
+		return -1;
+	if (m->uidnext < uidnext) {
+		m->uidnext = uidnext;
+		m->dirty = true;
+	}
+	return 0;
+}
+
+int
+store_skip(struct store *st, uint64_t mailbox, uint32_t uidnext, struct err *e)
+{
+	if (tx_begin(st, TX_DURABLE, e) < 0)
+		return -1;
+	return tx_end(st, skip(st, mailbox, uidnext, e), e);
+}
+
 /* ---- a copy */
 
 /*
@@ -138,5 +160,31 @@ store_snapshot(struct store *st, struct err *e)
 	if (rc == 0 && (fd = file_open(AT_FDCWD, name, O_RDONLY, 0)) < 0)
 		store_fail(st, STORE_OTHER, e, ERR_TEMP, "copy of the index: %s", strerror(errno));
 	unlink(name);
+	return fd;
+}
+
+ssize_t
+store_files(struct store *st, struct span after, struct buf *out, struct err *e)
+{
+	sqlite3_stmt *q = db_open_query(st, Q_MSG_FILES, e, B_TEXT(after));
+	ssize_t n = 0;
+	int rc;
+
+	while ((rc = db_row(st, q, e)) == 1 && buf_add(out, e, db_text(q, 0)) == 0 &&
+	       buf_byte(out, e, '\n') == 0)
+		n++;
+	db_done(q);
+	return rc == 0 ? n : -1;
+}
+
+int
+store_file_open(struct store *st, struct span name, struct err *e)
+{
+	struct id id = id_from(name);
+	int fd = id.s[0] == '\0' ? -1 : file_open(st->msg, id.s, O_RDONLY, 0);
+
+	if (fd < 0)
+		store_fail(st, STORE_NONEXISTENT, e, id.s[0] == '\0' || errno == ENOENT ? ERR_PERM : ERR_TEMP,
+		    "there is no message file of that name");
 	return fd;
 }

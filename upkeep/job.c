@@ -27,6 +27,10 @@ static const struct job_request requests[] = {
 	{ upkeep_acl_no, do_acl, false },
 	{ upkeep_pass_no, do_pass, false },
 	{ upkeep_quota_no, do_quota, false },
+	{ upkeep_snapshot_no, do_snapshot, false },
+	{ upkeep_fetch_no, do_fetch, false },
+	{ upkeep_restore_no, do_restore, false },
+	{ upkeep_export_no, do_export, false },
 };
 
 /* ---- telling others */

@@ -65,6 +65,10 @@ int do_undelete(struct job *j, struct ipc_in *in, struct err *e);
 int do_pass(struct job *j, struct ipc_in *in, struct err *e);
 int do_acl(struct job *j, struct ipc_in *in, struct err *e); /* acl.c */
 int do_quota(struct job *j, struct ipc_in *in, struct err *e); /* quota.c */
+int do_snapshot(struct job *j, struct ipc_in *in, struct err *e); /* snapshot.c */
+int do_fetch(struct job *j, struct ipc_in *in, struct err *e);    /* snapshot.c */
+int do_restore(struct job *j, struct ipc_in *in, struct err *e);  /* restore.c */
+int do_export(struct job *j, struct ipc_in *in, struct err *e);   /* export.c */
 
 /* acl.c: if ACLs, or names of mailboxes, changed: authd hears of it. Nothing fails with that. */
 void tell_shared(struct job *j);
