@@ -214,11 +214,7 @@ check(const struct multisearch *m, struct err *e)
 {
 	const struct imap_search_args *a = &m->args.search;
 
-	if (m->args.selected && relay_selected(m->s)) {
-		m->cmd->code = "CANNOT";
-		return err_set(e, ERR_PERM, "The selected mailbox is another owner's: SEARCH reaches it");
-	}
-	if (m->args.selected && m->s->view == NULL)
+	if (m->args.selected && m->s->view == NULL && !relay_selected(m->s))
 		return err_set(e, ERR_PEER, "No mailbox is selected");
 	if (m->args.selected)
 		return 0;
