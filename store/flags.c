@@ -19,6 +19,7 @@ struct job {
 	struct words_memo memo;
 	struct mbox *m;
 	struct store_flagged *out;
+	struct part *part; /* of the view, with the last uid */
 	struct after *after;
 	size_t nafter, after_cap;
 	uint32_t *done, *foreign, *modified, *missing;
@@ -89,9 +90,13 @@ apply(struct job *j, struct chunk *c, struct store_rec *r, struct err *e)
 static void
 note_after(struct job *j, const struct store_rec *r)
 {
-	struct store_rec *known = view_peek(j->v, r->uid);
+	struct store_rec *known;
 
-	if (known == NULL)
+	if (j->v->n == 0)
+		return;
+	if (j->part == NULL || r->uid >= view_part_end(j->v, j->part)) /* uids ascend */
+		j->part = view_part_of(j->v, r->uid);
+	if (j->part->rec == NULL || (known = view_peek(j->v, r->uid)) == NULL)
 		return;
 	if (j->nafter == j->after_cap) {
 		j->after_cap = j->after_cap != 0 ? j->after_cap * 2 : 16;

@@ -343,13 +343,23 @@ static void
 mark_gone(struct store_view *v)
 {
 	struct view *in = v->in;
+	struct part *p = NULL;
+	uint32_t at = 0;
 
 	for (uint32_t i = 0; i < in->pasts; i++) {
-		struct store_rec *r = (in->past[i].flags & STORE_GONE) == 0 ? view_peek(v, in->past[i].uid) : NULL;
+		uint32_t uid = in->past[i].uid;
 
+		if ((in->past[i].flags & STORE_GONE) != 0)
+			continue;
 		in->past[i].flags |= STORE_GONE;
-		if (r != NULL)
-			r->flags |= STORE_GONE;
+		if (p == NULL || uid >= view_part_end(v, p)) {
+			p = view_part_of(v, uid);
+			at = 0;
+		}
+		while (p->rec != NULL && at < p->n && p->rec[at].uid < uid)
+			at++;
+		if (p->rec != NULL && at < p->n && p->rec[at].uid == uid)
+			p->rec[at].flags |= STORE_GONE;
 	}
 	v->gone = in->pasts;
 }
