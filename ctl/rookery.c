@@ -57,6 +57,8 @@ static const struct command commands[] = {
 	{ "restore", ctl_restore,
 	    "USER[/MAILBOX] DIRECTORY [--at TIME] [--uid N] [--message-id ID] [--into MAILBOX] [--list|--times]",
 	    "what a backup has and the store has not comes back" },
+	{ "export", ctl_export, "USER[/MAILBOX] DIRECTORY [--format maildir|mbox]",
+	    "mailboxes as Maildir++ or mbox files, with flags, dates and UIDs" },
 	{ "undelete", ctl_undelete, "USER[/MAILBOX] [--since TIME] [--list]",
 	    "bring back what was expunged or deleted, as long as it is kept (expunged_keep)" },
 	{ "fts", ctl_fts, "status|index|rebuild USER|--all",
