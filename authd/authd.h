@@ -24,7 +24,7 @@ struct authd {
 	struct timer flush; /* usage to disk */
 	bool usage_dirty;
 	uint64_t generation; /* of group memberships: when we started, and one more for each change */
-	unsigned logins; /* that wait for a worker or for their delay */
+	unsigned logins;     /* that wait for a worker or for their delay */
 	bool draining;
 	void (*idle)(void *arg); /* draining, and the last peer is gone */
 	void *idle_arg;

@@ -59,11 +59,13 @@ put_full(const struct upkeep_mailbox *m)
 {
 	printf("mailbox      ");
 	ctl_put(m->name);
-	printf("\nmessages     %u (%u unseen, %u marked deleted)\noctets       %llu\n", m->messages, m->unseen,
-	    m->deleted, (unsigned long long)m->bytes);
-	printf("uidvalidity  %u\nuidnext      %u\nmodseq       %llu\nuse          %s\nsubscribed   %s\nexpire       ",
+	printf("\nmessages     %u (%u unseen, %u marked deleted)\noctets       %llu\n", m->messages,
+	    m->unseen, m->deleted, (unsigned long long)m->bytes);
+	printf(
+	    "uidvalidity  %u\nuidnext      %u\nmodseq       %llu\nuse          %s\nsubscribed   %s\nexpire       ",
 	    m->uidvalidity, m->uidnext, (unsigned long long)m->modseq,
-	    m->use != 0 && m->use < USES ? uses[m->use] : "-", (m->is & MAILBOX_SUBSCRIBED) != 0 ? "yes" : "no");
+	    m->use != 0 && m->use < USES ? uses[m->use] : "-",
+	    (m->is & MAILBOX_SUBSCRIBED) != 0 ? "yes" : "no");
 	put_expire(m->expire);
 	putchar('\n');
 }
@@ -85,7 +87,9 @@ show_one(void *arg, struct ipc_in *in, struct err *e)
 		columns_u64(v->t, m.messages);
 		columns_u64(v->t, m.unseen);
 		columns_size(v->t, m.bytes);
-		columns_str(v->t, (m.is & MAILBOX_NOSELECT) != 0 ? "(no mailbox)" : m.use < USES ? uses[m.use] : "");
+		columns_str(v->t, (m.is & MAILBOX_NOSELECT) != 0 ? "(no mailbox)"
+				  : m.use < USES                 ? uses[m.use]
+								 : "");
 		columns_str(v->t, (m.is & MAILBOX_SUBSCRIBED) != 0 ? "subscribed" : "");
 	}
 	return 0;
@@ -96,7 +100,8 @@ header(void)
 {
 	struct columns *t = columns_new("lrrrll");
 
-	for (const char *const *h = (const char *const[]){ "MAILBOX", "MESSAGES", "UNSEEN", "SIZE", "USE", "", NULL };
+	for (const char *const *h =
+		 (const char *const[]){ "MAILBOX", "MESSAGES", "UNSEEN", "SIZE", "USE", "", NULL };
 	     *h != NULL; h++)
 		columns_str(t, *h);
 	return t;
@@ -242,7 +247,8 @@ delete_mailbox(struct ctl *c, int argc, char **argv)
 	if (argc == 2 && strncmp(argv[1], "Shared/", strlen("Shared/")) == 0) {
 		tree.name = span_str(argv[1] + strlen("Shared/"));
 		if (span_chr(tree.name, '/') < 0)
-			return authd_change(c, authd_tree, &tree, span_str(argv[1]), "deleted; its store stands");
+			return authd_change(
+			    c, authd_tree, &tree, span_str(argv[1]), "deleted; its store stands");
 	}
 	return argc != 2 ? ctl_misuse("mailbox delete USER/MAILBOX")
 			 : change(c, argv[1], &m, "deleted; `rookery undelete` brings it back");
@@ -269,7 +275,8 @@ subscribe(struct ctl *c, int argc, char **argv)
 {
 	struct upkeep_change m = { .op = MAILBOX_SUBSCRIBE };
 
-	return argc != 2 ? ctl_misuse("mailbox subscribe USER/MAILBOX") : change(c, argv[1], &m, "subscribed");
+	return argc != 2 ? ctl_misuse("mailbox subscribe USER/MAILBOX")
+			 : change(c, argv[1], &m, "subscribed");
 }
 
 static int
@@ -277,7 +284,8 @@ unsubscribe(struct ctl *c, int argc, char **argv)
 {
 	struct upkeep_change m = { .op = MAILBOX_UNSUBSCRIBE };
 
-	return argc != 2 ? ctl_misuse("mailbox unsubscribe USER/MAILBOX") : change(c, argv[1], &m, "unsubscribed");
+	return argc != 2 ? ctl_misuse("mailbox unsubscribe USER/MAILBOX")
+			 : change(c, argv[1], &m, "unsubscribed");
 }
 
 static int
@@ -302,7 +310,8 @@ set(struct ctl *c, int argc, char **argv)
 		return ctl_misuse("mailbox set USER/MAILBOX --expire 90d|never|default");
 	if (strcmp(expire, "never") == 0)
 		m.value = UINT64_MAX;
-	else if (strcmp(expire, "default") != 0 && (cfg_duration(span_str(expire), &m.value, &e) < 0 || m.value == 0))
+	else if (strcmp(expire, "default") != 0 &&
+		 (cfg_duration(span_str(expire), &m.value, &e) < 0 || m.value == 0))
 		return ctl_misuse("--expire %s: a time as 90d, never, or default", expire);
 	return change(c, word, &m, "set");
 }

@@ -45,7 +45,8 @@ static const struct command commands[] = {
 	    "list USER[/MAILBOX] | show|delete|subscribe|unsubscribe|acl USER/MAILBOX | create USER/MAILBOX [--use USE]\n"
 	    "                      | rename USER/MAILBOX NEW-NAME | set USER/MAILBOX --expire TIME|never|default",
 	    "mailboxes of a user, or of a shared tree as Shared/TREE/MAILBOX" },
-	{ "share", ctl_share, "USER/MAILBOX|Shared/TREE[/MAILBOX] [--to WHO --as ROLE] [--below] [--user USER]",
+	{ "share", ctl_share,
+	    "USER/MAILBOX|Shared/TREE[/MAILBOX] [--to WHO --as ROLE] [--below] [--user USER]",
 	    "who may do what with a mailbox; ROLE: reader, poster, editor, owner, none, or rights as lrswipkxtea" },
 	{ "group", ctl_group, "add NAME [MEMBER ...] | join|leave NAME MEMBER ... | del|show NAME | list",
 	    "groups of users, for rights: MEMBER is an account or group:NAME" },

@@ -18,7 +18,8 @@ response(struct span in, struct arena *a)
 
 	need(n >= 0 || e.kind == ERR_PEER);
 	for (int i = 0; i < n; i++)
-		need(name[i].at < name[i].end && name[i].end <= in.n && (i == 0 || name[i - 1].end <= name[i].at));
+		need(name[i].at < name[i].end && name[i].end <= in.n &&
+		     (i == 0 || name[i - 1].end <= name[i].at));
 	if (imap_response_message(in, a, &m) > 0 && m.has_body)
 		need(m.at <= in.n);
 	imap_response_attribute(in, "\\Noselect");
@@ -46,7 +47,9 @@ arguments(struct span name, struct imap_lex *l, struct arena *a, struct err *e)
 	if (span_ieq(name, "LIST"))
 		return imap_list_parse(l, a, &(struct imap_list){ 0 }, e);
 	if (span_ieq(name, "SELECT"))
-		return imap_mailbox(l, a, &mailbox, e) < 0 ? -1 : imap_select_params(l, a, &(struct imap_select){ 0 }, e);
+		return imap_mailbox(l, a, &mailbox, e) < 0
+			   ? -1
+			   : imap_select_params(l, a, &(struct imap_select){ 0 }, e);
 	if (span_ieq(name, "STATUS"))
 		return imap_mailbox(l, a, &mailbox, e) < 0 || imap_sp(l, e) < 0
 			   ? -1

@@ -12,8 +12,8 @@ again(const struct imap_notify *n, struct arena *a)
 
 	need(imap_notify_groups(&l, a, &same, &e) == 0 && same.n == n->n);
 	for (size_t i = 0; i < n->n; i++)
-		need(same.groups[i].events == n->groups[i].events && same.groups[i].watch == n->groups[i].watch &&
-		     same.groups[i].n == n->groups[i].n);
+		need(same.groups[i].events == n->groups[i].events &&
+		     same.groups[i].watch == n->groups[i].watch && same.groups[i].n == n->groups[i].n);
 }
 
 int

@@ -48,7 +48,8 @@ int body_section(struct body *b, const struct imap_section *section, struct err 
 typedef int body_give(void *arg, struct span octets, struct err *e);
 
 /* The octets of a section to `give`, in pieces. 1; 0 the message has no such section; -1. */
-int body_octets(struct body *b, const struct imap_section *section, body_give *give, void *arg, struct err *e);
+int body_octets(
+    struct body *b, const struct imap_section *section, body_give *give, void *arg, struct err *e);
 
 /*
  * As body_section() for "BINARY[1]<0> ~{123}" and "BINARY.SIZE[1] 123". 1 when the part is in an encoding that is not known

@@ -288,8 +288,8 @@ still_allowed(struct session *s, struct cmd *cmd, const struct command *c, struc
 	if (rights_again(s, e) < 0)
 		return -1;
 	has = rights_here(s);
-	if (s->view == NULL || (c->states & LOGGED_IN) != 0 || (has & STORE_MAY_READ) != 0 || c->run == do_close ||
-	    c->run == do_unselect || c->run == do_noop)
+	if (s->view == NULL || (c->states & LOGGED_IN) != 0 || (has & STORE_MAY_READ) != 0 ||
+	    c->run == do_close || c->run == do_unselect || c->run == do_noop)
 		return 0;
 	cmd->code = (has & STORE_MAY_LOOKUP) != 0 ? "NOPERM" : "NONEXISTENT";
 	return err_set(e, ERR_PERM, "The mailbox may not be read any more");

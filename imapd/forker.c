@@ -125,9 +125,11 @@ reap(void)
 
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
 		if (WIFSIGNALED(status))
-			log_event(LOG_ERROR, "imapd.killed", KV_U("pid", pid), KV_U("signal", WTERMSIG(status)));
+			log_event(
+			    LOG_ERROR, "imapd.killed", KV_U("pid", pid), KV_U("signal", WTERMSIG(status)));
 		else if (WEXITSTATUS(status) != 0)
-			log_event(LOG_ERROR, "imapd.ended", KV_U("pid", pid), KV_U("status", WEXITSTATUS(status)));
+			log_event(
+			    LOG_ERROR, "imapd.ended", KV_U("pid", pid), KV_U("status", WEXITSTATUS(status)));
 	}
 	log_flush();
 }

@@ -83,7 +83,7 @@ idle(struct session *s, struct err *e)
 		case WAKE_QUIET:
 			if (hand_over(s, true, e) != 0)
 				return e->kind == ERR_NONE ? 0 : -1;
-			patience = cfg.imap_wait; /* it cannot leave, and nothing will change that by itself */
+			patience = cfg.imap_wait; /* it cannot leave, and nothing will change that */
 			if (clock_mono_ms() - since >= cfg.imap_wait) {
 				out_bye(s, "Nothing was heard from you for too long");
 				return err_set(e, ERR_GONE, "timed out");

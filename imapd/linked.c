@@ -24,8 +24,10 @@ link_begin(struct session *s, struct err *e)
 {
 	int rc = 1;
 
-	log_event(LOG_INFO, "imapd.link", KV_S("sid", s->sid), KV_S("owner", s->owner), KV_S("login", s->login));
-	if (s->guest && s->owner_login.n > 0) /* the asker says so: by it limits, and the owner in ACLs, are known */
+	log_event(
+	    LOG_INFO, "imapd.link", KV_S("sid", s->sid), KV_S("owner", s->owner), KV_S("login", s->login));
+	/* The asker says so: by it limits, and the owner in ACLs, are known. */
+	if (s->guest && s->owner_login.n > 0)
 		rc = names_is_owner(s, s->owner_login, e);
 	if (rc > 0)
 		return 0;
@@ -68,7 +70,8 @@ do_xrestore(struct session *s, struct cmd *cmd, struct err *e)
 	store_view_close(s->view);
 	s->deleted = false;
 	s->view = store_view_restore(s->st, &v, e);
-	return s->view == NULL ? refused(s, cmd, false) : 0; /* whether it may still be read each command looks */
+	/* Whether it may still be read each command looks. */
+	return s->view == NULL ? refused(s, cmd, false) : 0;
 }
 
 int

@@ -137,7 +137,8 @@ children(const struct listing *l, size_t i, bool *some, bool *hidden)
 
 	*some = *hidden = false;
 	/* "a b" and "a-b" sort between a and a/b. */
-	for (size_t k = i + 1; k < l->n && !*hidden && span_same(span_head(l->box[k].name, name.n), name); k++)
+	for (size_t k = i + 1; k < l->n && !*hidden && span_same(span_head(l->box[k].name, name.n), name);
+	     k++)
 		if (below(l->box[k].name, name) && wanted(l, &l->box[k])) {
 			*some = true;
 			*hidden = !matches(l, l->box[k].name);

@@ -7,12 +7,14 @@ static const struct {
 	const char *name;
 	const char *xlist; /* as XLIST called it */
 } uses[] = {
+	/* clang-format off */
 	{ STORE_USE_DRAFTS, "\\Drafts", "\\Drafts" },
 	{ STORE_USE_SENT, "\\Sent", "\\Sent" },
 	{ STORE_USE_TRASH, "\\Trash", "\\Trash" },
 	{ STORE_USE_JUNK, "\\Junk", "\\Spam" },
 	{ STORE_USE_ARCHIVE, "\\Archive", "\\AllMail" },
 	{ STORE_USE_IMPORTANT, "\\Important", "\\Important" }, /* RFC 8457 */
+	/* clang-format on */
 };
 enum { USES = sizeof uses / sizeof uses[0] };
 

@@ -11,7 +11,7 @@ struct listing_line {
 	bool subscribed;      /* \Subscribed, if it is */
 	bool use;             /* its special use, if it has one */
 	struct span oldname;  /* OLDNAME (RFC 5465, 5.4; 9051, 7.3.1); empty: none */
-	struct span children; /* CHILDINFO (RFC 5258, 3.5): the selection options that some of them meet; empty: none */
+	struct span children; /* CHILDINFO (RFC 5258, 3.5): selection options that some of them meet */
 };
 int out_list(struct session *s, const struct store_mailbox *m, const struct listing_line *how, struct err *e);
 

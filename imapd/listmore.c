@@ -9,8 +9,8 @@
 #include "store/acl.h"
 
 int
-listmore_prepare(struct session *s, struct cmd *cmd, const struct imap_list *args, struct listmore *out,
-    struct err *e)
+listmore_prepare(
+    struct session *s, struct cmd *cmd, const struct imap_list *args, struct listmore *out, struct err *e)
 {
 	struct store_annotation *p = NULL;
 
@@ -50,8 +50,8 @@ tell_metadata(struct session *s, const struct listmore *l, const struct store_ma
 		return -1;
 	for (size_t i = 0; i < l->args->nentries; i++) {
 		struct store_annotation x = { .mailbox = m->id, .entry = l->args->entries[i] };
-		const struct store_annotation *found =
-		    store_annotation_find(l->annotation, l->n, m->id, x.entry);
+		const struct store_annotation *found = store_annotation_find(
+		    l->annotation, l->n, m->id, x.entry);
 
 		if (metadata_computed(s, m, x.entry, &x.value, e) == 0 && found != NULL)
 			x.value = found->value;
@@ -104,12 +104,14 @@ listmore_tell(struct session *s, struct cmd *cmd, const struct listmore *l, cons
 		return tell_far(s, l, m, e);
 	if (rights_of(s, m->id, &rights, e) < 0)
 		return refused(s, cmd, false);
-	if ((o & LIST_RETURN_STATUS) != 0 && !m->noselect && (rights & STORE_MAY_READ) != 0 && /* RFC 5819, 2 */
+	if ((o & LIST_RETURN_STATUS) != 0 && !m->noselect &&
+	    (rights & STORE_MAY_READ) != 0 && /* RFC 5819, 2 */
 	    out_status(s, m, l->args->status, e) < 0)
 		return -1;
 	if ((o & LIST_RETURN_MYRIGHTS) != 0 && tell_rights(s, m, rights, e) < 0)
 		return -1;
-	if ((o & LIST_RETURN_METADATA) != 0 && metadata_allowed(rights, false) && tell_metadata(s, l, m, e) < 0)
+	if ((o & LIST_RETURN_METADATA) != 0 && metadata_allowed(rights, false) &&
+	    tell_metadata(s, l, m, e) < 0)
 		return -1;
 	return 0;
 }

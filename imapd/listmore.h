@@ -13,8 +13,8 @@ struct listmore {
 };
 
 /* Before the first name. `args` is borrowed. */
-int listmore_prepare(struct session *s, struct cmd *cmd, const struct imap_list *args, struct listmore *out,
-    struct err *e);
+int listmore_prepare(
+    struct session *s, struct cmd *cmd, const struct imap_list *args, struct listmore *out, struct err *e);
 
 /* Behind the LIST response of m: nothing of a name that is no mailbox. */
 int listmore_tell(struct session *s, struct cmd *cmd, const struct listmore *l, const struct store_mailbox *m,

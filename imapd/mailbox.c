@@ -59,7 +59,8 @@ not_made(struct session *s, struct cmd *cmd, struct span name, struct err *e)
 
 /* USE of CREATE (RFC 6154, 3): a mailbox has one special use here, and one that another has it cannot be given. */
 static int
-special_use(struct session *s, struct cmd *cmd, const struct imap_create *args, enum store_use *use, struct err *e)
+special_use(
+    struct session *s, struct cmd *cmd, const struct imap_create *args, enum store_use *use, struct err *e)
 {
 	bool taken;
 
@@ -124,7 +125,8 @@ do_rename(struct session *s, struct cmd *cmd, struct err *e)
 	if (imap_sp(&cmd->args, e) < 0 || imap_mailbox(&cmd->args, s->a, &from, e) < 0 ||
 	    one_name(s, cmd, &to, e) < 0)
 		return -1;
-	if (rights_named(s, cmd, from, STORE_MAY_DELETE_MAILBOX, &box, e) < 0 || rights_create(s, cmd, to, e) < 0)
+	if (rights_named(s, cmd, from, STORE_MAY_DELETE_MAILBOX, &box, e) < 0 ||
+	    rights_create(s, cmd, to, e) < 0)
 		return -1;
 	if (store_rename(s->st, from, to, e) < 0)
 		return not_made(s, cmd, to, e);

@@ -24,16 +24,16 @@ metadata_who(const struct session *s)
 bool
 metadata_allowed(unsigned rights, bool shared_change)
 {
-	const unsigned any =
-	    STORE_MAY_READ | STORE_MAY_SEEN | STORE_MAY_WRITE | STORE_MAY_INSERT | STORE_MAY_POST;
+	const unsigned any = STORE_MAY_READ | STORE_MAY_SEEN | STORE_MAY_WRITE | STORE_MAY_INSERT |
+			     STORE_MAY_POST;
 
 	return (rights & STORE_MAY_LOOKUP) != 0 && (rights & any) != 0 &&
 	       (!shared_change || (rights & STORE_MAY_WRITE) != 0);
 }
 
 int
-metadata_computed(struct session *s, const struct store_mailbox *m, struct span entry, struct span *value,
-    struct err *e)
+metadata_computed(
+    struct session *s, const struct store_mailbox *m, struct span entry, struct span *value, struct err *e)
 {
 	const char *text = NULL;
 
@@ -266,8 +266,8 @@ set_use(struct session *s, struct cmd *cmd, const struct store_mailbox *m, struc
 }
 
 static int
-set_all(struct session *s, struct cmd *cmd, const struct store_mailbox *m, const struct imap_setmetadata *args,
-    struct err *e)
+set_all(struct session *s, struct cmd *cmd, const struct store_mailbox *m,
+    const struct imap_setmetadata *args, struct err *e)
 {
 	struct store_annotation_limits max = { cfg.metadata_entries_max, cfg.metadata_total_max };
 	struct store_annotation *p = arena_array(s->a, args->n, sizeof *p);

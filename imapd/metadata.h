@@ -18,8 +18,8 @@ bool metadata_allowed(unsigned rights, bool shared_change);
  * An entry that is computed or configured and not stored; m NULL: of the server. 1 and its value (p NULL: none), 0 it is
  * stored.
  */
-int metadata_computed(struct session *s, const struct store_mailbox *m, struct span entry, struct span *value,
-    struct err *e);
+int metadata_computed(
+    struct session *s, const struct store_mailbox *m, struct span entry, struct span *value, struct err *e);
 
 /* "entry value" of a METADATA response. */
 int out_annotation(struct session *s, const struct store_annotation *x, struct err *e);

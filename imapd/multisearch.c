@@ -204,7 +204,8 @@ search_all(struct multisearch *m, struct err *e)
 	}
 	arena_free(work);
 	if (rc == 0)
-		rc = relay_search(m->s, m->cmd, box, keep_others(m, box, n), selected_too(m), m->args.rest, e);
+		rc = relay_search(
+		    m->s, m->cmd, box, keep_others(m, box, n), selected_too(m), m->args.rest, e);
 	return rc;
 }
 

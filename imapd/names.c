@@ -101,7 +101,8 @@ ask(struct session *s, struct ipc *ch, struct span after, struct span name, stru
 	*out = more;
 	for (list = answer.sharers; ipc_unpack(&authd_def, &list, authd_sharer, &one, NULL) > 0;) {
 		*last = arena_dup(s->a, one.name);
-		if (one.shares != 0 && !span_same(one.owner, s->owner) && names_sharer(s, one.name, one.owner, &more[*n]))
+		if (one.shares != 0 && !span_same(one.owner, s->owner) &&
+		    names_sharer(s, one.name, one.owner, &more[*n]))
 			(*n)++;
 	}
 	return count > 0;
@@ -119,8 +120,7 @@ level_of(struct session *s, const struct names_far *name)
 	if (name->decoded || s->utf8 || s->rev2)
 		return who;
 	buf_init(&decoded, WIRE_MAX);
-	who = utf7_decode(who, &decoded, NULL) < 0 ? (struct span){ 0 }
-						    : arena_dup(s->a, buf_span(&decoded));
+	who = utf7_decode(who, &decoded, NULL) < 0 ? (struct span){ 0 } : arena_dup(s->a, buf_span(&decoded));
 	buf_free(&decoded);
 	return who;
 }

@@ -87,7 +87,8 @@ static bool
 wants_others(const struct session *s)
 {
 	for (size_t i = 0; s->notify != NULL && i < s->notify->args.n; i++)
-		if (s->notify->args.groups[i].watch > WATCH_SELECTED_DELAYED && s->notify->args.groups[i].events != 0)
+		if (s->notify->args.groups[i].watch > WATCH_SELECTED_DELAYED &&
+		    s->notify->args.groups[i].events != 0)
 			return true;
 	return false;
 }
@@ -344,7 +345,8 @@ tell_event(const struct telling *t, const struct store_event *ev, struct err *e)
 		return tell_made(t, ev, e);
 	case STORE_EVENT_RENAMED:
 		m = look(t, ev->name);
-		if (((wanted(t->s, ev->name, m.subscribed) | wanted(t->s, ev->other, m.subscribed)) & EVENT_NAME) == 0)
+		if (((wanted(t->s, ev->name, m.subscribed) | wanted(t->s, ev->other, m.subscribed)) &
+			EVENT_NAME) == 0)
 			return 0;
 		return tell_name(t, ev->name, ev->other, e);
 	case STORE_EVENT_SUBSCRIPTION: /* the set "subscribed" is about to have it, or had it */
@@ -362,8 +364,8 @@ static bool
 repeated(const struct store_event *ev, size_t i, size_t n)
 {
 	for (size_t k = i + 1; k < n; k++)
-		if (ev[k].kind == ev[i].kind && ev[k].mailbox == ev[i].mailbox && span_same(ev[k].name, ev[i].name) &&
-		    span_same(ev[k].other, ev[i].other))
+		if (ev[k].kind == ev[i].kind && ev[k].mailbox == ev[i].mailbox &&
+		    span_same(ev[k].name, ev[i].name) && span_same(ev[k].other, ev[i].other))
 			return true;
 	return false;
 }
@@ -404,7 +406,8 @@ notify_news(struct session *s, struct err *e)
 			return -1;
 		t.box = box;
 		for (size_t i = 0; i < n; i++)
-			if (!span_same(ev[i].by, s->sid) && !repeated(ev, i, n) && tell_event(&t, &ev[i], e) < 0)
+			if (!span_same(ev[i].by, s->sid) && !repeated(ev, i, n) &&
+			    tell_event(&t, &ev[i], e) < 0)
 				return -1;
 		if (tell_statuses(s, box, t.n, false, e) < 0)
 			return -1;

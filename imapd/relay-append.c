@@ -49,8 +49,7 @@ literal(struct session *s, struct link *l, struct cmd *cmd, const struct imap_li
 	int rc;
 
 	if (conn_printf(l->c, e, "%s{%llu}\r\n", lit->binary ? "~" : "", (unsigned long long)lit->size) < 0 ||
-	    link_go(l, e) < 0 ||
-	    (rc = relay_responses(s, l, cmd->tag, &cmd->answer, e)) < 0) {
+	    link_go(l, e) < 0 || (rc = relay_responses(s, l, cmd->tag, &cmd->answer, e)) < 0) {
 		l->lost |= e->kind != ERR_GONE;
 		decline(s, lit, e);
 		return -1;

@@ -23,9 +23,9 @@ struct copying {
 	struct session *s;
 	struct cmd *cmd;
 	struct link *from, *to;
-	struct span name;   /* of the target, on the wire */
+	struct span name; /* of the target, on the wire */
 	bool move;
-	bool open;          /* the target waits for more of APPEND */
+	bool open; /* the target waits for more of APPEND */
 
 	uint32_t *uid; /* of the messages, rising */
 	size_t n, cap;
@@ -224,7 +224,8 @@ commit(struct copying *c, struct span *uids, uint32_t *uidvalidity, struct err *
 	struct imap_lex l;
 	ssize_t end;
 
-	if (link_write(c->to, SPAN("\r\n"), e) < 0 || relay_responses(c->s, c->to, SPAN("X"), &c->answer, e) < 0)
+	if (link_write(c->to, SPAN("\r\n"), e) < 0 ||
+	    relay_responses(c->s, c->to, SPAN("X"), &c->answer, e) < 0)
 		return -1;
 	c->open = false;
 	if (!relay_ok(c->answer))
@@ -297,7 +298,9 @@ may_move(struct copying *c, struct err *e)
 	if (s->view != NULL) {
 		if (s->view->read_only)
 			return err_set(e, ERR_PERM, "The mailbox is read-only");
-		return rights_need(s, c->cmd, s->view->mailbox, STORE_MAY_DELETE | STORE_MAY_EXPUNGE, e) < 0 ? -1 : 1;
+		return rights_need(s, c->cmd, s->view->mailbox, STORE_MAY_DELETE | STORE_MAY_EXPUNGE, e) < 0
+			   ? -1
+			   : 1;
 	}
 	if (relay_ask(s, c->from, SPAN("XEXPUNGE"), true, &answer, e) < 0)
 		return -1;

@@ -44,7 +44,8 @@ int relay_untagged(struct session *s, struct link *l, const struct link_response
  * A command of our own, without its tag, whose answer alone is of interest; untagged responses are passed on if
  * `pass`, else dropped.
  */
-int relay_ask(struct session *s, struct link *l, struct span text, bool pass, struct span *answer, struct err *e);
+int relay_ask(
+    struct session *s, struct link *l, struct span text, bool pass, struct span *answer, struct err *e);
 
 static inline bool
 relay_ok(struct span answer)
@@ -59,7 +60,8 @@ relay_ok(struct span answer)
 int relay_message(struct session *s, struct link *l, struct cmd *cmd, struct span text, struct err *e);
 
 /* COPY and MOVE between two owners, one of whom may be the session's own: relay-copy.c. */
-int relay_copy(struct session *s, struct cmd *cmd, struct link *to, struct span name, bool move, struct err *e);
+int relay_copy(
+    struct session *s, struct cmd *cmd, struct link *to, struct span name, bool move, struct err *e);
 
 /*
  * There is nothing of this name, for all that the reader may know: what rights.c says where the owner's worker has

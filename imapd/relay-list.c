@@ -150,7 +150,8 @@ reach(const struct span *patterns, size_t n, struct span name)
 static bool
 name_below(struct span name, struct span parent)
 {
-	return span_same(span_head(name, parent.n), parent) && (name.n == parent.n || name.p[parent.n] == '/');
+	return span_same(span_head(name, parent.n), parent) &&
+	       (name.n == parent.n || name.p[parent.n] == '/');
 }
 
 /* Has the reader subscribed to something there? */
@@ -241,8 +242,8 @@ believe(struct store_mailbox *box, size_t n)
 }
 
 int
-relay_list(struct session *s, const struct relay_listing *what, struct store_mailbox **box, size_t *n,
-    struct err *e)
+relay_list(
+    struct session *s, const struct relay_listing *what, struct store_mailbox **box, size_t *n, struct err *e)
 {
 	struct found f = { .s = s };
 
@@ -289,7 +290,8 @@ relay_about(struct session *s, const char *command, struct span name, struct spa
 	}
 	buf_init(&text, 2 * WIRE_MAX);
 	buf_printf(&text, e, "%s ", command);
-	rc = s->utf8 || s->rev2 ? imap_put_mailbox_utf8(far.rest, &text, e) : imap_put_mailbox(far.rest, &text, e);
+	rc = s->utf8 || s->rev2 ? imap_put_mailbox_utf8(far.rest, &text, e)
+				: imap_put_mailbox(far.rest, &text, e);
 	if (rc == 0 && buf_add(&text, e, rest) == 0 &&
 	    (rc = relay_ask(s, l, buf_span(&text), true, &answer, e)) < 0)
 		relay_failed(s, l, e);

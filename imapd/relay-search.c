@@ -46,8 +46,8 @@ names_of(struct session *s, const struct store_mailbox *box, size_t n, struct bu
 }
 
 static int
-search_owner(struct session *s, struct cmd *cmd, const struct names_far *name, struct span names, bool *selected,
-    struct span rest, struct err *e)
+search_owner(struct session *s, struct cmd *cmd, const struct names_far *name, struct span names,
+    bool *selected, struct span rest, struct err *e)
 {
 	struct cmd none = { 0 };
 	struct link *l = relay_find(s, &none, name, e);
@@ -61,8 +61,8 @@ search_owner(struct session *s, struct cmd *cmd, const struct names_far *name, s
 	}
 	*selected &= !here;
 	return ask(s, l, cmd,
-	    arena_printf(s->a, "%.*s ESEARCH IN (%smailboxes (%.*s)) %.*s", SPAN_ARG(cmd->tag), here ? "selected " : "",
-		SPAN_ARG(names), SPAN_ARG(rest)),
+	    arena_printf(s->a, "%.*s ESEARCH IN (%smailboxes (%.*s)) %.*s", SPAN_ARG(cmd->tag),
+		here ? "selected " : "", SPAN_ARG(names), SPAN_ARG(rest)),
 	    e);
 }
 
@@ -87,6 +87,7 @@ relay_search(struct session *s, struct cmd *cmd, const struct store_mailbox *box
 	buf_free(&names);
 	if (rc == 0 && selected)
 		rc = ask(s, s->relay->far, cmd,
-		    arena_printf(s->a, "%.*s ESEARCH IN (selected) %.*s", SPAN_ARG(cmd->tag), SPAN_ARG(rest)), e);
+		    arena_printf(s->a, "%.*s ESEARCH IN (selected) %.*s", SPAN_ARG(cmd->tag), SPAN_ARG(rest)),
+		    e);
 	return rc;
 }

@@ -415,8 +415,8 @@ selected_only(const struct command *c)
 
 /* With all its names known. */
 static int
-named(struct session *s, const struct command *c, struct cmd *cmd, struct span whole, struct mentioned *m, int n,
-    struct err *e)
+named(struct session *s, const struct command *c, struct cmd *cmd, struct span whole, struct mentioned *m,
+    int n, struct err *e)
 {
 	bool selects = span_ieq(cmd->name, "SELECT") || span_ieq(cmd->name, "EXAMINE");
 
@@ -484,7 +484,8 @@ relay_news(struct session *s, struct err *e)
 		return relay_failed(s, l, e);
 	if (span_istarts(answer, "NO [XGONE]"))
 		return gone(s, e);
-	return state_of(s, answer, e) < 0 ? -1 : 0; /* NO: it may not be read any more, of which commands will tell */
+	/* NO: it may not be read any more, of which commands will tell. */
+	return state_of(s, answer, e) < 0 ? -1 : 0;
 }
 
 int

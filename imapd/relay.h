@@ -63,7 +63,7 @@ int relay_news(struct session *s, struct err *e);
 int relay_view(struct session *s, struct store_view_state *v, struct err *e);
 
 /* Go on with a mailbox of that owner from such a state. -1: ERR_GONE it is no more, and BYE has been said. */
-int relay_resume(struct session *s, struct span owner, struct span name, const struct store_view_state *v,
-    struct err *e);
+int relay_resume(
+    struct session *s, struct span owner, struct span name, const struct store_view_state *v, struct err *e);
 
 #endif

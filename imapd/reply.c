@@ -184,7 +184,8 @@ out_expunged(struct session *s, const struct store_changes *ch, struct err *e)
 
 	if (!s->qresync && !s->uidonly) {
 		for (size_t i = 0; i < ch->nexpunged; i++)
-			if (out_printf(s, e, "* %u EXPUNGE\r\n", ch->expunged[i]) < 0 || out_flush_some(s, e) < 0)
+			if (out_printf(s, e, "* %u EXPUNGE\r\n", ch->expunged[i]) < 0 ||
+			    out_flush_some(s, e) < 0)
 				return -1;
 		return 0;
 	}

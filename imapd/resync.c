@@ -64,8 +64,8 @@ cover(struct session *s, struct imap_range numbers, struct store_range *out, str
 }
 
 int
-resync_changed(struct session *s, struct imap_set *set, bool uid, uint64_t since, struct messages *out,
-    struct err *e)
+resync_changed(
+    struct session *s, struct imap_set *set, bool uid, uint64_t since, struct messages *out, struct err *e)
 {
 	struct store_uids known;
 	uint32_t *index = NULL;
@@ -136,7 +136,8 @@ right_up_to(struct session *s, const struct imap_select *args, uint32_t *uid, st
 	uint32_t done_n = 0, done_u = 0; /* of the present ranges */
 
 	for (size_t i = 0, k = 0; i < n->n && k < u->n;) {
-		uint32_t left_n = n->r[i].last - n->r[i].first - done_n, left_u = u->r[k].last - u->r[k].first - done_u;
+		uint32_t left_n = n->r[i].last - n->r[i].first - done_n,
+			 left_u = u->r[k].last - u->r[k].first - done_u;
 		uint32_t more = left_n < left_u ? left_n : left_u; /* and one */
 		struct stretch t = { n->r[i].first + done_n, u->r[k].first + done_u,
 			more < UINT32_MAX ? more + 1 : more };

@@ -18,7 +18,7 @@ int resync_vanished(struct session *s, const struct imap_set *set, uint64_t sinc
  * Messages of the set, as it was parsed, that changed after `since` (CHANGEDSINCE: 3.1.4.1): what messages_of() gives,
  * without a look at the others.
  */
-int resync_changed(struct session *s, struct imap_set *set, bool uid, uint64_t since, struct messages *out,
-    struct err *e);
+int resync_changed(
+    struct session *s, struct imap_set *set, bool uid, uint64_t since, struct messages *out, struct err *e);
 
 #endif

@@ -10,7 +10,8 @@ search_allowed(struct session *s, struct cmd *cmd, const struct imap_search_args
 {
 	if (s->uidonly && (!cmd->uid || args->numbers))
 		return err_set(e, ERR_PEER, "[UIDREQUIRED] Message numbers are not in use here");
-	cmd->numbers |= args->numbers; /* RFC 7162, 3.2.10.2: UID SEARCH with numbers tells no expunge either */
+	/* RFC 7162, 3.2.10.2: UID SEARCH with numbers tells no expunge either. */
+	cmd->numbers |= args->numbers;
 	/* RFC 6855, 3: all is UTF-8 then. IMAP4rev2, which turns the same on, has CHARSET still. */
 	if (s->utf8 && !s->rev2 && args->charset.n > 0 && !span_ieq(args->charset, "UTF-8"))
 		return err_set(e, ERR_PEER, "After ENABLE UTF8=ACCEPT no charset is named");

@@ -126,8 +126,7 @@ int search_each(struct search *g, bool structures, search_each_fn *fn, void *arg
 /* ---- a command (search.c) */
 
 /* May this session ask so? ERR_PEER if not. */
-int search_allowed(
-    struct session *s, struct cmd *cmd, const struct imap_search_args *args, struct err *e);
+int search_allowed(struct session *s, struct cmd *cmd, const struct imap_search_args *args, struct err *e);
 
 /*
  * Find in the selected mailbox. -1: the command is to be answered NO or BAD, and $ is as RFC 5182, 2.1 wants it then.

@@ -27,7 +27,8 @@ tell_selected(struct session *s, const struct store_mailbox *box, struct err *e)
 		out_printf(s, e, "* OK [UNSEEN %u] The first\r\n", unseen);
 	out_printf(s, e, "* OK [UIDVALIDITY %u] UIDs hold\r\n", v->uidvalidity);
 	out_printf(s, e, "* OK [UIDNEXT %u] The next UID\r\n", v->uidnext);
-	out_printf(s, e, "* OK [MAILBOXID (%.*s)] Its name for ever\r\n", SPAN_ARG(mailbox_id(s, v->mailbox)));
+	out_printf(
+	    s, e, "* OK [MAILBOXID (%.*s)] Its name for ever\r\n", SPAN_ARG(mailbox_id(s, v->mailbox)));
 	return out_printf(s, e, "* OK [HIGHESTMODSEQ %llu] Up to now\r\n", (unsigned long long)v->modseq);
 }
 
@@ -55,7 +56,8 @@ select_mailbox(struct session *s, struct cmd *cmd, bool read_only, struct err *e
 	    imap_select_params(&cmd->args, s->a, &args, e) < 0)
 		return -1;
 	if (args.qresync && !s->qresync)
-		return err_set(e, ERR_PEER, "QRESYNC is for clients that said ENABLE QRESYNC (RFC 7162, 3.2.5)");
+		return err_set(
+		    e, ERR_PEER, "QRESYNC is for clients that said ENABLE QRESYNC (RFC 7162, 3.2.5)");
 	if (leave_mailbox(s, e) < 0)
 		return -1;
 	s->condstore |= args.condstore;
@@ -146,6 +148,7 @@ do_expunge(struct session *s, struct cmd *cmd, struct err *e)
 	s->usage_changed |= gone.n > 0;
 	tell_changed(s, s->view->mailbox, gone.modseq);
 	if (s->qresync && gone.n > 0) /* RFC 7162, 3.2.7, 3.2.9 */
-		cmd->ok = arena_printf(s->a, "[HIGHESTMODSEQ %llu] Expunged", (unsigned long long)gone.modseq);
+		cmd->ok = arena_printf(
+		    s->a, "[HIGHESTMODSEQ %llu] Expunged", (unsigned long long)gone.modseq);
 	return 0;
 }

@@ -87,8 +87,8 @@ do_id(struct session *s, struct cmd *cmd, struct err *e)
 	if (id_params(&cmd->args, s->a, &id, e) < 0)
 		return -1;
 	if (!s->identified && id.name.n > 0)
-		log_event(LOG_INFO, "imapd.client", KV_S("sid", s->sid), KV_S("owner", s->owner), KV_S("name", id.name),
-		    KV_S("version", id.version), KV_S("os", id.os));
+		log_event(LOG_INFO, "imapd.client", KV_S("sid", s->sid), KV_S("owner", s->owner),
+		    KV_S("name", id.name), KV_S("version", id.version), KV_S("os", id.os));
 	s->identified |= id.name.n > 0;
 	return out_str(s, "* ID (\"name\" \"Rookery\")\r\n", e);
 }
@@ -178,5 +178,6 @@ do_namespace(struct session *s, struct cmd *cmd, struct err *e)
 {
 	if (imap_end(&cmd->args, e) < 0)
 		return -1;
-	return out_str(s, "* NAMESPACE ((\"\" \"/\")) ((\"Other Users/\" \"/\")) ((\"Shared/\" \"/\"))\r\n", e);
+	return out_str(
+	    s, "* NAMESPACE ((\"\" \"/\")) ((\"Other Users/\" \"/\")) ((\"Shared/\" \"/\"))\r\n", e);
 }

@@ -37,7 +37,7 @@ struct session {
 	struct notify *notify; /* NOTIFY; NULL: it was never said */
 	struct {
 		uint64_t mailbox, modseq;
-	} own; /* the last change to messages that this session made */
+	} own;         /* the last change to messages that this session made */
 	bool expunged; /* the present command expunged messages: it is answered whatever NOTIFY says */
 
 	struct relay *relay; /* links to the workers of other owners; NULL: none was needed yet */
@@ -47,20 +47,20 @@ struct session {
 	struct buf out;  /* responses on their way to conn */
 
 	struct span owner, login, client, sid;
-	bool link;          /* the client is the worker of `login`, who asks for what a client asked it: link.h */
-	bool guest;         /* the reader, `login`, is not the owner of this store: rights.h */
-	struct span owner_login; /* the owner's identifier in ACLs; empty: he has none (a tree), or is not known */
+	bool link;  /* the client is the worker of `login`, who asks for what a client asked it: link.h */
+	bool guest; /* the reader, `login`, is not the owner of this store: rights.h */
+	struct span owner_login; /* the owner's identifier in ACLs; empty: a tree's, or not known */
 	struct rights *rights;   /* rights.c's: what was found out about the reader */
-	uint64_t since;     /* milliseconds since 1970 */
-	bool deleted;       /* the selected mailbox is no more */
-	bool condstore;     /* the client knows of modification sequences (RFC 7162, 3.1) */
-	bool qresync;       /* ... and of VANISHED: ENABLE QRESYNC (RFC 7162, 3.2) */
-	bool utf8;          /* ENABLE UTF8=ACCEPT (RFC 6855), or IMAP4rev2: names go as UTF-8 */
-	bool rev2;          /* ENABLE IMAP4rev2 (RFC 9051) */
-	bool uidonly;       /* ENABLE UIDONLY (RFC 9586) */
-	bool identified;    /* what the client says of itself (ID) was logged */
-	bool metadata;      /* ENABLE METADATA (RFC 5464, 4.1): changes of annotations are told */
-	bool quota_known;   /* the owner's limits have been asked for */
+	uint64_t since;          /* milliseconds since 1970 */
+	bool deleted;            /* the selected mailbox is no more */
+	bool condstore;          /* the client knows of modification sequences (RFC 7162, 3.1) */
+	bool qresync;            /* ... and of VANISHED: ENABLE QRESYNC (RFC 7162, 3.2) */
+	bool utf8;               /* ENABLE UTF8=ACCEPT (RFC 6855), or IMAP4rev2: names go as UTF-8 */
+	bool rev2;               /* ENABLE IMAP4rev2 (RFC 9051) */
+	bool uidonly;            /* ENABLE UIDONLY (RFC 9586) */
+	bool identified;         /* what the client says of itself (ID) was logged */
+	bool metadata;           /* ENABLE METADATA (RFC 5464, 4.1): changes of annotations are told */
+	bool quota_known;        /* the owner's limits have been asked for */
 	bool quota_told;    /* that the mailbox is nearly full, or that it is not was found: once a session */
 	bool usage_changed; /* messages came or went: authd is to be told at the end */
 
@@ -97,11 +97,11 @@ struct cmd {
 	struct span tag, name;              /* in s->text */
 	bool uid;                           /* UID name */
 	struct imap_lex args;               /* at the space before the arguments, or the end */
-	const struct imap_literal *message; /* APPEND, REPLACE: args end before this literal, which is yet to come */
+	const struct imap_literal *message; /* APPEND, REPLACE: yet to come; args end before it */
 	struct span ok;                     /* behind "OK " */
-	bool numbers; /* it spoke of message numbers: no EXPUNGE is told with the answer */
-	const char *code;                   /* "TRYCREATE": for NO; NULL: none */
-	struct span answer;                 /* of a link, what stands behind the tag: instead of all this */
+	bool numbers;       /* it spoke of message numbers: no EXPUNGE is told with the answer */
+	const char *code;   /* "TRYCREATE": for NO; NULL: none */
+	struct span answer; /* of a link, what stands behind the tag: instead of all this */
 };
 
 /* What the client has enabled, as it goes through the idle record: or of enum idle_flags (ipc/idle.h). */
@@ -115,8 +115,8 @@ enum states {
 	LOGGED_IN = 1,
 	SELECTED = 2,
 	STORELESS = 4, /* needs no open store */
-	NUMBERS = 8,   /* without UID in front: no EXPUNGE may be told with the answer (RFC 3501, 7.4.1; 5256, 3) */
-	LINKED = 16,    /* only at the other end of a link */
+	NUMBERS = 8,   /* without UID in front: no EXPUNGE with the answer (RFC 3501, 7.4.1; 5256, 3) */
+	LINKED = 16,   /* only at the other end of a link */
 	QUIET = 32,    /* is not followed by what is news in the mailbox */
 };
 struct command {

@@ -130,7 +130,8 @@ tell_names_changed(struct session *s)
 const char *
 wait_bye(const struct session *s)
 {
-	return s->from_holder.kicked ? "Ended by the administrator" : "The server is going down, try again in a moment";
+	return s->from_holder.kicked ? "Ended by the administrator"
+				     : "The server is going down, try again in a moment";
 }
 
 /* What the holder has said so far, and has not been acted upon. */
@@ -276,7 +277,8 @@ wait_command(struct session *s, struct err *e)
 		/* The holder tells of news who has a record: and gives it anew after. */
 		if (notify_pushes(s) && !s->recorded && hand_over(s, false, e) < 0)
 			return -1;
-		if (wait_for(s, notify_pushes(s) && !s->recorded ? look_again(patience) : patience, &why, e) < 0)
+		if (wait_for(s, notify_pushes(s) && !s->recorded ? look_again(patience) : patience, &why, e) <
+		    0)
 			return -1;
 		switch (why) {
 		case WAKE_INPUT:

@@ -19,7 +19,8 @@ static const struct program programs[] = {
 	{ "dsn", "dsn", ROLE_DSN, ROLE_QUEUE, false, DELIVERY_PHASE },
 	{ "keyd", "keyd", ROLE_KEYD, ROLE_SMTPD | ROLE_PROXYD, false, ACCOUNTS_PHASE },
 	{ "authd", "authd", ROLE_AUTHD,
-	    ROLE_SMTPD | ROLE_QUEUE | ROLE_PROXYD | ROLE_LOCAL | ROLE_IMAPD | ROLE_POP3D | ROLE_UPKEEP | ROLE_CTL,
+	    ROLE_SMTPD | ROLE_QUEUE | ROLE_PROXYD | ROLE_LOCAL | ROLE_IMAPD | ROLE_POP3D | ROLE_UPKEEP |
+		ROLE_CTL,
 	    false, ACCOUNTS_PHASE },
 };
 

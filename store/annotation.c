@@ -47,8 +47,8 @@ read_rows(struct store *st, sqlite3_stmt *q, struct list *l, struct arena *a, st
 }
 
 int
-store_annotations(struct store *st, uint64_t mailbox, bool all, struct span who, struct store_annotation **out,
-    size_t *n, struct arena *a, struct err *e)
+store_annotations(struct store *st, uint64_t mailbox, bool all, struct span who,
+    struct store_annotation **out, size_t *n, struct arena *a, struct err *e)
 {
 	struct list l = { 0 };
 	int rc;
@@ -96,8 +96,8 @@ set_one(struct store *st, uint64_t mailbox, struct span who, const struct store_
 	if (x->value.p == NULL)
 		rc = db_run(st, Q_ANNOTATION_DROP, e, B_NUM(mailbox), B_TEXT(who), B_TEXT(x->entry));
 	else
-		rc = db_run(st, Q_ANNOTATION_SET, e, B_NUM(mailbox), B_TEXT(who), B_TEXT(x->entry),
-		    B_BLOB(x->value));
+		rc = db_run(
+		    st, Q_ANNOTATION_SET, e, B_NUM(mailbox), B_TEXT(who), B_TEXT(x->entry), B_BLOB(x->value));
 	if (rc < 0)
 		return -1;
 	return db_changes(st) > 0 ? event_note(st, STORE_EVENT_ANNOTATION, &ev, e) : 0;
@@ -143,8 +143,8 @@ annotate(struct store *st, uint64_t mailbox, struct span who, const struct store
 }
 
 int
-store_annotate(struct store *st, uint64_t mailbox, struct span who, const struct store_annotation *p, size_t n,
-    const struct store_annotation_limits *max, struct err *e)
+store_annotate(struct store *st, uint64_t mailbox, struct span who, const struct store_annotation *p,
+    size_t n, const struct store_annotation_limits *max, struct err *e)
 {
 	if (tx_begin(st, TX_DURABLE, e) < 0)
 		return -1;
@@ -168,7 +168,9 @@ annotations_forget(struct store *st, uint64_t mailbox, struct err *e)
 static int
 use_changed(struct store *st, struct mbox *m, enum store_use use, struct err *e)
 {
-	struct store_event ev = { .mailbox = m->id, .other = SPAN("/private/specialuse"), .who = SPAN("owner") };
+	struct store_event ev = {
+		.mailbox = m->id, .other = SPAN("/private/specialuse"), .who = SPAN("owner")
+	};
 
 	if (m->use == use)
 		return 0;
@@ -190,7 +192,8 @@ set_use(struct store *st, uint64_t mailbox, enum store_use use, uint64_t *before
 		return -1;
 	if (id != 0 && (uint64_t)id != mailbox) {
 		*before = (uint64_t)id;
-		if ((other = mbox_open(st, *before, e)) == NULL || use_changed(st, other, STORE_USE_NONE, e) < 0)
+		if ((other = mbox_open(st, *before, e)) == NULL ||
+		    use_changed(st, other, STORE_USE_NONE, e) < 0)
 			return -1;
 	}
 	return use_changed(st, m, use, e);

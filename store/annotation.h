@@ -40,8 +40,7 @@ int store_annotate(struct store *st, uint64_t mailbox, struct span who, const st
  * Special use (RFC 6154): this mailbox has it from here on, and another that had it has not; STORE_USE_NONE: it has none.
  * *before: the id of that other, or 0.
  */
-int store_use_set(
-    struct store *st, uint64_t mailbox, enum store_use use, uint64_t *before, struct err *e);
+int store_use_set(struct store *st, uint64_t mailbox, enum store_use use, uint64_t *before, struct err *e);
 
 /* Has any mailbox this use? */
 int store_use_taken(struct store *st, enum store_use use, bool *taken, struct err *e);

@@ -159,7 +159,8 @@ message_append(struct store *st, struct mbox *to, const struct store_append *a, 
 	crypto_generichash_final(&h, digest, sizeof digest);
 	if (seen_private(st))
 		msg.rec.flags &= ~(uint32_t)STORE_SEEN; /* to the owner it is new */
-	if (mbox_keywords(st, to, a->keywords, a->nkeywords, &msg.rec, e) < 0 || message_add(st, to, &msg, e) < 0)
+	if (mbox_keywords(st, to, a->keywords, a->nkeywords, &msg.rec, e) < 0 ||
+	    message_add(st, to, &msg, e) < 0)
 		return -1;
 	*uid = msg.rec.uid;
 	return 0;
@@ -167,7 +168,8 @@ message_append(struct store *st, struct mbox *to, const struct store_append *a, 
 
 /* \Seen of a reader who has his own. */
 static int
-append_seen(struct store *st, struct mbox *to, const struct store_append *a, size_t n, uint32_t first, struct err *e)
+append_seen(
+    struct store *st, struct mbox *to, const struct store_append *a, size_t n, uint32_t first, struct err *e)
 {
 	uint32_t *uids;
 	bool *seen;

@@ -137,8 +137,8 @@ lose_flags(const struct store *st, struct store_rec *rec, size_t n, unsigned how
 
 /* What a reader with a \Seen of his own has seen, he has seen in the copy. Before a MOVE takes it away. */
 static int
-copy_seen(struct store *st, const struct mbox *from, const struct mbox *to, const uint32_t *src, const uint32_t *dst,
-    size_t n, unsigned how, struct err *e)
+copy_seen(struct store *st, const struct mbox *from, const struct mbox *to, const uint32_t *src,
+    const uint32_t *dst, size_t n, unsigned how, struct err *e)
 {
 	struct seen s = { 0 };
 	bool *seen;

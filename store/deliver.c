@@ -88,8 +88,7 @@ target(struct store *st, struct span folder, uint64_t *id, struct err *e)
 
 	if (st->tree && folder.n == 0)
 		folder = SPAN("INBOX");
-	if (find(st, folder, &found, e) < 0 ||
-	    (found != 0 && (may = may_post(st, found, !st->tree, e)) < 0))
+	if (find(st, folder, &found, e) < 0 || (found != 0 && (may = may_post(st, found, !st->tree, e)) < 0))
 		return -1;
 	if (st->tree && may == 0)
 		return store_fail(st, STORE_CANNOT, e, ERR_PERM, "nobody may post to this mailbox");

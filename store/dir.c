@@ -59,7 +59,8 @@ take_row(struct store *st, sqlite3_stmt *q, struct dir *d, struct err *e)
 			return store_damaged(st, e, "directory out of order at uid %u", d->entry[i].uid);
 		last = d->entry[i].uid;
 	}
-	return d->entry[0].uid < (uint32_t)d->key ? store_damaged(st, e, "directory row %u", (uint32_t)d->key) : 1;
+	return d->entry[0].uid < (uint32_t)d->key ? store_damaged(st, e, "directory row %u", (uint32_t)d->key)
+						  : 1;
 }
 
 static int
@@ -112,7 +113,8 @@ dir_next(struct store *st, uint64_t mailbox, uint64_t since, struct dir *d, stru
 	uint64_t from = d->key != 0 ? d->key + 1 : key_of(mailbox, 0);
 
 	return read_row(st,
-	    db_open_query(st, Q_DIR_AFTER, e, B_NUM(from), B_NUM(key_of(mailbox, UINT32_MAX)), B_NUM(since)), d, e);
+	    db_open_query(st, Q_DIR_AFTER, e, B_NUM(from), B_NUM(key_of(mailbox, UINT32_MAX)), B_NUM(since)),
+	    d, e);
 }
 
 /* ---- noting */

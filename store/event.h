@@ -17,7 +17,7 @@ enum store_event_kind {
 	STORE_EVENT_NAME = 1,    /* made, deleted, or made selectable: `name` */
 	STORE_EVENT_RENAMED = 2, /* `name` was `other`; mailboxes below it moved with it */
 	STORE_EVENT_SUBSCRIPTION = 3,
-	STORE_EVENT_ANNOTATION = 4, /* entry `other` of `mailbox`; 0: of the server. `who`: as in annotation.h */
+	STORE_EVENT_ANNOTATION = 4, /* entry `other` of `mailbox` (0: the server), `who`: as in annotation.h */
 };
 
 struct store_event {
@@ -44,7 +44,6 @@ void store_acts_for(struct store *st, struct span session);
 struct store_stir {
 	bool messages, flags;
 };
-int store_stir(
-    struct store *st, uint64_t mailbox, uint64_t modseq, struct store_stir *out, struct err *e);
+int store_stir(struct store *st, uint64_t mailbox, uint64_t modseq, struct store_stir *out, struct err *e);
 
 #endif

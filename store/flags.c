@@ -53,36 +53,36 @@ change_rec(struct job *j, struct store_rec *r, struct err *e)
 
 /* \Seen that is the reader's own does not go into the chunk. */
 static void
-apply_seen(struct job *j, const struct store_rec *old, struct store_rec *new, uint32_t stored)
+apply_seen(struct job *j, const struct store_rec *old, struct store_rec *next, uint32_t stored)
 {
-	bool seen = (new->flags & STORE_SEEN) != 0;
+	bool seen = (next->flags & STORE_SEEN) != 0;
 
-	if (((new->flags ^ old->flags) & STORE_SEEN) != 0) {
-		seen_put(&j->seen, new->uid, seen);
+	if (((next->flags ^ old->flags) & STORE_SEEN) != 0) {
+		seen_put(&j->seen, next->uid, seen);
 		j->seen.count = seen ? j->seen.count + 1 : j->seen.count - (j->seen.count > 0);
 		j->seen_changed = true;
 	}
-	new->flags = (new->flags & ~(uint32_t)STORE_SEEN) | (stored & STORE_SEEN);
+	next->flags = (next->flags & ~(uint32_t)STORE_SEEN) | (stored & STORE_SEEN);
 }
 
 /* In the chunk, if it differs; a STORE that changes nothing gives out no modseq. */
 static int
 apply(struct job *j, struct chunk *c, struct store_rec *r, struct err *e)
 {
-	struct store_rec old = *r, new;
+	struct store_rec old = *r, next;
 
 	seen_overlay(j->private ? &j->seen : NULL, &old);
-	new = old;
-	if (change_rec(j, &new, e) < 0)
+	next = old;
+	if (change_rec(j, &next, e) < 0)
 		return -1;
-	if (new.flags == old.flags && new.keywords == old.keywords && new.more == old.more)
+	if (next.flags == old.flags && next.keywords == old.keywords && next.more == old.more)
 		return 0;
 	if (j->private)
-		apply_seen(j, &old, &new, r->flags);
-	new.modseq = c->modseq = j->out->modseq = mbox_touch(j->v->store, j->m);
-	j->m->unseen += unseen_of(&new) - unseen_of(r);
-	j->m->deleted += deleted_of(&new) - deleted_of(r);
-	*r = new;
+		apply_seen(j, &old, &next, r->flags);
+	next.modseq = c->modseq = j->out->modseq = mbox_touch(j->v->store, j->m);
+	j->m->unseen += unseen_of(&next) - unseen_of(r);
+	j->m->deleted += deleted_of(&next) - deleted_of(r);
+	*r = next;
 	c->dirty = true;
 	return 0;
 }
@@ -152,7 +152,8 @@ find_keywords(struct job *j, struct err *e)
 
 	if (j->v->keep_keywords)
 		return 0;
-	if (words_of(st, j->m, change->keywords, change->nkeywords, change->op != STORE_FLAGS_REMOVE, &j->keywords, e) < 0)
+	if (words_of(st, j->m, change->keywords, change->nkeywords, change->op != STORE_FLAGS_REMOVE,
+		&j->keywords, e) < 0)
 		return -1;
 	if (j->m->keywords.n + j->m->words > before)
 		mbox_touch(st, j->m);

@@ -44,7 +44,7 @@ struct store {
 	int msg; /* directory of the message files */
 	enum store_why why;
 	uint64_t quota_bytes, quota_messages;
-	bool quota_told; /* these are known, not only absent */
+	bool quota_told;    /* these are known, not only absent */
 	bool tree, inherit; /* store_opts */
 	struct span reader; /* store_reader_set; owned */
 
@@ -58,12 +58,12 @@ struct store {
 	size_t nlinks, links_cap;
 
 	uint64_t chunks_read; /* since it was opened: for the test of what is read */
-	int wal_pages; /* of the WAL in use after our last commit; 0: we made none */
-	bool full;     /* PRAGMA synchronous is FULL, not NORMAL */
-	bool owed;     /* a delivery of the transaction is not durable (or not known to be) */
-	bool unsynced; /* a transaction with such was committed after the last sync */
-	bool lost;     /* a sync failed: no more deliveries */
-	char by[64];   /* the session whose deeds these are (event.h); may be empty */
+	int wal_pages;        /* of the WAL in use after our last commit; 0: we made none */
+	bool full;            /* PRAGMA synchronous is FULL, not NORMAL */
+	bool owed;            /* a delivery of the transaction is not durable (or not known to be) */
+	bool unsynced;        /* a transaction with such was committed after the last sync */
+	bool lost;            /* a sync failed: no more deliveries */
+	char by[64];          /* the session whose deeds these are (event.h); may be empty */
 };
 
 /* Record why, set *e; -1. */
@@ -155,7 +155,8 @@ struct new_msg {
 	struct span structure; /* empty: an opaque one is made */
 };
 int message_add(struct store *st, struct mbox *m, struct new_msg *msg, struct err *e);
-int message_append(struct store *st, struct mbox *to, const struct store_append *a, uint32_t *uid, struct err *e);
+int message_append(
+    struct store *st, struct mbox *to, const struct store_append *a, uint32_t *uid, struct err *e);
 /* The files are on disk (invariant 7); let go of their descriptors when their rows are, too. */
 int append_sync(struct store *st, const struct store_append *m, size_t n, struct err *e);
 void append_done(struct store_append *m, size_t n);

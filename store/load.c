@@ -198,7 +198,8 @@ take(struct loading *l, const struct store_rec *r, uint32_t n, struct err *e)
 		uint32_t end = view_part_end(l->v, p), k = r[n - 1].uid < end ? n : below(r, n, end);
 
 		if (k > p->n - l->have)
-			return store_damaged(l->v->store, e, "more than %u records from uid %u on", p->n, p->lo);
+			return store_damaged(
+			    l->v->store, e, "more than %u records from uid %u on", p->n, p->lo);
 		if (k > 0) {
 			if (p->rec == NULL)
 				p->rec = mem_resize(NULL, p->n * sizeof *p->rec);
@@ -310,7 +311,8 @@ store_view_load(struct store_view *v, uint32_t from, uint32_t n, struct err *e)
 	int rc;
 
 	need(from <= v->n && n <= v->n - from);
-	if (n == 0 || (from - w->first < w->n && n <= w->n - (from - w->first)) || all_loaded(v, from, from + n))
+	if (n == 0 || (from - w->first < w->n && n <= w->n - (from - w->first)) ||
+	    all_loaded(v, from, from + n))
 		return 0;
 	if (tx_begin(v->store, TX_READ, e) < 0)
 		return -1;

@@ -60,8 +60,8 @@ keywords_add(struct keywords *k, struct span name)
 }
 
 int
-mbox_keywords(struct store *st, struct mbox *m, const struct span *names, size_t n, struct store_rec *r,
-    struct err *e)
+mbox_keywords(
+    struct store *st, struct mbox *m, const struct span *names, size_t n, struct store_rec *r, struct err *e)
 {
 	struct words w;
 
@@ -166,8 +166,8 @@ write_row(struct store *st, struct mbox *m, struct err *e)
 	return db_run(st, Q_MAILBOX_SET, e, B_NUM(m->id), B_NUM(m->uidnext), B_NUM(m->uid_reserved),
 	    B_NUM(m->recent_uid), B_NUM(m->exist), B_NUM(m->recent), B_NUM(m->unseen), B_NUM(m->deleted),
 	    B_NUM(m->bytes), B_NUM(m->highestmodseq), B_NUM(m->purged_modseq), B_NUM(m->use),
-	    B_NUM(m->noselect), B_NUM(m->deleted_ms), B_BLOB(span_of(m->keywords.text, m->keywords.size)), B_NUM(m->words),
-	    B_NUM(m->word_sets));
+	    B_NUM(m->noselect), B_NUM(m->deleted_ms), B_BLOB(span_of(m->keywords.text, m->keywords.size)),
+	    B_NUM(m->words), B_NUM(m->word_sets));
 }
 
 int

@@ -23,7 +23,7 @@ struct keywords {
 /* Give k, which is empty or filled, these names. -1 if there are too many or the last has no NUL. */
 int keywords_set(struct keywords *k, struct span text);
 int keywords_find(const struct keywords *k, struct span name); /* its bit, or -1; ASCII case is ignored */
-void keywords_add(struct keywords *k, struct span name); /* there is room */
+void keywords_add(struct keywords *k, struct span name);       /* there is room */
 void keywords_free(struct keywords *k);
 
 struct mbox {
@@ -59,8 +59,8 @@ struct mbox *mbox_open(struct store *st, uint64_t id, struct err *e);
 uint64_t mbox_touch(struct store *st, struct mbox *m);
 
 /* A record's keywords: those of n names, which are made if they are new (words.h). */
-int mbox_keywords(struct store *st, struct mbox *m, const struct span *names, size_t n, struct store_rec *r,
-    struct err *e);
+int mbox_keywords(
+    struct store *st, struct mbox *m, const struct span *names, size_t n, struct store_rec *r, struct err *e);
 
 /*
  * Add a record at the end, with the next uid and this transaction's modseq, which are filled in; counters and

@@ -102,8 +102,8 @@ present(struct store_view *v, const struct part *p, uint32_t *uid, uint32_t max,
 	int rc;
 
 	*n = 0;
-	q = db_open_query(st, Q_CHUNK_RANGE, e, B_NUM(key_of(v->mailbox, 0)), B_NUM(key_of(v->mailbox, p->lo)),
-	    B_NUM(key_of(v->mailbox, end - 1)));
+	q = db_open_query(st, Q_CHUNK_RANGE, e, B_NUM(key_of(v->mailbox, 0)),
+	    B_NUM(key_of(v->mailbox, p->lo)), B_NUM(key_of(v->mailbox, end - 1)));
 	while ((rc = db_row(st, q, e)) == 1) {
 		if ((rc = recs_decode(st, db_blob(q, 2), rec, CHUNK_RECORDS, &count, e)) < 0)
 			break;

@@ -94,9 +94,11 @@ static const char version_1[] =
     "PRAGMA user_version = 1;";
 
 /*
- * 2: rights (RFC 4314), unique ids of POP3. who: a login, "group:NAME", "anyone" or "owner", with "-" in front for rights that are taken away.
+ * 2: what sharing, quotas, undelete, retention, object ids and annotations need. acl.who: a login, "group:NAME",
+ * "anyone" or "owner", with "-" in front for rights that are taken away.
  */
-/* clang-format off: a table a paragraph */
+/* A table a paragraph. */
+/* clang-format off */
 static const char version_2[] =
     "CREATE TABLE acl ("
     " mailbox INTEGER NOT NULL,"

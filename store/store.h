@@ -344,7 +344,7 @@ struct store_changes {
 	bool exists, recent, keywords;
 	const uint32_t *changed;
 	size_t nchanged;
-	bool deleted; /* the mailbox is no more, or was purged of what the view does not know; it stays as it is */
+	bool deleted; /* the mailbox is no more, or was purged of what the view does not know */
 };
 int store_view_sync(
     struct store_view *v, bool expunges, struct store_changes *out, struct arena *a, struct err *e);
@@ -380,8 +380,8 @@ struct store_msg {
 	struct id file;
 	struct id mid; /* queue id of the delivery, empty after APPEND */
 	unsigned char digest[STORE_DIGEST];
-	bool packed;  /* the file is compressed: store_msg_open gives one that is not */
-	uint64_t key; /* the store's; 0: a file that has no row yet */
+	bool packed;     /* the file is compressed: store_msg_open gives one that is not */
+	uint64_t key;    /* the store's; 0: a file that has no row yet */
 	uint64_t thread; /* with STORE_WANT_OBJECT: for store_threadid() */
 };
 
@@ -528,8 +528,8 @@ int store_take(struct store *st, uint64_t mailbox, struct store_append *m, size_
  * keep what they have. Modification sequences of the store go on above `modseq`, and what was before is history that is not
  * known (RFC 7162, 3.2.5.2: clients are told all that is gone, and all flags). STORE_CANNOT: it has had messages.
  */
-int store_adopt(
-    struct store *st, uint64_t mailbox, uint32_t uidvalidity, uint32_t uidnext, uint64_t modseq, struct err *e);
+int store_adopt(struct store *st, uint64_t mailbox, uint32_t uidvalidity, uint32_t uidnext, uint64_t modseq,
+    struct err *e);
 
 /*
  * A consistent copy of the index, as of one moment, while others write: a descriptor for reading, of a file that has no name
@@ -592,7 +592,7 @@ struct store_delivery {
 	uint64_t size;    /* of the region, which starts at 0 */
 	struct span structure, prefix; /* as in store_msg; structure may be empty: opaque */
 	struct span digest;            /* 32 octets */
-	struct span folder; /* empty, or one that does not exist or may not be posted to: INBOX */
+	struct span folder;            /* empty, or one that does not exist or may not be posted to: INBOX */
 	int64_t date_ms;
 	int16_t zone;
 };
@@ -712,7 +712,8 @@ int store_scrub_due(struct store *st, uint64_t interval_ms, uint64_t *due, struc
 struct store_compressed {
 	uint64_t files, octets; /* compressed; read */
 };
-int store_compress(struct store *st, uint64_t before_ms, uint64_t octets_max, struct store_compressed *out, struct err *e);
+int store_compress(
+    struct store *st, uint64_t before_ms, uint64_t octets_max, struct store_compressed *out, struct err *e);
 int store_compress_due(struct store *st, uint64_t after_ms, uint64_t *due, struct err *e);
 
 /*

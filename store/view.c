@@ -225,7 +225,7 @@ view_foreign(const struct store_view *v, uint64_t modseq)
 struct news {
 	uint32_t *changed; /* uids, ascending */
 	size_t nchanged, cap;
-	uint32_t more;   /* messages added to the view's last part */
+	uint32_t more;     /* messages added to the view's last part */
 	struct part *part; /* new parts */
 	uint32_t parts, parts_cap, added;
 };
@@ -480,7 +480,8 @@ announce_changed(
 			break;
 		if (p->rec == NULL) {
 			store_view_trim(v);
-			if (view_load_parts(v, (uint32_t)(p - v->in->part), (uint32_t)(p - v->in->part) + 1, e) < 0)
+			if (view_load_parts(
+				v, (uint32_t)(p - v->in->part), (uint32_t)(p - v->in->part) + 1, e) < 0)
 				return -1;
 		}
 		if ((r = view_peek(v, news->changed[i])) != NULL && (r->flags & STORE_GONE) == 0)
@@ -493,7 +494,8 @@ announce_changed(
 
 /* A transaction is open, and m is the row in it. 1, 0, -1 as learn_all. */
 static int
-follow(struct store_view *v, struct mbox *m, bool expunges, struct store_changes *out, struct arena *a, struct err *e)
+follow(struct store_view *v, struct mbox *m, bool expunges, struct store_changes *out, struct arena *a,
+    struct err *e)
 {
 	struct news news = { 0 };
 	int rc = m->highestmodseq != v->modseq ? learn_all(v, m, &news, out, e) : 1;
@@ -613,7 +615,8 @@ rebuild(struct store_view *v, const struct store_view_state *s, const struct mbo
 		return -1;
 	v->uidnext = s->uidnext;
 	v->modseq = v->in->known = s->modseq;
-	if (read_seen(v, e) < 0 || read_directory(v, s->uidnext, e) < 0 || (m->uidnext > s->uidnext && cut_last(v, e) < 0))
+	if (read_seen(v, e) < 0 || read_directory(v, s->uidnext, e) < 0 ||
+	    (m->uidnext > s->uidnext && cut_last(v, e) < 0))
 		return -1;
 	if (m->highestmodseq > s->modseq && past_learn(v, m->highestmodseq, e) < 0)
 		return -1;

@@ -93,10 +93,10 @@ static const struct row fetches[] = {
 static void
 put_key(const struct imap_search *k)
 {
-	static const char *const names[] = { "and", "or", "not", "set", "uid", "saved", "flag", "keyword", "larger",
-		"smaller", "before", "on", "since", "sentbefore", "senton", "sentsince", "savedbefore",
-		"savedon", "savedsince", "savedatesupported", "older", "younger", "header", "body", "text",
-		"modseq", "emailid", "threadid" };
+	static const char *const names[] = { "and", "or", "not", "set", "uid", "saved", "flag", "keyword",
+		"larger", "smaller", "before", "on", "since", "sentbefore", "senton", "sentsince",
+		"savedbefore", "savedon", "savedsince", "savedatesupported", "older", "younger", "header",
+		"body", "text", "modseq", "emailid", "threadid" };
 	size_t n = 0;
 
 	buf_printf(&out, NULL, "(%s", names[k->op]);
@@ -108,7 +108,8 @@ put_key(const struct imap_search *k)
 		buf_printf(&out, NULL, " %s", k->name);
 	if (k->text.p != NULL)
 		buf_printf(&out, NULL, " '%.*s'", SPAN_ARG(k->text));
-	if (k->op == SEARCH_LARGER || k->op == SEARCH_SMALLER || k->op == SEARCH_OLDER || k->op == SEARCH_YOUNGER)
+	if (k->op == SEARCH_LARGER || k->op == SEARCH_SMALLER || k->op == SEARCH_OLDER ||
+	    k->op == SEARCH_YOUNGER)
 		buf_printf(&out, NULL, " %u", k->number);
 	if (k->op >= SEARCH_BEFORE && k->op <= SEARCH_SAVEDSINCE)
 		buf_printf(&out, NULL, " %d", k->day);
@@ -307,7 +308,8 @@ setmetadata(struct imap_lex *l, struct err *e)
 
 static const struct row setmetadatas[] = {
 	{ "INBOX (/private/comment \"x y\")", "'INBOX' /private/comment=x y" },
-	{ "\"\" (/private/a NIL /shared/b \"\" /private/c {2}\r\nzz)", "'' /private/a=NIL /shared/b= /private/c=zz" },
+	{ "\"\" (/private/a NIL /shared/b \"\" /private/c {2}\r\nzz)",
+	    "'' /private/a=NIL /shared/b= /private/c=zz" },
 	{ "x (/private/a ~{2}\r\nzz)", "'x' /private/a=zz" },
 	{ "x (/private/a \"1\" /PRIVATE/A \"2\")", "'x' /private/a=2" },
 	{ "x (/private/vendor/x \"1\")", NULL },
@@ -327,7 +329,8 @@ notify(struct imap_lex *l, struct err *e)
 
 	if (imap_notify_parse(l, a, &n, e) < 0)
 		return -1;
-	buf_printf(&out, NULL, "%s%s%s", n.none ? "none" : "", n.status ? "status" : "", n.unknown ? "unknown" : "");
+	buf_printf(
+	    &out, NULL, "%s%s%s", n.none ? "none" : "", n.status ? "status" : "", n.unknown ? "unknown" : "");
 	for (size_t i = 0; i < n.n; i++) {
 		buf_printf(&out, NULL, "(%d %u", (int)n.groups[i].watch, n.groups[i].events);
 		for (size_t k = 0; k < n.groups[i].n; k++)
@@ -378,15 +381,16 @@ select_params(struct imap_lex *l, struct err *e)
 		return -1;
 	buf_printf(&out, NULL, "%s%s", s.condstore ? "condstore " : "", s.qresync ? "qresync" : "");
 	if (s.qresync)
-		buf_printf(&out, NULL, " %u %llu %zu/%zu/%zu", s.uidvalidity, (unsigned long long)s.modseq, s.uids.n,
-		    s.numbers.n, s.number_uids.n);
+		buf_printf(&out, NULL, " %u %llu %zu/%zu/%zu", s.uidvalidity, (unsigned long long)s.modseq,
+		    s.uids.n, s.numbers.n, s.number_uids.n);
 	return 0;
 }
 
 static const struct row selects[] = {
 	{ "", "" },
 	{ " (CONDSTORE)", "condstore " },
-	{ " (QRESYNC (67890007 20050715194045000 41,43:211,214:541))", "qresync 67890007 20050715194045000 3/0/0" },
+	{ " (QRESYNC (67890007 20050715194045000 41,43:211,214:541))",
+	    "qresync 67890007 20050715194045000 3/0/0" },
 	{ " (QRESYNC (1 2 1:29997 (5000,7500,9000,9990:9999 15000,22500,27000,29970,29973,29976,29979,29982,29985,"
 	  "29988,29991,29994,29997)) CONDSTORE)",
 	    "condstore qresync 1 2 1/4/13" },

@@ -117,6 +117,7 @@ sets(void)
 		uint32_t last;
 		const char *want; /* NULL: refused */
 	} rows[] = {
+		/* clang-format off */
 		{ "1", 10, "1" },
 		{ "1:3", 10, "1:3" },
 		{ "3:1", 10, "1:3" },
@@ -137,6 +138,7 @@ sets(void)
 		{ "-1", 10, NULL },
 		{ "", 10, NULL },
 		{ "$", 10, "" }, /* RFC 5182, and nothing is saved */
+		/* clang-format on */
 	};
 
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {

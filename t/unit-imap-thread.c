@@ -34,7 +34,8 @@ chain(uint32_t step, const char *name)
 		add_link(t, (uint32_t)((uint64_t)i * step % MANY));
 	threads_by_references(t);
 	threads_format(t, &out, NULL);
-	tap_ok(span_starts(buf_span(&out), " (1 2 3 4 ") && span_ends(buf_span(&out), " 49999 50000)"), "%s", name);
+	tap_ok(span_starts(buf_span(&out), " (1 2 3 4 ") && span_ends(buf_span(&out), " 49999 50000)"), "%s",
+	    name);
 	buf_free(&out);
 	threads_free(t);
 }
@@ -57,7 +58,9 @@ loops(void)
 		buf_add(&refs, NULL, SPAN("0@x\0"));
 	}
 	for (uint32_t i = 0; i < MANY; i++) {
-		struct thread_message m = { .number = MANY + i + 1, .references = buf_span(&refs), .date = i };
+		struct thread_message m = {
+			.number = MANY + i + 1, .references = buf_span(&refs), .date = i
+		};
 
 		need(threads_add(t, &m, NULL) == 0);
 	}

@@ -476,7 +476,8 @@ links(void)
 	record(10, true);
 	turn();
 	ipc_get(worker, &in, &e); /* it was empty when last looked at */
-	tap_ok(ipc_get(worker, &in, &e) <= 0 && (ipc_eof(worker) || e.kind == ERR_GONE), "and one that leaves a record is dropped");
+	tap_ok(ipc_get(worker, &in, &e) <= 0 && (ipc_eof(worker) || e.kind == ERR_GONE),
+	    "and one that leaves a record is dropped");
 	ipc_free(worker);
 	worker = NULL;
 	for (int i = 0; i < 2 * (int)cfg.imap_links_max; i++) {
@@ -571,7 +572,8 @@ looking_elsewhere(void)
 	view_of(10, false);
 	ipc_send(worker, idle_view_of, &(struct idle_view_of){ 0 }, 0, NULL);
 	turn();
-	tap_ok(sessions == 1 && forks == 0, "while a record holds nothing else can be selected: that worker is dropped");
+	tap_ok(sessions == 1 && forks == 0,
+	    "while a record holds nothing else can be selected: that worker is dropped");
 	over();
 }
 

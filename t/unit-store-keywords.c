@@ -32,8 +32,8 @@ open_view(struct store *st, uint64_t mailbox)
 }
 
 static int
-change(struct store_view *v, uint32_t seq, int op, const struct span *word, size_t n, struct store_flagged *out,
-    struct arena *a)
+change(struct store_view *v, uint32_t seq, int op, const struct span *word, size_t n,
+    struct store_flagged *out, struct arena *a)
 {
 	struct store_flags f = { .keywords = word, .nkeywords = n, .unchanged_since = UINT64_MAX };
 	struct err e = { 0 };
@@ -114,7 +114,8 @@ differential(struct lab *l, struct store *st, struct store *other, uint64_t inbo
 	}
 	for (int i = 0; i < 2; i++)
 		need(store_view_sync(v[i], true, &c, l->a, &e) == 0);
-	tap_ok(all_have(v[0], want) && all_have(v[1], want), "two sessions agree with a model, %u keywords", v[0]->keywords);
+	tap_ok(all_have(v[0], want) && all_have(v[1], want), "two sessions agree with a model, %u keywords",
+	    v[0]->keywords);
 	need((w = store_view_restore(other, &idle, &e)) != NULL);
 	need(store_view_sync(w, true, &c, l->a, &e) == 0);
 	tap_ok(all_have(w, want) && c.nchanged == MESSAGES, "and so does one that was idle");

@@ -53,7 +53,8 @@ chunk_row(sqlite3 *db, uint32_t first, const unsigned char *data, uint32_t n)
 {
 	sqlite3_stmt *q;
 
-	need(sqlite3_prepare_v2(db, "INSERT INTO chunk (id, modseq, data) VALUES (?1, 5, ?2)", -1, &q, NULL) == SQLITE_OK);
+	need(sqlite3_prepare_v2(
+		 db, "INSERT INTO chunk (id, modseq, data) VALUES (?1, 5, ?2)", -1, &q, NULL) == SQLITE_OK);
 	sqlite3_bind_int64(q, 1, (int64_t)key_of(1, first));
 	sqlite3_bind_blob(q, 2, data, (int)(n * CHUNK_RECORD), SQLITE_STATIC);
 	need(sqlite3_step(q) == SQLITE_DONE);
@@ -68,8 +69,12 @@ old_messages(struct lab *l, sqlite3 *db, const char *name)
 	uint32_t n = 0;
 
 	for (uint32_t uid = 1; uid <= MESSAGES; uid++) {
-		struct store_rec r = { .uid = uid, .flags = uid % 3 == 0 ? STORE_SEEN : 0, .keywords = uid == 7, .modseq = 5,
-			.created = 5, .size = strlen(MESSAGE) };
+		struct store_rec r = { .uid = uid,
+			.flags = uid % 3 == 0 ? STORE_SEEN : 0,
+			.keywords = uid == 7,
+			.modseq = 5,
+			.created = 5,
+			.size = strlen(MESSAGE) };
 		struct id id = id_new();
 
 		message_file(l, name, &id);

@@ -53,8 +53,11 @@ arrive(struct lab *l, struct store *st, uint32_t n)
 	for (uint32_t i = 0; i < n; i++) {
 		struct id mid = id_new();
 		unsigned char digest[STORE_DIGEST] = { 0 };
-		struct store_delivery d = { .mid = id_span(&mid), .spool = l->spool, .file = "message",
-			.size = strlen(MESSAGE), .digest = span_of(digest, sizeof digest) };
+		struct store_delivery d = { .mid = id_span(&mid),
+			.spool = l->spool,
+			.file = "message",
+			.size = strlen(MESSAGE),
+			.digest = span_of(digest, sizeof digest) };
 
 		if (store_deliver(st, &d, &out, &e) < 0)
 			printf("# deliver: %s\n", e.text);
@@ -70,7 +73,8 @@ arrive(struct lab *l, struct store *st, uint32_t n)
 static uint32_t
 pick(const struct client *c, uint32_t *uid, uint32_t *seq, uint32_t max)
 {
-	uint32_t n = 0, at = c->n > 0 ? random_below(c->n) : 0, step = 1 + random_below(random_below(4) == 0 ? 100 : 2);
+	uint32_t n = 0, at = c->n > 0 ? random_below(c->n) : 0,
+		 step = 1 + random_below(random_below(4) == 0 ? 100 : 2);
 
 	for (; at < c->n && n < max; at += step) {
 		seq[n] = at + 1;
@@ -104,7 +108,8 @@ static void
 flag(struct client *c, struct arena *a)
 {
 	static uint32_t uid[4000], seq[4000];
-	uint32_t n = pick(c, uid, seq, 1 + random_below(random_below(8) == 0 ? 3000 : 20)), done = 0, missing = 0;
+	uint32_t n = pick(c, uid, seq, 1 + random_below(random_below(8) == 0 ? 3000 : 20)), done = 0,
+		 missing = 0;
 	struct store_flags f = { random_below(2) ? STORE_FLAGS_ADD : STORE_FLAGS_REMOVE,
 		1U << random_below(5), NULL, 0, UINT64_MAX };
 	struct store_flagged out;
@@ -303,8 +308,8 @@ differential(struct lab *l)
 		store_view_close(clients[i].v);
 		clients[i].v = NULL;
 	}
-	tap_ok(true, "%u steps, %u syncs and %u restores of %d views on %u messages agree with a model", ROUNDS, synced,
-	    restored, VIEWS, m.uidnext - 1);
+	tap_ok(true, "%u steps, %u syncs and %u restores of %d views on %u messages agree with a model",
+	    ROUNDS, synced, restored, VIEWS, m.uidnext - 1);
 	tap_ok(store_check(clients[0].st, 0, lab_found, NULL, &e) == 0, "the check finds nothing");
 	for (int i = 0; i < VIEWS; i++)
 		store_close(clients[i].st);
@@ -325,19 +330,21 @@ purged(struct lab *l)
 
 	m.uidnext = 1;
 	arrive(l, st, 400);
-	need((v = store_view_open(st, inbox, true, &e)) != NULL && (w = store_view_open(other, inbox, false, &e)) != NULL);
+	need((v = store_view_open(st, inbox, true, &e)) != NULL &&
+	     (w = store_view_open(other, inbox, false, &e)) != NULL);
 	need(store_view_load(v, 0, 400, &e) == 0);
 	need(store_expunge(w, STORE_EXPUNGE_UIDS, uid, 2, &gone, &e) == 0);
 	need(store_purge(other, UINT64_MAX, 0, 1000, &e) == 0);
-	tap_ok(store_view_sync(v, true, &c, l->a, &e) == 0 && !c.deleted && c.nexpunged == 2 && c.expunged[0] == 301 &&
-		   c.expunged[1] == 3,
+	tap_ok(store_view_sync(v, true, &c, l->a, &e) == 0 && !c.deleted && c.nexpunged == 2 &&
+		   c.expunged[0] == 301 && c.expunged[1] == 3,
 	    "purged of what a view has loaded: it can say what is gone");
 	uid[0] = 5;
 	store_view_close(v);
 	need((v = store_view_open(st, inbox, true, &e)) != NULL);
 	need(store_expunge(w, STORE_EXPUNGE_UIDS, uid, 1, &gone, &e) == 0);
 	need(store_purge(other, UINT64_MAX, 0, 1000, &e) == 0);
-	tap_ok(store_view_load(v, 0, 1, &e) < 0 && e.kind == ERR_PERM, "of what it has not: it cannot be read");
+	tap_ok(
+	    store_view_load(v, 0, 1, &e) < 0 && e.kind == ERR_PERM, "of what it has not: it cannot be read");
 	err_clear(&e);
 	tap_ok(store_view_sync(v, true, &c, l->a, &e) == 0 && c.deleted, "and is at its end");
 	store_view_close(v);
@@ -373,11 +380,13 @@ large(struct lab *l)
 
 	st->chunks_read = 0;
 	need((v = store_view_open(st, inbox, false, &e)) != NULL);
-	tap_ok(v->n == LARGE && v->recent == LARGE && st->chunks_read == 0, "SELECT of %d messages reads no chunk", LARGE);
+	tap_ok(v->n == LARGE && v->recent == LARGE && st->chunks_read == 0,
+	    "SELECT of %d messages reads no chunk", LARGE);
 	tap_ok(store_view_unseen(v, &at, &e) == 0 && at == 150001 && st->chunks_read == 1,
 	    "the first unseen one is found by one");
 	need(store_view_load(v, LARGE - 50, 50, &e) == 0 && store_view_load(v, LARGE - 50, 50, &e) == 0);
-	tap_ok(store_rec(v, LARGE - 1)->uid == LARGE && st->chunks_read <= 3, "the last 50 by one more, once");
+	tap_ok(
+	    store_rec(v, LARGE - 1)->uid == LARGE && st->chunks_read <= 3, "the last 50 by one more, once");
 	need(store_view_find(v, 100000, &at, &e) == 1 && at == 99999);
 	tap_ok(st->chunks_read <= 4, "a uid by one");
 
@@ -396,7 +405,8 @@ large(struct lab *l)
 	store_view_close(v);
 	st->chunks_read = 0;
 	need((v = store_view_restore(st, &s, &e)) != NULL);
-	tap_ok(v->n == LARGE && v->recent == LARGE && st->chunks_read == 0, "restoring the view before reads none");
+	tap_ok(v->n == LARGE && v->recent == LARGE && st->chunks_read == 0,
+	    "restoring the view before reads none");
 	need(store_view_sync(v, true, &c, l->a, &e) == 0);
 	tap_ok(c.nexpunged == 3 && c.nchanged == 1 && st->chunks_read <= 4, "and then says the same");
 	st->chunks_read = 0;

@@ -727,7 +727,8 @@ unique_ids(struct lab *l)
 	need((v = view(st, "INBOX", false, l->a)) != NULL);
 	need(store_expunge(v, STORE_EXPUNGE_UIDS, &uid, 1, &gone, &e) == 0);
 	store_view_close(v);
-	if (store_purge(st, UINT64_MAX, 0, 100, &e) < 0) printf("# %s\n", e.text);
+	if (store_purge(st, UINT64_MAX, 0, 100, &e) < 0)
+		printf("# %s\n", e.text);
 	tap_ok(store_uidl_list(st, inbox, &all, &n, l->a, &e) == 0 && n == 1 && all[0].uid == 2,
 	    "what is purged has none any more");
 	store_close(st);

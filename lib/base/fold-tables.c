@@ -4,7 +4,8 @@
  */
 #include "base/fold-tables.h"
 
-/* clang-format off: as many a row as there is room for */
+/* As many a row as there is room for. */
+/* clang-format off */
 
 /* For each run of 64 code points its row in fold_row. */
 const uint8_t fold_page[FOLD_PAGES] = {

@@ -236,7 +236,8 @@ imap_select_params(struct imap_lex *l, struct arena *a, struct imap_select *out,
 			if (imap_word(l, "CONDSTORE"))
 				s.condstore = true;
 			else if (!imap_word(l, "QRESYNC"))
-				return err_set(e, ERR_PEER, "The parameters of SELECT are CONDSTORE and QRESYNC");
+				return err_set(
+				    e, ERR_PEER, "The parameters of SELECT are CONDSTORE and QRESYNC");
 			else if (qresync_param(l, a, &s, e) < 0)
 				return -1;
 		} while (imap_take(l, ' '));

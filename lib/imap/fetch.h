@@ -53,10 +53,10 @@ struct imap_fetch {
 	unsigned items;                /* or of imap_fetch_item */
 	struct imap_section *sections; /* as written */
 	bool seen;                     /* some section sets \Seen */
-	bool old;                      /* RFC822, RFC822.HEADER or RFC822.TEXT, which IMAP4rev2 does not have */
-	bool lazy;                     /* PREVIEW (LAZY) */
-	bool changed;                  /* CHANGEDSINCE was given */
-	bool vanished;                 /* and VANISHED (RFC 7162, 3.2.6) */
+	bool old;      /* RFC822, RFC822.HEADER or RFC822.TEXT, which IMAP4rev2 does not have */
+	bool lazy;     /* PREVIEW (LAZY) */
+	bool changed;  /* CHANGEDSINCE was given */
+	bool vanished; /* and VANISHED (RFC 7162, 3.2.6) */
 	uint64_t since;
 	struct imap_partial partial; /* of UID FETCH (RFC 9394, 3.4) */
 };

@@ -19,7 +19,7 @@ enum imap_flag {
 enum { IMAP_SYSTEM_FLAGS = IMAP_SEEN | IMAP_ANSWERED | IMAP_FLAGGED | IMAP_DELETED | IMAP_DRAFT };
 
 enum {
-	IMAP_KEYWORD_MAX = 255, /* octets of a keyword */
+	IMAP_KEYWORD_MAX = 255,   /* octets of a keyword */
 	IMAP_KEYWORDS_MAX = 1000, /* keywords in one list */
 };
 

@@ -21,10 +21,10 @@ enum imap_list_option {
 };
 
 struct imap_list {
-	bool extended;         /* some part of the syntax was not that of RFC 3501 */
-	unsigned options;      /* or of imap_list_option */
-	unsigned status;       /* items of RETURN (STATUS (...)) */
-	struct span *entries;  /* of RETURN (METADATA (...)) */
+	bool extended;        /* some part of the syntax was not that of RFC 3501 */
+	unsigned options;     /* or of imap_list_option */
+	unsigned status;      /* items of RETURN (STATUS (...)) */
+	struct span *entries; /* of RETURN (METADATA (...)) */
 	size_t nentries;
 	struct span reference; /* UTF-8 */
 	struct span *patterns; /* UTF-8, without the reference */

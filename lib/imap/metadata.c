@@ -207,7 +207,8 @@ imap_setmetadata_parse(struct imap_lex *l, struct arena *a, struct imap_setmetad
 		if (entry(l, a, &name, e) < 0)
 			return -1;
 		if (components(name) == 3 && span_find(name, SPAN("/vendor/")) > 0)
-			return err_set(e, ERR_PEER, "An entry of a vendor has four components (RFC 5464, 3.2)");
+			return err_set(
+			    e, ERR_PEER, "An entry of a vendor has four components (RFC 5464, 3.2)");
 		if (imap_sp(l, e) < 0 || value(l, a, &val, e) < 0)
 			return -1;
 		put(&s, name, val);

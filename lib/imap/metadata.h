@@ -16,8 +16,7 @@ enum {
 };
 
 /* One entry, or several in parentheses. */
-int imap_entries_parse(
-    struct imap_lex *l, struct arena *a, struct span **entries, size_t *n, struct err *e);
+int imap_entries_parse(struct imap_lex *l, struct arena *a, struct span **entries, size_t *n, struct err *e);
 
 enum imap_depth { DEPTH_0, DEPTH_1, DEPTH_INFINITY };
 

@@ -4,8 +4,9 @@
 
 enum { GROUPS_MAX = 100, NAMES_MAX = 1000 };
 
-const char imap_events[] = "MessageNew MessageExpunge FlagChange AnnotationChange MailboxName SubscriptionChange "
-			   "MailboxMetadataChange ServerMetadataChange";
+const char imap_events[] =
+    "MessageNew MessageExpunge FlagChange AnnotationChange MailboxName SubscriptionChange "
+    "MailboxMetadataChange ServerMetadataChange";
 
 static const struct {
 	const char *name;
@@ -53,7 +54,8 @@ list_length(struct span s)
 				i += s.p[i] == '\\';
 		} else if (s.p[i] == '{') {
 			eol = span_find(span_from(s, i), SPAN("\r\n"));
-			if (eol < 0 || imap_line_literal(span_head(span_from(s, i), (size_t)eol), &lit, NULL) <= 0 ||
+			if (eol < 0 ||
+			    imap_line_literal(span_head(span_from(s, i), (size_t)eol), &lit, NULL) <= 0 ||
 			    lit.size >= s.n - i - (size_t)eol)
 				return 0;
 			i += (size_t)eol + 1 + (size_t)lit.size;
@@ -86,7 +88,8 @@ attributes(struct imap_lex *l, struct arena *a, struct imap_notify_group *g, str
 /* ---- events */
 
 static int
-event(struct imap_lex *l, struct arena *a, struct imap_notify *out, struct imap_notify_group *g, struct err *e)
+event(
+    struct imap_lex *l, struct arena *a, struct imap_notify *out, struct imap_notify_group *g, struct err *e)
 {
 	struct imap_lex ahead;
 	struct span unknown;
@@ -122,7 +125,8 @@ together(const struct imap_notify_group *g, struct err *e)
 }
 
 static int
-event_list(struct imap_lex *l, struct arena *a, struct imap_notify *out, struct imap_notify_group *g, struct err *e)
+event_list(
+    struct imap_lex *l, struct arena *a, struct imap_notify *out, struct imap_notify_group *g, struct err *e)
 {
 	bool list;
 
@@ -159,7 +163,8 @@ names(struct imap_lex *l, struct arena *a, struct imap_notify_group *g, struct e
 }
 
 static int
-group(struct imap_lex *l, struct arena *a, struct imap_notify *out, struct imap_notify_group *g, struct err *e)
+group(
+    struct imap_lex *l, struct arena *a, struct imap_notify *out, struct imap_notify_group *g, struct err *e)
 {
 	size_t i;
 

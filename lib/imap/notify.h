@@ -12,7 +12,7 @@ enum imap_event {
 	EVENT_NEW = 1,
 	EVENT_EXPUNGE = 2,
 	EVENT_FLAGS = 4,
-	EVENT_MESSAGE_ANNOTATION = 8, /* known, and never happens: messages have no annotations (RFC 5257) here */
+	EVENT_MESSAGE_ANNOTATION = 8, /* never happens: messages have no annotations (RFC 5257) here */
 	EVENT_MESSAGES = 15,
 	EVENT_NAME = 16,
 	EVENT_SUBSCRIPTION = 32,
@@ -43,7 +43,7 @@ struct imap_notify {
 	bool none;        /* NOTIFY NONE */
 	bool status;      /* a STATUS of each mailbox first */
 	bool unknown;     /* an event that is none was asked for: NO [BADEVENT] */
-	struct span text; /* behind SET and STATUS: parsed again with imap_notify_groups() it gives the same */
+	struct span text; /* behind SET and STATUS: imap_notify_groups() parses it again */
 	struct imap_notify_group *groups;
 	size_t n;
 };

@@ -57,7 +57,8 @@ attributes(struct imap_lex *l, struct arena *a, struct err *e)
 
 /* Behind the name of LIST: ("OLDNAME" ("old")) of RFC 9051, 6.3.9.7. */
 static int
-old_name(struct imap_lex *l, struct span whole, struct arena *a, struct imap_response_name *out, struct err *e)
+old_name(
+    struct imap_lex *l, struct span whole, struct arena *a, struct imap_response_name *out, struct err *e)
 {
 	ssize_t at = span_find(l->in, SPAN("\"OLDNAME\" ("));
 
@@ -68,7 +69,8 @@ old_name(struct imap_lex *l, struct span whole, struct arena *a, struct imap_res
 }
 
 static int
-correlated(struct imap_lex *l, struct span whole, struct arena *a, struct imap_response_name *out, struct err *e)
+correlated(
+    struct imap_lex *l, struct span whole, struct arena *a, struct imap_response_name *out, struct err *e)
 {
 	struct span value;
 
@@ -91,7 +93,8 @@ correlated(struct imap_lex *l, struct span whole, struct arena *a, struct imap_r
 
 /* A name and the names of its quota roots, which are names of mailboxes as well. */
 static int
-all_names(struct imap_lex *l, struct span whole, struct arena *a, struct imap_response_name *out, struct err *e)
+all_names(
+    struct imap_lex *l, struct span whole, struct arena *a, struct imap_response_name *out, struct err *e)
 {
 	int n = 0;
 
@@ -105,8 +108,8 @@ all_names(struct imap_lex *l, struct span whole, struct arena *a, struct imap_re
 }
 
 int
-imap_response_names(struct span response, struct arena *a,
-    struct imap_response_name out[IMAP_RESPONSE_NAMES], struct err *e)
+imap_response_names(
+    struct span response, struct arena *a, struct imap_response_name out[IMAP_RESPONSE_NAMES], struct err *e)
 {
 	struct imap_lex l = { .in = response, .utf8 = true };
 	enum shape shape;

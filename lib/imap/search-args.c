@@ -271,8 +271,7 @@ imap_esearch_parse(struct imap_lex *l, struct arena *a, bool rev2, struct imap_e
 	if (imap_word(l, "IN") && sources(l, a, &s, e) < 0)
 		return -1;
 	s.rest = l->in;
-	if (optional_returns(l, true, &s.search, e) < 0 ||
-	    charset_and_program(l, a, rev2, &s.search, e) < 0)
+	if (optional_returns(l, true, &s.search, e) < 0 || charset_and_program(l, a, rev2, &s.search, e) < 0)
 		return -1;
 	*out = s;
 	return 0;

@@ -155,8 +155,8 @@ struct imap_source {
 struct imap_esearch {
 	struct imap_search_args search;
 	struct imap_source *sources;
-	size_t n;      /* 0: no IN was given: the selected mailbox */
-	bool selected; /* the selected mailbox and no other */
+	size_t n;         /* 0: no IN was given: the selected mailbox */
+	bool selected;    /* the selected mailbox and no other */
 	struct span rest; /* the text behind the sources; borrowed */
 };
 

@@ -22,7 +22,7 @@ enum idle_flags {
 	IDLE_AT_ONCE = 512, /* news of the selected mailbox, without IDLE too */
 	IDLE_MUTE = 1024,   /* none of it, not even in IDLE */
 	IDLE_OTHERS = 2048, /* news of other mailboxes, names and so on */
-	IDLE_ALONE = 4096, /* the worker knows more than is here: without it the session ends */
+	IDLE_ALONE = 4096,  /* the worker knows more than is here: without it the session ends */
 
 	IDLE_IDENTIFIED = 8192, /* ID was logged */
 };

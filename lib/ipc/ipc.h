@@ -35,7 +35,8 @@ enum ipc_role {
 	ROLE_KEYD = 1 << 13,
 	ROLE_UPKEEP = 1 << 14,
 };
-enum { ROLE_SERVICES = (ROLE_CTL - 2) | ROLE_KEYD | ROLE_UPKEEP }; /* every role but master and the admin tool */
+/* Every role but master and the admin tool. */
+enum { ROLE_SERVICES = (ROLE_CTL - 2) | ROLE_KEYD | ROLE_UPKEEP };
 
 enum ipc_type { IPC_END, IPC_u32, IPC_u64, IPC_span, IPC_fd };
 typedef uint32_t ipc_t_u32;

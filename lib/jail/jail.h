@@ -27,7 +27,7 @@ enum jail_calls {
 	JAIL_INET = 1 << 5, /* socket(AF_INET, AF_INET6), connect, bind to port 0 */
 	JAIL_SYNC = 1 << 6, /* fsync, fdatasync, ftruncate, pread, pwrite, mmap of descriptors it was given */
 	JAIL_CONFINE = 1 << 7, /* landlock and seccomp themselves: for jail_narrow in a child */
-	JAIL_MEMORY = 1 << 9, /* memfd_create: a compressed message as a file */
+	JAIL_MEMORY = 1 << 9,  /* memfd_create: a compressed message as a file */
 	JAIL_SHUT = 1 << 8, /* shutdown(SHUT_WR): of any socket it has, a door too; SHUT_RD needs no leave */
 };
 
