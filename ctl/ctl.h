@@ -33,6 +33,7 @@ int ctl_config(struct ctl *c, int argc, char **argv);
 int ctl_domain(struct ctl *c, int argc, char **argv);
 int ctl_export(struct ctl *c, int argc, char **argv);
 int ctl_group(struct ctl *c, int argc, char **argv);
+int ctl_import(struct ctl *c, int argc, char **argv);
 int ctl_init(struct ctl *c, int argc, char **argv);
 int ctl_fts(struct ctl *c, int argc, char **argv);
 int ctl_kick(struct ctl *c, int argc, char **argv);

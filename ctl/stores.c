@@ -138,12 +138,19 @@ stores_ask_(struct ipc *ch, uint32_t number, const void *m,
     int (*part)(void *arg, struct ipc_in *in, struct err *e), void *arg, struct upkeep_done *done,
     struct err *e)
 {
+	if (ipc_send_(ch, number, m, 1, e) < 0)
+		return -1;
+	return stores_answer(ch, part, arg, done, e);
+}
+
+int
+stores_answer(struct ipc *ch, int (*part)(void *arg, struct ipc_in *in, struct err *e), void *arg,
+    struct upkeep_done *done, struct err *e)
+{
 	struct ipc_refuse refused;
 	struct ipc_in in;
 	int rc;
 
-	if (ipc_send_(ch, number, m, 1, e) < 0)
-		return -1;
 	while ((rc = ipc_get(ch, &in, e)) == 1) {
 		if (in.number == upkeep_done_no)
 			return ipc_body(&in, upkeep_done, done, e);

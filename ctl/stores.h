@@ -35,6 +35,10 @@ int stores_ask_(struct ipc *ch, uint32_t number, const void *m,
     int (*part)(void *arg, struct ipc_in *in, struct err *e), void *arg, struct upkeep_done *done,
     struct err *e);
 
+/* The answer alone, where the request has been sent. */
+int stores_answer(struct ipc *ch, int (*part)(void *arg, struct ipc_in *in, struct err *e), void *arg,
+    struct upkeep_done *done, struct err *e);
+
 /* Call `one` for every store there is, until it gives something other than 0, which is given. */
 int stores_each(
     struct ctl *c, int (*one)(void *arg, const char *owner, struct err *e), void *arg, struct err *e);

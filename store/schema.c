@@ -123,6 +123,12 @@ static const char version_2[] =
     " id INTEGER PRIMARY KEY," /* key_of(mailbox, uid) */
     " text TEXT NOT NULL);"
 
+    /* What an import has brought: store_taken(). */
+    "CREATE TABLE taken ("
+    " mailbox INTEGER NOT NULL,"
+    " key BLOB NOT NULL,"
+    " PRIMARY KEY (mailbox, key)) WITHOUT ROWID;"
+
     /* Limits of folder trees; how many there are; of which threshold the owner was warned. */
     "CREATE TABLE tree ("
     " mailbox INTEGER PRIMARY KEY,"

@@ -508,6 +508,7 @@ struct store_append {
 	struct span uidl;   /* of another server, valid; empty: none */
 	int64_t saved_ms;   /* save date; 0: now */
 	uint32_t uid;       /* 0: the next one */
+	struct span key;    /* by which its source knows it: remembered, and never taken again; empty: none */
 };
 struct store_appended {
 	uint64_t modseq;
@@ -522,6 +523,9 @@ int store_append(struct store *st, uint64_t mailbox, struct store_append *m, siz
  */
 int store_take(struct store *st, uint64_t mailbox, struct store_append *m, size_t n, struct store_appended *out,
     struct err *e);
+
+/* Was a message with this key ever taken into this mailbox? 1, 0, -1. store_take fails with STORE_CANNOT then. */
+int store_taken(struct store *st, uint64_t mailbox, struct span key, struct err *e);
 
 /*
  * Before that: a mailbox that never had a message gets the UIDVALIDITY and UIDNEXT that its clients know, so that they

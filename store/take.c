@@ -11,6 +11,30 @@
 #include "store/inside.h"
 #include "store/vfs.h"
 
+/* ---- once */
+
+int
+store_taken(struct store *st, uint64_t mailbox, struct span key, struct err *e)
+{
+	int64_t found;
+
+	if (db_one(st, db_open_query(st, Q_TAKEN, e, B_NUM(mailbox), B_BLOB(key)), 0, &found, e) < 0)
+		return -1;
+	return found == 1;
+}
+
+static int
+remember(struct store *st, uint64_t mailbox, struct span key, struct err *e)
+{
+	int known = key.n == 0 ? 0 : store_taken(st, mailbox, key, e);
+
+	if (known == 1)
+		return store_fail(st, STORE_CANNOT, e, ERR_TEMP, "a message that was taken already");
+	return known < 0 ? -1 : key.n == 0 ? 0 : db_run(st, Q_TAKEN_ADD, e, B_NUM(mailbox), B_BLOB(key));
+}
+
+/* ---- messages */
+
 static int
 take_one(struct store *st, struct mbox *to, const struct store_append *a, struct err *e)
 {
@@ -20,7 +44,7 @@ take_one(struct store *st, struct mbox *to, const struct store_append *a, struct
 		return store_fail(st, STORE_CANNOT, e, ERR_PERM, "uid %u is used or was passed over", a->uid);
 	if (a->uid != 0)
 		to->uidnext = a->uid;
-	if (message_append(st, to, a, &u.uid, e) < 0)
+	if (remember(st, to->id, a->key, e) < 0 || message_append(st, to, a, &u.uid, e) < 0)
 		return -1;
 	return a->uidl.n == 0 ? 0 : db_run(st, Q_UIDL_SET, e, B_NUM(key_of(to->id, u.uid)), B_TEXT(a->uidl));
 }

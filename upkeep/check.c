@@ -2,7 +2,6 @@
 #include <stdio.h>
 
 #include "base/log.h"
-#include "ipc/mimed.h"
 #include "ipc/upkeep.h"
 #include "upkeep/job.h"
 
@@ -26,29 +25,10 @@ tell(void *arg, struct span text)
 	log_event(LOG_ERROR, "upkeep.damage", KV_S("owner", t->j->owner), KV_S("what", text));
 }
 
-/* A message is parsed by mimed, which can reach nothing. One that it does not answer for is kept as opaque text. */
-static int
-parse(void *arg, int fd, uint64_t at, uint64_t length, struct buf *out, struct err *e)
-{
-	struct job *j = arg;
-	struct mimed_parse ask = { .file = fd, .offset = at, .size = length };
-	struct mimed_parsed answer;
-
-	if (j->mimed == NULL && (j->mimed = svc_dial(j->svc, "mimed", &mimed_def, e)) == NULL)
-		return -1;
-	if (ipc_call(j->mimed, mimed_parse, &ask, mimed_parsed, &answer, e) == 0)
-		return buf_add(out, e, answer.structure);
-	if (e->kind != ERR_PERM && e->kind != ERR_PEER) {
-		ipc_free(j->mimed);
-		j->mimed = NULL;
-	}
-	return -1;
-}
-
 static int
 rebuild(struct job *j, struct telling *t, struct err *e)
 {
-	struct store_parser parser = { parse, j };
+	struct store_parser parser = { job_parse, j };
 	struct store_opts o = job_opts(j);
 	uint64_t n = 0;
 
@@ -63,7 +43,7 @@ rebuild(struct job *j, struct telling *t, struct err *e)
 static int
 check(struct job *j, unsigned what, struct telling *t, struct err *e)
 {
-	struct store_parser parser = { parse, j };
+	struct store_parser parser = { job_parse, j };
 	unsigned how = ((what & CHECK_DIGEST) != 0 ? STORE_CHECK_DIGEST : 0U) |
 		       ((what & CHECK_REPAIR) != 0 ? STORE_CHECK_REPAIR : 0U);
 

@@ -31,6 +31,10 @@ static const struct job_request requests[] = {
 	{ upkeep_fetch_no, do_fetch, false },
 	{ upkeep_restore_no, do_restore, false },
 	{ upkeep_export_no, do_export, false },
+	{ upkeep_into_no, do_into, false },
+	{ upkeep_have_no, do_have, false },
+	{ upkeep_take_no, do_take, false },
+	{ upkeep_skip_no, do_skip, false },
 };
 
 /* ---- telling others */

@@ -69,6 +69,13 @@ int do_snapshot(struct job *j, struct ipc_in *in, struct err *e); /* snapshot.c 
 int do_fetch(struct job *j, struct ipc_in *in, struct err *e);    /* snapshot.c */
 int do_restore(struct job *j, struct ipc_in *in, struct err *e);  /* restore.c */
 int do_export(struct job *j, struct ipc_in *in, struct err *e);   /* export.c */
+int do_into(struct job *j, struct ipc_in *in, struct err *e);     /* import.c */
+int do_have(struct job *j, struct ipc_in *in, struct err *e);     /* import.c */
+int do_take(struct job *j, struct ipc_in *in, struct err *e);     /* import.c */
+int do_skip(struct job *j, struct ipc_in *in, struct err *e);     /* import.c */
+
+/* parse.c: a structure record by mimed, which can reach nothing. `arg`: the job; for struct store_parser. */
+int job_parse(void *arg, int fd, uint64_t at, uint64_t length, struct buf *out, struct err *e);
 
 /* acl.c: if ACLs, or names of mailboxes, changed: authd hears of it. Nothing fails with that. */
 void tell_shared(struct job *j);
