@@ -12,6 +12,7 @@
 #include "imapd/notify.h"
 #include "imapd/reply.h"
 #include "imapd/rights.h"
+#include "imapd/unauthenticate.h"
 #include "imapd/worker.h"
 #include "imapd/workaround.h"
 
@@ -21,6 +22,7 @@ static const struct command table[] = {
 	{ "CAPABILITY", false, LOGGED_IN | SELECTED | STORELESS, do_capability, "RFC 3501, 6.1.1" },
 	{ "NOOP", false, LOGGED_IN | SELECTED | STORELESS, do_noop, "RFC 3501, 6.1.2" },
 	{ "LOGOUT", false, LOGGED_IN | SELECTED | STORELESS, do_logout, "RFC 3501, 6.1.3" },
+	{ "UNAUTHENTICATE", false, LOGGED_IN | SELECTED | STORELESS | QUIET, do_unauthenticate, "RFC 8437, 3" },
 	{ "SELECT", false, LOGGED_IN | SELECTED, do_select, "RFC 3501, 6.3.1; 7162, 3.1.8" },
 	{ "EXAMINE", false, LOGGED_IN | SELECTED, do_examine, "RFC 3501, 6.3.2" },
 	{ "CREATE", false, LOGGED_IN | SELECTED, do_create, "RFC 3501, 6.3.3; 6154, 3" },
@@ -364,5 +366,5 @@ command_serve(struct session *s, struct err *e)
 	if (s->compress && conn_compress(s->c, (struct span){ 0 }, e) < 0) /* RFC 4978, 3: behind its OK */
 		return -1;
 	s->compress = false;
-	return 0;
+	return s->unauthenticated ? unauthenticate(s, e) : 0;
 }

@@ -78,6 +78,7 @@ struct held {
 	struct news seen; /* what it will find then */
 
 	uint64_t since;
+	uint64_t from, pump; /* where it came from */
 	struct id sid;
 	uint16_t login_n;
 	char text[]; /* login, and then client as a C string */
@@ -90,6 +91,7 @@ struct holder {
 	int first_fd; /* descriptors of sessions are not below this one */
 	int door[2]; /* ours, and what the forker has a copy of; -1: none */
 	pid_t forker; /* 0: none */
+	holder_back *back;
 	bool draining;
 	size_t n;
 	unsigned char key[crypto_shorthash_KEYBYTES];
@@ -122,6 +124,12 @@ holder_new(struct svc *svc, int store)
 	h->first_fd = line_above();
 	h->door[0] = h->door[1] = -1;
 	return h;
+}
+
+void
+holder_on_back(struct holder *h, holder_back *back)
+{
+	h->back = back;
 }
 
 /* Descriptors of sessions stand above a line, so that a worker can close all but its own at once. */
@@ -250,6 +258,8 @@ held_new(struct holder *h, const struct holder_client *c)
 	x->autologout = (struct timer){ .due = silent_too_long, .arg = x };
 	x->since = clock_wall_ms();
 	x->sid = id_from(c->sid);
+	x->from = c->from;
+	x->pump = c->pump;
 	x->login_n = (uint16_t)c->login.n;
 	memcpy(x->text, c->login.p, c->login.n);
 	memcpy(x->text + c->login.n, c->client.p, c->client.n);
@@ -735,6 +745,34 @@ view_changed(struct held *x, struct ipc_in *in, struct err *e)
 	return 0;
 }
 
+/* The client is to log in anew. Where it came from may not be there any more. */
+static int
+give_back(struct held *x, struct ipc_in *in, struct err *e)
+{
+	static const char bye[] = "* BYE [UNAVAILABLE] The connection cannot be used again\r\n";
+	struct idle_unauthenticated m;
+	struct session_back back;
+	struct err why = { 0 };
+
+	if (ipc_body(in, idle_unauthenticated, &m, e) < 0)
+		return -1;
+	if (x->link)
+		return err_set(e, ERR_PEER, "a link does not log in");
+	back = (struct session_back){
+		.stream = x->stream.fd,
+		.pump = x->pump,
+		.sid = id_span(&x->sid),
+		.client = span_str(client_of(x)),
+		.input = m.input,
+	};
+	if (x->kicked || x->h->draining || x->h->back == NULL || x->h->back(x->from, &back, &why) < 0)
+		send(x->stream.fd, bye, sizeof bye - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (why.kind != ERR_NONE)
+		log_event(LOG_WARN, "imapd.back", KV_STR("sid", x->sid.s), KV_ERR(&why));
+	forget(x);
+	return 0;
+}
+
 enum frame {
 	FRAME_NEXT,
 	FRAME_LAST, /* this channel is closed, and x may be gone */
@@ -786,6 +824,8 @@ frame(struct held *x, struct ipc_in *in, struct err *e)
 	case idle_end_no:
 		forget(x);
 		return FRAME_LAST;
+	case idle_unauthenticated_no:
+		return give_back(x, in, e) < 0 ? FRAME_BAD : FRAME_LAST;
 	}
 	err_set(e, ERR_PEER, "not for a worker to say");
 	return FRAME_BAD;

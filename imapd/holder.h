@@ -11,6 +11,7 @@
  *           idle_link                          a worker of that owner is started for this session: a link
  *           idle_view_of                       from now on news of that owner count
  *           idle_end                           the session is forgotten
+ *           idle_unauthenticated               the client goes back to whom it came from (`back` of holder_new)
  *           its channel closes, with a record  the worker died while its client idled: HELD
  *           its channel closes, without        the session is lost with its worker: forgotten
  *   HELD    the client sends                   a worker is started: SERVED
@@ -37,7 +38,15 @@ struct ipc;
 struct svc;
 
 /* Once all is open that the program needs, before svc_confine. `store`: the directory of all owners. */
+struct session_back;
 struct holder *holder_new(struct svc *s, int store);
+
+/*
+ * What is done with a client that is to log in anew: `from` is of its holder_client. The stream is the holder's. -1: it
+ * cannot be done, and the client is told that the connection ends.
+ */
+typedef int holder_back(uint64_t from, const struct session_back *m, struct err *e);
+void holder_on_back(struct holder *h, holder_back *back);
 
 /*
  * A descriptor that no worker shall have: under the number that is given back (the other is closed), it is closed in
@@ -50,6 +59,7 @@ struct holder_client {
 	int stream;
 	struct span owner, login, sid, client, tag, input;
 	struct span addr; /* of a link */
+	uint64_t from, pump; /* who had it (`from` of holder_back), and what that one calls it */
 };
 int holder_begin(struct holder *h, const struct holder_client *c, struct err *e);
 

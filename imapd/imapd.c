@@ -51,11 +51,15 @@ struct imapd {
 	struct holder *holder;
 	struct ticket_public key;
 	struct ticket_seen *seen;
+	struct caller *callers;
+	uint64_t called; /* callers so far */
 };
 
 /* A program that dialled: proxyd, deliver-local, pop3d, rookery. */
 struct caller {
 	struct imapd *d;
+	struct caller *next;
+	uint64_t number;
 	struct ipc *ch;
 	struct watch watch;
 };
@@ -66,6 +70,11 @@ static struct imapd imapd;
 static void
 caller_gone(struct caller *c)
 {
+	struct caller **at = &c->d->callers;
+
+	while (*at != c)
+		at = &(*at)->next;
+	*at = c->next;
 	loop_watch(svc_loop_of(c->d->svc), &c->watch, 0);
 	ipc_free(c->ch);
 	free(c);
@@ -116,6 +125,8 @@ begin(struct caller *c, struct ipc_in *in, struct err *e)
 			.client = m.client,
 			.tag = m.tag,
 			.input = m.input,
+			.from = c->number,
+			.pump = m.pump,
 		};
 
 		holder_begin(c->d->holder, &client, &why);
@@ -202,6 +213,22 @@ caller_speaks(struct watch *w, uint32_t events)
 		loop_watch(svc_loop_of(c->d->svc), w, EPOLLIN | (ipc_unsent(c->ch) ? EPOLLOUT : 0U));
 }
 
+/* A client that is to log in anew (RFC 8437), to the proxyd that had it. */
+static int
+back(uint64_t from, const struct session_back *m, struct err *e)
+{
+	struct caller *c = imapd.callers;
+
+	while (c != NULL && c->number != from)
+		c = c->next;
+	if (c == NULL)
+		return err_set(e, ERR_GONE, "the proxyd of before is gone");
+	if (ipc_send(c->ch, session_back, m, 0, e) < 0)
+		return -1;
+	loop_watch(svc_loop_of(imapd.svc), &c->watch, EPOLLIN | (ipc_unsent(c->ch) ? EPOLLOUT : 0U));
+	return 0;
+}
+
 static void
 dialled(struct svc *s, int fd, enum ipc_role peer)
 {
@@ -214,6 +241,9 @@ dialled(struct svc *s, int fd, enum ipc_role peer)
 	}
 	c = mem_zero(1, sizeof *c);
 	c->d = &imapd;
+	c->number = ++imapd.called;
+	c->next = imapd.callers;
+	imapd.callers = c;
 	c->ch = ipc_new(fd, &session_def, ROLE_IMAPD, peer);
 	c->watch = (struct watch){ .fd = fd, .ready = caller_speaks, .arg = c };
 	loop_watch(svc_loop_of(s), &c->watch, EPOLLIN);
@@ -280,6 +310,7 @@ prepare(struct imapd *d, struct svc *s, struct err *e)
 		return -1;
 	ticket_seen_own(d->seen); /* workers are in their users' hands */
 	d->holder = holder_new(s, svc_dir(s, "store"));
+	holder_on_back(d->holder, back);
 	return 0;
 }
 

@@ -79,6 +79,7 @@ struct session {
 	bool recorded;       /* the holder has a record that holds */
 	bool leave;          /* the holder takes over: end without a word */
 	bool over;           /* LOGOUT, BYE */
+	bool unauthenticated; /* ... or the client is to log in anew: RFC 8437 */
 
 	uint32_t bad, bad_row;                    /* commands answered BAD; since the last that was not */
 	uint64_t commands, before_in, before_out; /* octets: of the workers before this one */
@@ -142,7 +143,7 @@ command_fn do_setacl, do_deleteacl, do_getacl, do_listrights, do_myrights;
 command_fn do_notify, do_getmetadata, do_setmetadata, do_xlist;
 /* list.c, fetch.c, store.c, append.c, copy.c, idle.c */
 command_fn do_list, do_lsub, do_fetch, do_store, do_append, do_replace, do_copy, do_move, do_idle;
-command_fn do_compress;
+command_fn do_compress, do_unauthenticate;
 /* search.c, sort.c, thread.c, multisearch.c, context.c */
 command_fn do_search, do_sort, do_thread, do_esearch, do_cancelupdate;
 

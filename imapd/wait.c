@@ -13,10 +13,7 @@
 
 enum { LINK_MS = 10000 }; /* the holder forks a process for it */
 
-/* A frame to the holder, all of it. A holder that is gone is noticed when we wait. */
-#define to_holder(s, name, m, e) (to_holder_((s), ipc_send((s)->up, name, (m), 0, (e)), (e)))
-
-static int
+int
 to_holder_(struct session *s, int rc, struct err *e)
 {
 	while (rc == 0 && ipc_unsent(s->up)) {

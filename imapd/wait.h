@@ -49,4 +49,8 @@ int wait_command(struct session *s, struct err *e);
 /* What is said to the client at WAKE_DRAIN. */
 const char *wait_bye(const struct session *s);
 
+/* A frame to the holder, all of it. A holder that is gone is noticed when we wait. */
+#define to_holder(s, name, m, e) (to_holder_((s), ipc_send((s)->up, name, (m), 0, (e)), (e)))
+int to_holder_(struct session *s, int rc, struct err *e);
+
 #endif

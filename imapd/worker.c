@@ -14,6 +14,7 @@
 #include "imapd/rights.h"
 #include "imapd/search.h"
 #include "imapd/sharing.h"
+#include "imapd/unauthenticate.h"
 #include "imapd/wait.h"
 #include "ipc/idle.h"
 #include "store/event.h"
@@ -257,7 +258,9 @@ say_end(struct session *s, const struct err *e)
 	    KV_U("commands", s->commands), KV_U("bad", s->bad), KV_U("in", s->before_in + conn_in(s->c)),
 	    KV_U("out", s->before_out + conn_out(s->c)), KV_U("seconds", (clock_wall_ms() - s->since) / 1000),
 	    KV_ERR(e));
-	if (s->up != NULL)
+	if (s->unauthenticated && e->kind == ERR_NONE)
+		client_back(s);
+	else if (s->up != NULL)
 		ipc_send(s->up, idle_end, &(struct idle_end){}, 0, &ignored);
 }
 

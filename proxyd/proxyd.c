@@ -85,7 +85,8 @@ main(int argc, char **argv)
 		svc_tls(svc);
 	proxyd.authd = upstream_new(&proxyd, "authd", &authd_def, session_authd);
 	if (proxyd.protocol == &imap_protocol)
-		proxyd.backend = upstream_new(&proxyd, "imapd", &session_def, session_backend);
+		(proxyd.backend = upstream_new(&proxyd, "imapd", &session_def, session_backend))->unasked =
+		    again_back;
 	svc_confine(svc, &jail);
 	return svc_run(svc, &fns);
 }

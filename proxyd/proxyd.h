@@ -21,6 +21,7 @@ struct upstream {
 	const char *program;
 	const struct ipc_def *def;
 	void (*answer)(struct session *s, struct ipc_in *in, const struct err *why);
+	void (*unasked)(struct proxyd *p, struct ipc_in *in); /* a frame that answers nothing; NULL: dropped */
 	struct ipc *ch;
 	struct watch w;
 	struct session **waiting; /* by the low half of the request id */
@@ -41,6 +42,8 @@ void upstream_forget(struct upstream *l, uint32_t id);
 
 enum tls_mode { TLS_OFF, TLS_OPTIONAL, TLS_REQUIRED, TLS_WRAPPED };
 
+enum { PUMP_BUCKETS = 1024 };
+
 struct proxyd {
 	struct svc *svc;
 	struct loop *loop;
@@ -51,6 +54,8 @@ struct proxyd {
 	struct peers *peers;
 	uint32_t waiting, sessions; /* before login; in all */
 	struct session *oldest_waiting, *newest_waiting;
+	struct session *pumps[PUMP_BUCKETS]; /* by session.pump */
+	uint64_t pumped;                     /* the last number that was given */
 	bool draining;
 	char *scratch; /* SCRATCH octets, for what passes through and does not stay */
 };
@@ -63,9 +68,10 @@ enum { SCRATCH = 64 * 1024 };
  *   S_TALK       a command; or that the client reads            S_TLS_NEXT, S_AUTH, S_CLOSING
  *   S_TLS_NEXT   that the client reads the OK of STARTTLS       S_HANDSHAKE
  *   S_AUTH       authd's answer                                 S_BACKEND; S_TALK or S_CLOSING when refused
- *   S_BACKEND    imapd's or pop3d's answer                      S_PUMP; gone, without TLS; S_TALK when
- * refused S_PUMP       octets from either side                        gone S_CLOSING    that the client reads
- * our last words           S_LINGER S_LINGER     that the client closes                         gone
+ *   S_BACKEND    imapd's or pop3d's answer                      S_PUMP; gone, without TLS; S_TALK when refused
+ *   S_PUMP       octets from either side                        gone; S_TALK by UNAUTHENTICATE (again.c)
+ *   S_CLOSING    that the client reads our last words           S_LINGER
+ *   S_LINGER     that the client closes                         gone
  *
  * Each state has a deadline, S_PUMP from the time that one side has ended. A client that breaks the
  * connection ends the session in each of them.
@@ -92,11 +98,12 @@ struct session {
 	SSL *ssl; /* NULL: plain */
 	struct watch client;
 	struct timer deadline;
-	struct session *next, *prev; /* among those who have not logged in, by age */
+	struct session *next, *prev; /* among those who have not logged in, by age; then of the same bucket of pumps */
 	struct before *before;       /* NULL after login */
 	uint64_t n_in, n_out;
 
 	/* S_PUMP (pump.c) */
+	uint64_t pump; /* its number; 0: none */
 	struct watch back;
 	struct buf to_back, to_client; /* what did not fit; empty nearly always */
 	bool client_ended, back_ended;
@@ -111,6 +118,10 @@ void session_shutdown(struct session *s); /* of one that has not logged in: tell
 void session_authd(struct session *s, struct ipc_in *in, const struct err *why);
 void session_backend(struct session *s, struct ipc_in *in, const struct err *why);
 void session_deadline(struct session *s, uint64_t ms);
+struct session *session_make(struct proxyd *p, const struct client *c); /* not watched, in no state yet */
+void session_before(struct session *s, const struct client *c); /* it is one that has not logged in */
+/* From its first command on, without a greeting; `in` has been read of it, `out` is to be sent first. */
+void session_talk(struct session *s, struct span in, struct span out);
 
 /* client.c: the client's side, plain or TLS. Octets; 0 nothing now; -1 the end, or broken (*broken). */
 ssize_t client_read(struct session *s, char *to, size_t n, bool *broken);
@@ -121,5 +132,11 @@ int client_handshake(struct session *s, uint32_t *events, struct err *e);
 /* pump.c */
 void pump_begin(struct session *s, int back);
 void pump_again(struct session *s);
+void pump_end(struct session *s); /* the back end's side is closed, what was kept is dropped */
+
+/* again.c: session_back, the only frame of imapd that answers nothing (RFC 8437) */
+void again_back(struct proxyd *p, struct ipc_in *in);
+void again_add(struct session *s);    /* a pump: by its number it is found */
+void again_remove(struct session *s); /* if it was added */
 
 #endif

@@ -216,3 +216,16 @@ pump_begin(struct session *s, int back)
 	s->client.ready = client_ready;
 	go_on(s, from_client(s), "connection lost");
 }
+
+void
+pump_end(struct session *s)
+{
+	loop_watch(s->p->loop, &s->client, 0);
+	loop_watch(s->p->loop, &s->back, 0);
+	close(s->back.fd);
+	s->back.fd = -1;
+	buf_wipe(&s->to_back);
+	buf_wipe(&s->to_client);
+	s->client_ended = s->back_ended = s->again = false;
+	loop_timer(s->p->loop, &s->deadline, 0);
+}

@@ -102,6 +102,7 @@ session_free(struct session *s)
 	struct proxyd *p = s->p;
 
 	before_free(s);
+	again_remove(s);
 	loop_timer(p->loop, &s->deadline, 0);
 	loop_watch(p->loop, &s->client, 0);
 	loop_watch(p->loop, &s->back, 0);
@@ -300,6 +301,8 @@ ask_backend(struct session *s, struct span ticket, struct err *e)
 	int ours;
 	uint32_t id;
 
+	if (s->ssl != NULL)
+		m.pump = s->pump = ++s->p->pumped;
 	if ((m.stream = make_stream(s, &ours, e)) < 0)
 		return -1;
 	buf_init(&local, 128);
@@ -411,6 +414,7 @@ session_backend(struct session *s, struct ipc_in *in, const struct err *why)
 		return;
 	}
 	before_free(s);
+	again_add(s);
 	loop_timer(s->p->loop, &s->deadline, 0);
 	s->state = S_PUMP;
 	pump_begin(s, back);
@@ -573,13 +577,27 @@ handshake(struct session *s)
 	greet(s);
 }
 
+/* What may be said to it, as far as that depends on where it comes from. */
+static void
+set_dialogue(struct session *s)
+{
+	struct before *b = s->before;
+	enum tls_mode tls = s->p->tls;
+	bool trusted = addr_in(&b->client.peer, span_str(cfg.trusted_networks));
+
+	b->d.tls = s->ssl != NULL;
+	b->d.tls_offered = s->ssl == NULL && (tls == TLS_OPTIONAL || tls == TLS_REQUIRED);
+	b->d.password_ok = s->ssl != NULL || (tls != TLS_REQUIRED && tls != TLS_WRAPPED &&
+						 (strcmp(cfg.plain_auth, "always") == 0 ||
+						     (strcmp(cfg.plain_auth, "trusted") == 0 && trusted)));
+}
+
 /* The client's address is known: may it come in? */
 static void
 admit(struct session *s)
 {
 	struct before *b = s->before;
 	struct proxyd *p = s->p;
-	bool trusted = addr_in(&b->client.peer, span_str(cfg.trusted_networks));
 
 	addr_key(&b->client.peer, s->key);
 	s->counted = true;
@@ -594,10 +612,7 @@ admit(struct session *s)
 			say_bye(s, BYE_BUSY);
 		return;
 	}
-	b->d.tls_offered = p->tls == TLS_OPTIONAL || p->tls == TLS_REQUIRED;
-	b->d.password_ok = p->tls != TLS_REQUIRED && p->tls != TLS_WRAPPED &&
-			   (strcmp(cfg.plain_auth, "always") == 0 ||
-			       (strcmp(cfg.plain_auth, "trusted") == 0 && trusted));
+	set_dialogue(s);
 	if (p->tls == TLS_WRAPPED)
 		next_tls(s);
 	else
@@ -715,27 +730,61 @@ too_late(struct timer *t)
 
 /* ---- from the program */
 
-void
-session_new(struct proxyd *p, struct client *c)
+struct session *
+session_make(struct proxyd *p, const struct client *c)
 {
 	struct session *s = mem_zero(1, sizeof *s);
-	struct before *b = mem_zero(1, sizeof *b);
 	int one = 1;
 
 	s->p = p;
 	s->sid = c->sid;
+	s->client.fd = c->fd;
+	s->back.fd = -1;
+	s->deadline = (struct timer){ .due = too_late, .arg = s };
+	setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+	p->sessions++;
+	svc_sessions(p->svc, 1);
+	return s;
+}
+
+void
+session_before(struct session *s, const struct client *c)
+{
+	struct before *b = mem_zero(1, sizeof *b);
+
 	s->before = b;
 	b->client = *c;
 	dialogue_init(&b->d);
 	buf_init(&b->in, IN_MAX);
 	buf_init(&b->out, OUT_MAX);
-	s->client = (struct watch){ .fd = c->fd, .ready = client_ready, .arg = s };
-	s->back.fd = -1;
-	s->deadline = (struct timer){ .due = too_late, .arg = s };
-	setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+	s->client = (struct watch){ .fd = s->client.fd, .ready = client_ready, .arg = s };
 	waiting_add(s);
-	p->sessions++;
-	svc_sessions(p->svc, 1);
+}
+
+void
+session_talk(struct session *s, struct span in, struct span out)
+{
+	struct before *b = s->before;
+
+	b->greeted = true;
+	set_dialogue(s);
+	b->in.max += in.n;
+	b->out.max += out.n;
+	buf_add(&b->in, NULL, in);
+	buf_add(&b->out, NULL, out);
+	s->state = S_TALK;
+	if (s->p->waiting > cfg.proxyd_waiting_max && s->p->oldest_waiting != s)
+		session_drop_oldest(s->p);
+	session_deadline(s, cfg.proxyd_wait);
+	talk(s);
+}
+
+void
+session_new(struct proxyd *p, struct client *c)
+{
+	struct session *s = session_make(p, c);
+
+	session_before(s, c);
 	if (p->waiting > cfg.proxyd_waiting_max)
 		session_drop_oldest(p);
 	if (addr_in(&c->peer, span_str(cfg.proxy_networks)))

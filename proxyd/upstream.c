@@ -92,6 +92,8 @@ ready(struct watch *w, uint32_t events)
 
 		if (s != NULL)
 			l->answer(s, &in, NULL);
+		else if (in.id == 0 && l->unasked != NULL)
+			l->unasked(l->p, &in);
 	}
 	if (!l->dead && l->ch != NULL && (e.kind != ERR_NONE || ipc_eof(l->ch))) {
 		if (l->used > 0 || e.kind != ERR_NONE)

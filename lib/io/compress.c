@@ -17,6 +17,9 @@ struct compress {
 	bool border;  /* the stream that comes in stands between two blocks and two octets */
 	bool more;    /* the room was full: there may be more to inflate */
 	bool pending; /* something was deflated and not flushed */
+	bool flushed; /* the last that was inflated is an empty block up to the end of an octet: the peer's flush */
+	bool ended;   /* the stream that comes in has ended */
+	size_t block; /* octets of the present block that were given out */
 	unsigned char raw[COMPRESS_WINDOW];
 };
 
@@ -62,33 +65,70 @@ compress_feed(struct compress *z, struct span raw)
 	z->in.avail_in = (unsigned)raw.n;
 }
 
+/* To the end of a block, of what was fed or of the room. Octets, or -1. */
+static ssize_t
+inflate_some(struct compress *z, struct err *e)
+{
+	unsigned had = z->in.avail_in, room = z->in.avail_out, got;
+	int rc = inflate(&z->in, Z_BLOCK);
+	bool moved = had != z->in.avail_in || room != z->in.avail_out;
+
+	got = room - z->in.avail_out;
+	z->more = z->in.avail_out == 0;
+	z->ended = rc == Z_STREAM_END;
+	z->block += got;
+	/* Called without need, inflate forgets that it stands at the border. */
+	if (moved) {
+		z->border = (z->in.data_type & (AT_BLOCK | BITS)) == AT_BLOCK;
+		z->flushed = z->border && z->block == 0;
+		if ((z->in.data_type & AT_BLOCK) != 0)
+			z->block = 0;
+	}
+	if (rc != Z_OK && rc != Z_BUF_ERROR && rc != Z_STREAM_END)
+		return err_set(
+		    e, ERR_GONE, "not a compressed stream: %s", z->in.msg != NULL ? z->in.msg : "damaged");
+	return (ssize_t)got;
+}
+
 ssize_t
 compress_in(struct compress *z, char *to, size_t n, struct err *e)
 {
 	unsigned room = n < UINT32_MAX ? (unsigned)n : UINT32_MAX;
-	unsigned had;
-	int rc;
 
 	z->in.next_out = (unsigned char *)to;
 	z->in.avail_out = room;
-	if (z->in.avail_in == 0 && !z->more)
-		return 0;
-	had = z->in.avail_in;
-	rc = inflate(&z->in, Z_SYNC_FLUSH);
-	z->more = z->in.avail_out == 0;
-	/* Called without need, inflate forgets that it stands at the border. */
-	z->border = (z->in.data_type & (AT_BLOCK | BITS)) == AT_BLOCK ||
-		    (z->border && had == z->in.avail_in && z->in.avail_out == room);
-	if (rc == Z_STREAM_END)
+	while (!z->ended && z->in.avail_out > 0 && (z->in.avail_in > 0 || z->more)) {
+		if (inflate_some(z, e) < 0)
+			return -1;
+		if (z->flushed && z->in.avail_out < room)
+			break;
+	}
+	if (z->ended && z->in.avail_out == room)
 		return err_set(e, ERR_GONE, "the compressed stream ended");
-	if (rc != Z_OK && rc != Z_BUF_ERROR)
-		return err_set(
-		    e, ERR_GONE, "not a compressed stream: %s", z->in.msg != NULL ? z->in.msg : "damaged");
 	return (ssize_t)(room - z->in.avail_out);
 }
 
 int
-compress_out(struct compress *z, struct span in, bool flush, struct buf *out, struct err *e)
+compress_end(struct compress *z, struct span *rest, struct err *e)
+{
+	char more;
+
+	while (!z->ended && !z->flushed) {
+		if (z->in.avail_in == 0 && !z->more)
+			return 0;
+		z->in.next_out = (unsigned char *)&more;
+		z->in.avail_out = 1;
+		if (inflate_some(z, e) < 0)
+			return -1;
+		if (z->in.avail_out == 0)
+			return err_set(e, ERR_PEER, "more stands in the compressed stream");
+	}
+	*rest = span_of(z->in.next_in, z->in.avail_in);
+	return 1;
+}
+
+static int
+deflate_all(struct compress *z, struct span in, int how, struct buf *out, struct err *e)
 {
 	z->out.next_in = (unsigned char *)(uintptr_t)in.p; /* zlib only reads it */
 	z->out.avail_in = (unsigned)in.n;
@@ -100,11 +140,23 @@ compress_out(struct compress *z, struct span in, bool flush, struct buf *out, st
 			return -1;
 		z->out.next_out = (unsigned char *)to;
 		z->out.avail_out = OUT_PIECE;
-		deflate(&z->out, flush ? Z_SYNC_FLUSH : Z_NO_FLUSH);
+		deflate(&z->out, how);
 		out->n += OUT_PIECE - z->out.avail_out;
 	} while (z->out.avail_out == 0);
-	z->pending = !flush && (z->pending || in.n > 0);
+	z->pending = how == Z_NO_FLUSH && (z->pending || in.n > 0);
 	return 0;
+}
+
+int
+compress_out(struct compress *z, struct span in, bool flush, struct buf *out, struct err *e)
+{
+	return deflate_all(z, in, flush ? Z_SYNC_FLUSH : Z_NO_FLUSH, out, e);
+}
+
+int
+compress_last(struct compress *z, struct buf *out, struct err *e)
+{
+	return deflate_all(z, (struct span){ 0 }, Z_FINISH, out, e);
 }
 
 bool

@@ -24,14 +24,26 @@ void compress_free(struct compress *z); /* NULL is allowed */
 /* Octets from the peer, at most COMPRESS_WINDOW; only when compress_in() gave 0. */
 void compress_feed(struct compress *z, struct span raw);
 
-/* Inflate at most n > 0 octets of what was fed. Their number; 0: all that was fed is used, feed more; -1: ERR_GONE. */
+/*
+ * Inflate at most n > 0 octets of what was fed, and not beyond a place where the peer flushed: what stands there may be
+ * the last that is compressed. Their number; 0: all that was fed is used, feed more; -1: ERR_GONE.
+ */
 ssize_t compress_in(struct compress *z, char *to, size_t n, struct err *e);
+
+/*
+ * The peer ends compression behind what was given out last. 1, and what was fed behind that place; 0: it is not there yet,
+ * feed more; -1: ERR_PEER it compressed something else, ERR_GONE.
+ */
+int compress_end(struct compress *z, struct span *rest, struct err *e);
 
 /*
  * Deflate `in` and append what can be said of it; with `flush` all that is pending, to the border of an octet: before
  * each wait for the peer.
  */
 int compress_out(struct compress *z, struct span in, bool flush, struct buf *out, struct err *e);
+
+/* The end of the stream that goes out: nothing can be said on it after. */
+int compress_last(struct compress *z, struct buf *out, struct err *e);
 
 /* Something was deflated since the last flush. */
 bool compress_pending(const struct compress *z);

@@ -642,6 +642,50 @@ conn_compressed(const struct conn *c)
 	return c->z != NULL;
 }
 
+/* The output, and the end of its stream. */
+static int
+finish_output(struct conn *c, struct err *e)
+{
+	struct buf z;
+	int rc;
+
+	if (c->out.n > 0 && send_out(c, (struct span){ 0 }, 0, e) < 0)
+		return -1;
+	buf_init(&z, OUT_MAX);
+	rc = compress_last(c->z, &z, e);
+	if (rc == 0)
+		rc = send_raw(c, buf_span(&z), (struct span){ 0 }, 0, e);
+	buf_free(&z);
+	return rc;
+}
+
+int
+conn_uncompress(struct conn *c, struct err *e)
+{
+	char raw[4096];
+	struct span rest;
+	ssize_t got;
+	int rc;
+
+	need(c->z != NULL);
+	if (conn_peek(c).n > 0)
+		return err_set(e, ERR_PEER, "more stands in the compressed stream");
+	if (finish_output(c, e) < 0)
+		return -1;
+	while ((rc = compress_end(c->z, &rest, e)) == 0) {
+		if ((got = receive_raw(c, raw, sizeof raw, e)) <= 0)
+			return got < 0 ? -1 : err_set(e, ERR_GONE, "closed within the compressed stream");
+		compress_feed(c->z, span_of(raw, (size_t)got));
+	}
+	buf_clear(&c->in);
+	c->used = 0;
+	if (rc < 0 || buf_add(&c->in, e, rest) < 0)
+		return -1;
+	compress_free(c->z);
+	c->z = NULL;
+	return 0;
+}
+
 bool
 conn_ready(struct conn *c)
 {

@@ -86,6 +86,12 @@ int conn_compress(struct conn *c, struct span window, struct err *e);
 bool conn_compressed(const struct conn *c);
 
 /*
+ * Both directions end being compressed: ours behind what was written, the peer's behind what was used, which is all that it
+ * said compressed (else ERR_PEER). What it said behind that is to be read.
+ */
+int conn_uncompress(struct conn *c, struct err *e);
+
+/*
  * To go on elsewhere: all is flushed, and the window (appended) is what conn_compress there wants. 1; 0 it cannot be left now.
  */
 int conn_window(struct conn *c, struct buf *window, struct err *e);
