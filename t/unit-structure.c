@@ -116,6 +116,16 @@ static const struct {
 	    "(\"text\" \"plain\" (\"charset\" \"us-ascii\") NIL NIL \"7bit\" 6 2 NIL NIL NIL NIL) 4 NIL "
 	    "(\"inline\" NIL) (\"en\") "
 	    "NIL)" },
+	{ "message/global (RFC 6532, 3.7) is told as message/rfc822 is (RFC 9051, 9: media-message)",
+	    "Content-Type: message/global\r\n\r\nSubject: in\r\n\r\nx\r\ny",
+	    "(\"message\" \"global\" NIL NIL NIL \"7bit\" 19 (NIL \"in\" NIL NIL NIL NIL NIL NIL NIL NIL) "
+	    "(\"text\" \"plain\" (\"charset\" \"us-ascii\") NIL NIL \"7bit\" 4 1) 3)",
+	    "(\"message\" \"global\" NIL NIL NIL \"7bit\" 19 (NIL \"in\" NIL NIL NIL NIL NIL NIL NIL NIL) "
+	    "(\"text\" \"plain\" (\"charset\" \"us-ascii\") NIL NIL \"7bit\" 4 1 NIL NIL NIL NIL) 3 NIL NIL NIL NIL)" },
+	{ "an encoded one (RFC 6532, 3.7) cannot be walked",
+	    "Content-Type: message/global\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\nSubject: =C3=A9\r\n",
+	    "(\"application\" \"octet-stream\" NIL NIL NIL \"quoted-printable\" 17)",
+	    "(\"application\" \"octet-stream\" NIL NIL NIL \"quoted-printable\" 17 NIL NIL NIL NIL)" },
 	{ "and of LF", "Content-Type: message/rfc822\n\nSubject: in\n\nx\ny",
 	    "(\"message\" \"rfc822\" NIL NIL NIL \"7bit\" 16 (NIL \"in\" NIL NIL NIL NIL NIL NIL NIL NIL) "
 	    "(\"text\" \"plain\" (\"charset\" \"us-ascii\") NIL NIL \"7bit\" 3 1) 3)",

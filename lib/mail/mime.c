@@ -179,6 +179,23 @@ content_fields(struct parser *ps, struct mime_part *p)
 	}
 }
 
+/* RFC 2046, 5.2.1; RFC 6532, 3.7. In BODYSTRUCTURE they are told alike (RFC 9051, 9: media-message). */
+static bool
+is_message(const struct mime_part *p)
+{
+	return span_ieq(p->type, "message") && (span_ieq(p->subtype, "rfc822") || span_ieq(p->subtype, "global"));
+}
+
+/*
+ * What is encoded cannot be walked in place. RFC 2046, 5.2.1 allows no encoding, and a quoted-printable one is mostly a lie;
+ * RFC 6532, 3.7 allows them.
+ */
+static bool
+encoded_message(const struct mime_part *p)
+{
+	return p->encoding == MIME_BASE64 || (p->encoding == MIME_QP && span_ieq(p->subtype, "global"));
+}
+
 /* What the part is, from its type; gives the boundary of a multipart. */
 static struct span
 decide_kind(struct mime_part *p, struct arena *a)
@@ -203,9 +220,8 @@ decide_kind(struct mime_part *p, struct arena *a)
 			make_text(p, a);
 		else
 			p->kind = MIME_MULTIPART;
-	} else if (span_ieq(p->type, "message") && span_ieq(p->subtype, "rfc822")) {
-		/* RFC 2046, 5.2.1 allows no encoding; what has one cannot be walked in place. */
-		if (p->encoding == MIME_BASE64)
+	} else if (is_message(p)) {
+		if (encoded_message(p))
 			set_type(p, SPAN("application"), SPAN("octet-stream"));
 		else
 			p->kind = MIME_MESSAGE;
