@@ -78,12 +78,25 @@ static const struct command commands[] = {
 	{ "pids", ctl_pids, "[SERVICE]", "process ids, one a line" },
 };
 
+/* Lines of a help text stand below each other. */
+static void
+put_help(const struct command *cmd, FILE *to)
+{
+	fprintf(to, "  %-8s  ", cmd->name);
+	for (const char *p = cmd->help; *p != '\0'; p++) {
+		fputc(*p, to);
+		if (*p == '\n')
+			fputs("          ", to);
+	}
+	fputc('\n', to);
+}
+
 static int
 usage(FILE *to)
 {
 	fputs("usage: rookery [-d DIR] [--json] COMMAND ...\n\n", to);
 	for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
-		fprintf(to, "  %-8s  %s\n", commands[i].name, commands[i].help);
+		put_help(&commands[i], to);
 	fputs("\nDIR is the instance: -d, else $ROOKERY_DIR, else /etc/rookery.\n"
 	      "`rookery COMMAND --help` shows a command's arguments; rookery(8) has it all.\n"
 	      "A first instance:  rookery -d /tmp/mail init --domain example.test --port-base 10000\n"

@@ -10,9 +10,16 @@
  *   command.c  the command table; a command is read, parsed, run, answered
  *   reply.c    what goes to the client; news of the mailbox; failures as response codes
  *   wait.c     waiting for the client, and handing the session back; idle.c: IDLE
- *   session.c select.c (resync.c) mailbox.c list.c fetch.c (body.c, binary.c) search.c store.c append.c
- *              (incoming.c, catenate.c) copy.c quota.c   the
- *              commands; flags.c and messages.c are what several of them share
+ *
+ * The commands, a family a file:
+ *
+ *   session.c  ENABLE, ID ...; compress.c
+ *   select.c   with view-state.c, resync.c; mailbox.c; list.c with listing.c, listmore.c; metadata.c; notify.c
+ *   rights.c   what a reader may, which all others ask; acl.c; sharing.c: what authd is asked and told of it
+ *   quota.c    the owner's limits; quotaroot.c: the commands
+ *   fetch.c    with body.c, binary.c; store.c; copy.c; append.c with incoming.c, catenate.c
+ *   search.c   with search-*.c (search.h has their order); sort.c thread.c context.c multisearch.c
+ *   flags.c messages.c progress.c workaround.c   what several of them share
  *
  *   relay.c    mailboxes of other owners: names.c link.c linked.c relay-*.c; docs/architecture.md tells how
  *

@@ -335,7 +335,7 @@ restore_acl(struct restore *r, const struct store_mailbox *from, uint64_t to, st
 	return 0;
 }
 
-/* The mailbox to restore into: there, or made now. With `list` one that is missing is 0. */
+/* The mailbox to restore into: there, or made. With `list` one that is missing is 0. */
 static int
 find_target(struct restore *r, struct span name, const struct store_mailbox *from, struct err *e)
 {

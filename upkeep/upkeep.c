@@ -6,8 +6,9 @@
  * are so many waits. Beside them the parent starts passes: what is due in a store by time (plan.h), and the
  * indexing of texts (texts.h).
  *
- * Read on in this order: job.c (a process, its requests), mailbox.c check.c undelete.c (what is asked),
- * pass.c (what the clock does), plan.c, reserve.c, texts.c (whose texts are to be indexed).
+ * Read on in this order: job.c (a process, its requests); mailbox.c acl.c quota.c check.c undelete.c, snapshot.c (for a
+ * backup) restore.c export.c import.c (what is asked); pass.c compress.c scrub.c (what the clock does), plan.c, reserve.c;
+ * texts.c (whose texts are to be indexed) and fts.c (the process that does it).
  */
 #include <dirent.h>
 #include <errno.h>
