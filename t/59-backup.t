@@ -132,7 +132,9 @@ def busy():
             n += 1
 
 
-t = threading.Thread(target=busy)
+with i.imap("u2") as c:
+    c.append("INBOX", None, None, message(99))  # its store is there
+t = threading.Thread(target=busy, daemon=True)
 t.start()
 for _ in range(5):
     i.must("backup", u2, there)
