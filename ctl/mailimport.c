@@ -11,13 +11,28 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "ctl/accounts.h"
 #include "ctl/json.h"
+#include "ctl/secret.h"
+#include "io/tls.h"
 #include "jail/jail.h"
 
 /* The child that reads a source: what stands below it, for reading, and the channel to upkeep. */
-static const struct jail jail = {
+static const struct jail files_jail = {
 	.calls = JAIL_FILES,
 	.paths = { { ".", JAIL_READ } },
+};
+
+/* That of a server has its connection and a temporary file; OpenSSL looks for roots as it needs them. */
+static const struct jail imap_jail = {
+	.calls = JAIL_FILES | JAIL_SYNC,
+	.paths = { { "/etc/ssl", JAIL_READ }, { "/usr/lib/ssl", JAIL_READ },
+	    { "/usr/share/ca-certificates", JAIL_READ }, { "/usr/local/share/ca-certificates", JAIL_READ } },
+};
+
+struct words {
+	const char *what, *source, *user, *master;
+	bool insecure;
 };
 
 static void
@@ -55,18 +70,37 @@ become_owner(int source, struct err *e)
 	return st.st_uid == 0 ? 0 : jail_become(user, NULL, e);
 }
 
-/* In the child; gives the exit status. */
 static int
-read_source(struct import *im, int source, pid_t parent)
+read_files(struct import *im, void *source, struct err *e)
+{
+	const int *dir = source;
+
+	return become_owner(*dir, e) < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || jail_enter(&files_jail, *dir, e) < 0
+		   ? -1
+		   : import_maildir(im, *dir, e);
+}
+
+static int
+read_server(struct import *im, void *source, struct err *e)
+{
+	return jail_become("nobody", NULL, e) < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 ||
+		       jail_enter(&imap_jail, AT_FDCWD, e) < 0
+		   ? -1
+		   : import_imap(im, source, e);
+}
+
+typedef int read_fn(struct import *im, void *source, struct err *e);
+
+/* In the child; gives the exit status. An import that is killed is dead as a whole. */
+static int
+child(struct import *im, read_fn *read, void *source, pid_t parent)
 {
 	struct err e = { 0 };
 
-	/* An import that is killed is dead as a whole. */
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
 		return EX_SOFTWARE;
 	buf_init(&im->name, 1 << 16);
-	if (become_owner(source, &e) < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 ||
-	    jail_enter(&jail, source, &e) < 0 || import_maildir(im, source, &e) < 0) {
+	if (read(im, source, &e) < 0) {
 		if (im->progress)
 			fputc('\n', stderr);
 		return ctl_fail(&e);
@@ -76,42 +110,129 @@ read_source(struct import *im, int source, pid_t parent)
 }
 
 static int
-run_child(struct import *im, int source)
+run_child(struct import *im, read_fn *read, void *source)
 {
 	pid_t parent = getpid(), pid;
 	int status;
 
 	fflush(stdout);
 	if ((pid = fork()) == 0)
-		_exit(read_source(im, source, parent));
-	while (pid > 0 && waitpid(pid, &status, 0) < 0)
-		if (errno != EINTR)
-			return EX_OSERR;
+		_exit(child(im, read, source, parent));
 	if (pid < 0)
 		return ctl_misuse("fork: %s", strerror(errno)), EX_OSERR;
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return EX_OSERR;
 	return WIFEXITED(status) ? WEXITSTATUS(status) : EX_SOFTWARE;
+}
+
+/* ---- sources */
+
+static int
+from_files(struct import *im, const struct words *w, struct err *e)
+{
+	int dir = open(w->source, O_RDONLY | O_DIRECTORY | O_CLOEXEC), rc;
+
+	if (dir < 0)
+		return err_set(e, ERR_PERM, "%s: %m", w->source);
+	rc = run_child(im, read_files, &dir);
+	close(dir);
+	return rc;
+}
+
+static int
+open_server(struct import_imap *from, struct buf *password, struct arena *a, const struct words *w, struct err *e)
+{
+	FILE *spool;
+
+	if (imap_url_parse(span_str(w->source), &from->url, a, e) < 0)
+		return -1;
+	if (w->user == NULL)
+		return err_set(e, ERR_PERM, "whose mailboxes? --user NAME");
+	if (secret_read("Password there", false, password, e) < 0 ||
+	    (from->tls = tls_client(!w->insecure, e)) == NULL)
+		return -1;
+	from->password = buf_span(password);
+	from->user = w->user;
+	from->master = w->master;
+	from->insecure = w->insecure;
+	if ((spool = tmpfile()) == NULL || (from->spool = dup(fileno(spool))) < 0)
+		return err_set(e, ERR_TEMP, "temporary file: %m");
+	fclose(spool);
+	return from->fd = imapc_connect(&from->url, e);
+}
+
+static int
+from_server(struct import *im, const struct words *w, struct err *e)
+{
+	struct import_imap from = { .fd = -1, .spool = -1 };
+	struct arena *a = arena_new(1 << 20);
+	struct buf password;
+	int rc;
+
+	buf_init(&password, 4096);
+	rc = open_server(&from, &password, a, w, e);
+	if (rc >= 0)
+		rc = run_child(im, read_server, &from);
+	if (from.fd >= 0)
+		close(from.fd);
+	if (from.spool >= 0)
+		close(from.spool);
+	if (from.tls != NULL)
+		tls_free((struct tls_ctx *)(uintptr_t)from.tls);
+	buf_wipe(&password);
+	arena_free(a);
+	return rc;
+}
+
+/* ---- the command */
+
+static int
+take_words(struct words *w, int argc, char **argv)
+{
+	bool missing = false;
+	const char *v;
+
+	for (int i = 1; i < argc; i++) {
+		if (strcmp(argv[i], "--insecure") == 0)
+			w->insecure = true;
+		else if ((v = option(argc, argv, &i, "--user", &missing)) != NULL)
+			w->user = v;
+		else if ((v = option(argc, argv, &i, "--master-user", &missing)) != NULL)
+			w->master = v;
+		else if (argv[i][0] == '-')
+			return ctl_misuse("import: what is `%s`?", argv[i]);
+		else if (w->what == NULL)
+			w->what = argv[i];
+		else if (w->source == NULL)
+			w->source = argv[i];
+		else
+			return ctl_misuse("import: what is `%s`?", argv[i]);
+	}
+	if (missing || w->source == NULL)
+		return ctl_misuse("import USER[/MAILBOX] DIRECTORY|imap[s]://HOST[:PORT]/ --user NAME [--master-user NAME] [--insecure]");
+	return 0;
 }
 
 int
 ctl_import(struct ctl *c, int argc, char **argv)
 {
 	struct import im = { .c = c, .progress = isatty(STDERR_FILENO) != 0 };
+	struct words w = { 0 };
 	struct place p = { 0 };
 	struct err e = { 0 };
-	int source, rc = 0;
+	int rc = take_words(&w, argc, argv);
 
-	if (argc != 3)
-		return ctl_misuse("import USER[/MAILBOX] DIRECTORY");
-	if ((source = open(argv[2], O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0)
-		rc = err_set(&e, ERR_PERM, "%s: %m", argv[2]);
-	if (rc == 0 && place_find(c, argv[1], &p, &e) == 0) {
+	if (rc != 0)
+		return rc;
+	rc = -1;
+	if (place_find(c, w.what, &p, &e) == 0) {
 		im.into = p.mailbox;
 		im.ch = place_open(c, &p, &e);
 	}
-	rc = im.ch == NULL ? ctl_fail(&e) : run_child(&im, source);
+	if (im.ch != NULL)
+		rc = strstr(w.source, "://") != NULL ? from_server(&im, &w, &e) : from_files(&im, &w, &e);
 	ipc_free(im.ch);
 	place_free(&p);
-	if (source >= 0)
-		close(source);
-	return rc;
+	return rc < 0 ? ctl_fail(&e) : rc;
 }

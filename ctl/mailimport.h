@@ -2,7 +2,7 @@
  * mailimport.h - `rookery import`: mailboxes of another server, as files or as it runs, into a store.
  *
  * The source is read by a child that has opened it and can reach nothing else (mailimport.c), file by file of its format:
- * mailimport_maildir.c. Each tells mailbox after mailbox, and of each the messages in the order of their UIDs; the rest is
+ * mailimport_maildir.c, mailimport_imap.c. Each tells mailbox after mailbox, and of each the messages in the order of their UIDs; the rest is
  * the same for all (mailimport_send.c): 64 at a time upkeep is asked which it never had, and those are opened and sent.
  *
  * What is bad in a source is told as `file:line: what` and counted, and the rest goes on.
@@ -10,6 +10,7 @@
 #ifndef CTL_MAILIMPORT_H
 #define CTL_MAILIMPORT_H
 
+#include "ctl/imapclient.h"
 #include "ctl/stores.h"
 
 enum { IMPORT_AT_ONCE = 64, IMPORT_KEY = 16 };
@@ -48,6 +49,8 @@ struct import {
 
 	uint64_t mailboxes, messages, present, failed; /* failed: things that were told as bad */
 
+	/* The source's, or NULL: these will be opened, in this order. */
+	int (*begin)(void *arg, const struct import_item *it, size_t n, struct err *e);
 	/* The source's: open an item. 1; 0: it cannot be, and that was told; -1. */
 	int (*open)(void *arg, struct import_item *it, struct import_octets *out, struct err *e);
 	void *arg;
@@ -74,5 +77,15 @@ void import_bad(struct import *im, struct span file, uint64_t line, const char *
 
 /* The sources. `dir`: a directory. */
 int import_maildir(struct import *im, int dir, struct err *e);
+
+struct import_imap {
+	struct imap_url url;
+	const char *user, *master; /* master: who logs in, for `user`; NULL: the user himself */
+	struct span password;
+	bool insecure; /* no TLS is right, too, and certificates are not checked */
+	const struct tls_ctx *tls;
+	int fd, spool; /* the connection; a temporary file */
+};
+int import_imap(struct import *im, const struct import_imap *from, struct err *e);
 
 #endif

@@ -4,25 +4,49 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "base/utf8.h"
 #include "ctl/mailimport.h"
 #include "store/store.h"
 
 enum { ZONE_0 = 1440 };
 
+/* What a source says is never a terminal's command. */
+static void
+put_shown(struct span s)
+{
+	while (s.n > 0) {
+		size_t n;
+		int32_t cp = utf8_get(s, &n);
+
+		if (cp < 0x20 || (cp >= 0x7f && cp < 0xa0))
+			fputc('?', stderr);
+		else
+			fwrite(s.p, 1, n, stderr);
+		s = span_from(s, n);
+	}
+}
+
 void
 import_bad(struct import *im, struct span file, uint64_t line, const char *fmt, ...)
 {
+	struct buf text;
 	va_list ap;
 
 	im->failed++;
-	fprintf(stderr, im->progress ? "\r\033[K%.*s:" : "%.*s:", SPAN_ARG(file));
+	buf_init(&text, 1 << 20);
+	va_start(ap, fmt);
+	buf_vprintf(&text, &(struct err){ 0 }, fmt, ap);
+	va_end(ap);
+	if (im->progress)
+		fputs("\r\033[K", stderr);
+	put_shown(file);
+	fputc(':', stderr);
 	if (line > 0)
 		fprintf(stderr, "%llu:", (unsigned long long)line);
 	fputc(' ', stderr);
-	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
-	va_end(ap);
+	put_shown(buf_span(&text));
 	fputc('\n', stderr);
+	buf_free(&text);
 }
 
 void
@@ -42,9 +66,11 @@ import_key(unsigned char *key, const char *kind, struct span a, struct span b)
 static void
 progress(const struct import *im)
 {
-	if (im->progress)
-		fprintf(stderr, "\r\033[K%.*s: %llu messages", SPAN_ARG(im->name),
-		    (unsigned long long)(im->messages + im->present));
+	if (!im->progress)
+		return;
+	fputs("\r\033[K", stderr);
+	put_shown(buf_span(&im->name));
+	fprintf(stderr, ": %llu messages", (unsigned long long)(im->messages + im->present));
 }
 
 /* Of one mailbox or batch alone: told, and the rest goes on. */
@@ -131,7 +157,7 @@ static int
 open_all(struct import *im, struct import_octets *o, struct err *e)
 {
 	size_t n = 0;
-	int rc = 0;
+	int rc = im->begin == NULL || im->n == 0 ? 0 : im->begin(im->arg, im->item, im->n, e);
 
 	for (size_t i = 0; i < im->n && rc >= 0; i++) {
 		struct import_item it = im->item[i];

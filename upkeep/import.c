@@ -28,7 +28,12 @@ find_target(struct job *j, const struct upkeep_into *m, struct store_mailbox *bo
 	if (rc < 0 || (rc == 1 && box->id != 0 && !box->noselect))
 		return rc;
 	err_clear(e);
-	if (store_create(j->st, m->name, m->use <= STORE_USE_IMPORTANT ? m->use : STORE_USE_NONE, NULL, e) < 0)
+	if (m->use != STORE_USE_NONE && m->use <= STORE_USE_IMPORTANT)
+		rc = store_create(j->st, m->name, m->use, NULL, &(struct err){ 0 });
+	else
+		rc = -1;
+	/* Another mailbox may have that use. */
+	if (rc < 0 && store_create(j->st, m->name, STORE_USE_NONE, NULL, e) < 0)
 		return -1;
 	job_changed(j, 0, 0);
 	return store_mailbox(j->st, m->name, box, j->a, e);
