@@ -4,7 +4,7 @@
  * One process, the holder, is an event loop that has every session; for each that does something it has a
  * worker forked. Read on in this order:
  *
- *   holder.c   all sessions, idle ones as records; starts and follows workers
+ *   holder.c   all sessions, idle ones as records; starts and follows workers (held.h names its parts)
  *   forker.c   the process that forks them
  *   worker.c   a session's process: enters the owner's store, locks out the rest, serves
  *   command.c  the command table; a command is read, parsed, run, answered
