@@ -56,20 +56,10 @@ check(struct checking *k, const char *owner, struct span mailbox, struct err *e)
 	return rc;
 }
 
-/* A store that cannot be checked is told, and the others are. */
 static int
-one_of_all(void *arg, const char *owner, struct err *e)
+check_all(void *arg, const char *owner, struct err *e)
 {
-	struct checking *k = arg;
-	struct err own = { 0 };
-
-	(void)e;
-	if (check(k, owner, SPAN(""), &own) < 0) {
-		k->failed++;
-		fflush(stdout);
-		fprintf(stderr, "rookery: %s: %s\n", owner, own.text);
-	}
-	return 0;
+	return check(arg, owner, SPAN(""), e);
 }
 
 static int
@@ -122,7 +112,7 @@ check_stores(struct ctl *c, int argc, char **argv)
 	if (c->json)
 		json_array(&k.j, NULL);
 	if (all)
-		rc = stores_each(c, one_of_all, &k, &e);
+		rc = stores_each_told(c, check_all, &k, &k.failed, &e);
 	for (int i = 1; i < argc && rc == 0; i++)
 		if (argv[i][0] != '-')
 			rc = one_of_words(&k, argv[i], &e);

@@ -13,8 +13,9 @@ struct purging {
 };
 
 static int
-pass(struct purging *p, const char *owner, struct err *e)
+pass(void *arg, const char *owner, struct err *e)
 {
+	struct purging *p = arg;
 	struct upkeep_pass m = { p->what };
 	struct upkeep_done done;
 	struct ipc *ch = owner_open(p->c, owner, false, e);
@@ -36,22 +37,6 @@ pass(struct purging *p, const char *owner, struct err *e)
 	}
 	ipc_free(ch);
 	return rc;
-}
-
-/* A store that fails does not keep the others from it. */
-static int
-one_of_all(void *arg, const char *owner, struct err *e)
-{
-	struct purging *p = arg;
-	struct err own = { 0 };
-
-	(void)e;
-	if (pass(p, owner, &own) < 0) {
-		p->failed++;
-		fflush(stdout);
-		fprintf(stderr, "rookery: %s: %s\n", owner, own.text);
-	}
-	return 0;
 }
 
 int
@@ -80,7 +65,7 @@ ctl_purge(struct ctl *c, int argc, char **argv)
 	if (c->json)
 		json_array(&p.j, NULL);
 	if (all)
-		rc = stores_each(c, one_of_all, &p, &e);
+		rc = stores_each_told(c, pass, &p, &p.failed, &e);
 	else if ((rc = place_find(c, word, &at, &e)) == 0)
 		rc = at.mailbox.n > 0
 			 ? err_set(&e, ERR_PERM, "%s: a whole store is purged, not a mailbox", word)

@@ -1,5 +1,6 @@
 #include "ctl/stores.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -207,6 +208,36 @@ stores_each(struct ctl *c, int (*one)(void *arg, const char *owner, struct err *
 	buf_free(&after);
 	ipc_free(ch);
 	return rc;
+}
+
+struct telling {
+	int (*one)(void *arg, const char *owner, struct err *e);
+	void *arg;
+	unsigned *failed;
+};
+
+static int
+one_told(void *arg, const char *owner, struct err *e)
+{
+	struct telling *t = arg;
+	struct err own = { 0 };
+
+	(void)e;
+	if (t->one(t->arg, owner, &own) < 0) {
+		++*t->failed;
+		fflush(stdout);
+		fprintf(stderr, "rookery: %s: %s\n", owner, own.text);
+	}
+	return 0;
+}
+
+int
+stores_each_told(struct ctl *c, int (*one)(void *arg, const char *owner, struct err *e), void *arg,
+    unsigned *failed, struct err *e)
+{
+	struct telling t = { one, arg, failed };
+
+	return stores_each(c, one_told, &t, e);
 }
 
 int

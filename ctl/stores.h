@@ -43,6 +43,10 @@ int stores_answer(struct ipc *ch, int (*part)(void *arg, struct ipc_in *in, stru
 int stores_each(
     struct ctl *c, int (*one)(void *arg, const char *owner, struct err *e), void *arg, struct err *e);
 
+/* The same, but one that fails is told on standard error and counted, and the others are done. */
+int stores_each_told(struct ctl *c, int (*one)(void *arg, const char *owner, struct err *e), void *arg,
+    unsigned *failed, struct err *e);
+
 /* `rookery check` of stores, with what stands behind the command: check_stores.c. Exit status. */
 int check_stores(struct ctl *c, int argc, char **argv);
 

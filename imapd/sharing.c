@@ -1,9 +1,8 @@
 #include "imapd/sharing.h"
 
 #include "ipc/authd.h"
+#include "ipc/shares.h"
 #include "store/acl.h"
-
-enum { LIST_MAX = 8 << 20 };
 
 static struct ipc *
 dial(struct session *s, struct err *e)
@@ -93,35 +92,15 @@ sharing_identifier(struct session *s, struct span who, struct span *out, struct 
 /* ---- telling */
 
 static int
-pack(const struct span *names, size_t n, struct buf *out, struct err *e)
-{
-	for (size_t i = 0; i < n; i++)
-		if (ipc_pack(&authd_def, out, authd_name, &(struct authd_name){ names[i] }, e) < 0)
-			return -1;
-	return 0;
-}
-
-static int
 tell(struct session *s, struct err *e)
 {
 	struct store_shared shared;
-	struct buf who, post;
-	struct authd_shared m = { .owner = s->owner };
-	struct authd_done done;
 	struct ipc *ch = NULL;
 	int rc = -1;
 
-	buf_init(&who, LIST_MAX);
-	buf_init(&post, LIST_MAX);
-	if (store_acl_shared(s->st, &shared, s->a, e) == 0 && pack(shared.who, shared.nwho, &who, e) == 0 &&
-	    pack(shared.post, shared.npost, &post, e) == 0 && (ch = dial(s, e)) != NULL) {
-		m.who = buf_span(&who);
-		m.post = buf_span(&post);
-		rc = ipc_call(ch, authd_shared, &m, authd_done, &done, e);
-	}
+	if (store_acl_shared(s->st, &shared, s->a, e) == 0 && (ch = dial(s, e)) != NULL)
+		rc = shares_tell(ch, s->owner, shared.who, shared.nwho, shared.post, shared.npost, e);
 	ipc_free(ch);
-	buf_free(&who);
-	buf_free(&post);
 	return rc == 0 ? store_acl_set_told(s->st, shared.number, e) : -1;
 }
 

@@ -3,8 +3,7 @@
 
 #include "ipc/upkeep.h"
 #include "upkeep/job.h"
-
-enum { AT_ONCE = 128 };
+#include "upkeep/walk.h"
 
 static int
 put_keywords(const struct store_view *v, const struct store_rec *r, struct buf *out, struct err *e)
@@ -16,10 +15,16 @@ put_keywords(const struct store_view *v, const struct store_rec *r, struct buf *
 	return 0;
 }
 
+struct sending {
+	struct job *j;
+	const struct store_view *v;
+};
+
 static int
-send_message(struct job *j, const struct store_view *v, const struct store_rec *r,
-    const struct store_msg *msg, struct err *e)
+send_message(void *arg, const struct store_rec *r, const struct store_msg *msg, struct err *e)
 {
+	struct sending *s = arg;
+	struct job *j = s->j;
 	struct upkeep_message m = {
 		.uid = r->uid,
 		.flags = r->flags & STORE_SYSTEM_FLAGS,
@@ -30,7 +35,7 @@ send_message(struct job *j, const struct store_view *v, const struct store_rec *
 	};
 	int rc;
 
-	if (put_keywords(v, r, &j->text, e) < 0)
+	if (put_keywords(s->v, r, &j->text, e) < 0)
 		return -1;
 	m.keywords = buf_span(&j->text);
 	if ((m.octets = store_msg_open(j->st, msg, e)) < 0)
@@ -38,32 +43,6 @@ send_message(struct job *j, const struct store_view *v, const struct store_rec *
 	rc = job_send(j, upkeep_message, &m, e);
 	close(m.octets);
 	j->done++;
-	return rc;
-}
-
-/* Up to AT_ONCE messages from an index of the view on. */
-static int
-send_some(struct job *j, struct store_view *v, uint32_t from, uint32_t n, struct err *e)
-{
-	uint32_t uid[AT_ONCE], i = 0;
-	struct store_fetch *f;
-	struct store_msg msg;
-	int rc;
-
-	if (store_view_load(v, from, n, e) < 0)
-		return -1;
-	for (uint32_t k = 0; k < n; k++)
-		uid[k] = store_rec(v, from + k)->uid;
-	f = store_fetch_open(v, uid, n, STORE_WANT_FILE);
-	while ((rc = store_fetch_next(f, &msg, e)) == 1) {
-		while (i < n && uid[i] != msg.uid)
-			i++;
-		if (i == n || send_message(j, v, store_rec(v, from + i), &msg, e) < 0) {
-			rc = -1;
-			break;
-		}
-	}
-	store_fetch_close(f);
 	return rc;
 }
 
@@ -86,8 +65,7 @@ send_mailbox(struct job *j, const struct store_mailbox *box, struct err *e)
 		return rc;
 	if ((v = store_view_open(j->st, box->id, true, e)) == NULL)
 		return -1;
-	for (uint32_t at = 0; at < v->n && rc == 0; at += AT_ONCE)
-		rc = send_some(j, v, at, v->n - at < AT_ONCE ? v->n - at : AT_ONCE, e);
+	rc = walk(v, STORE_WANT_FILE, send_message, &(struct sending){ j, v }, e);
 	store_view_close(v);
 	buf_clear(&j->text);
 	return rc;

@@ -19,6 +19,7 @@
 #include "ipc/upkeep.h"
 #include "store/acl.h"
 #include "upkeep/job.h"
+#include "upkeep/walk.h"
 
 enum {
 	AT_ONCE = 64,
@@ -34,9 +35,10 @@ struct restore {
 	struct store *from; /* the copy */
 
 	/* Of the mailbox that is being restored. */
-	uint64_t to;         /* id */
-	bool adopted;        /* it has the copy's numbers: messages keep their UIDs */
-	unsigned char *have; /* digests of what is in it, sorted */
+	struct store_view *view; /* in the copy */
+	uint64_t to;             /* id */
+	bool adopted;            /* it has the copy's numbers: messages keep their UIDs */
+	unsigned char *have;     /* digests of what is in it, sorted */
 	size_t n;
 	struct upkeep_restored out;
 
@@ -156,7 +158,9 @@ fetch_octets(struct restore *r, const struct store_msg *msg, struct store_file *
 	while (rc == 1 && left > 0) {
 		ssize_t n = pread(fd, piece, left < PIECE ? (size_t)left : PIECE, (off_t)at);
 
-		if (n <= 0 && errno != EINTR)
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
 			rc = n < 0 ? err_set(e, ERR_TEMP, "message file: %m") : 0;
 		if (n > 0 && store_file_write(f, span_of(piece, (size_t)n), e) < 0)
 			rc = -1;
@@ -186,31 +190,30 @@ is_there(const struct restore *r, const unsigned char *digest)
 }
 
 static int
+learn_one(void *arg, const struct store_rec *rec, const struct store_msg *msg, struct err *e)
+{
+	struct restore *r = arg;
+
+	(void)rec;
+	(void)e;
+	memcpy(r->have + STORE_DIGEST * r->n++, msg->digest, STORE_DIGEST);
+	return 0;
+}
+
+static int
 learn(struct restore *r, struct err *e)
 {
 	struct store_view *v = store_view_open(r->j->st, r->to, true, e);
-	struct store_fetch *f;
-	struct store_msg msg;
-	uint32_t *uid;
 	int rc;
 
 	free(r->have);
 	r->have = NULL;
 	r->n = 0;
-	if (v == NULL || store_view_load(v, 0, v->n, e) < 0) {
-		store_view_close(v);
+	if (v == NULL)
 		return -1;
-	}
-	uid = mem_zero(v->n + 1, sizeof *uid);
 	r->have = mem_zero(v->n + 1, STORE_DIGEST);
-	for (uint32_t i = 0; i < v->n; i++)
-		uid[i] = store_rec(v, i)->uid;
-	f = store_fetch_open(v, uid, v->n, STORE_WANT_FILE);
-	while ((rc = store_fetch_next(f, &msg, e)) == 1)
-		memcpy(r->have + STORE_DIGEST * r->n++, msg.digest, STORE_DIGEST);
-	store_fetch_close(f);
+	rc = walk(v, STORE_WANT_FILE, learn_one, r, e);
 	store_view_close(v);
-	free(uid);
 	qsort(r->have, r->n, STORE_DIGEST, by_digest);
 	return rc;
 }
@@ -259,9 +262,10 @@ is_wanted(struct restore *r, const struct store_msg *msg, struct err *e)
 }
 
 static int
-one_message(struct restore *r, struct store_view *v, const struct store_rec *rec, const struct store_msg *msg,
-    struct err *e)
+one_message(void *arg, const struct store_rec *rec, const struct store_msg *msg, struct err *e)
 {
+	struct restore *r = arg;
+	const struct store_view *v = r->view;
 	struct store_append *a = &r->a[r->waiting];
 	struct span *keywords = arena_array(r->text, v->keywords, sizeof *keywords);
 	int rc = is_wanted(r, msg, e);
@@ -294,31 +298,6 @@ one_message(struct restore *r, struct store_view *v, const struct store_rec *rec
 	for (uint32_t k = 0; store_keyword_next(v, rec, &k); k++)
 		keywords[a->nkeywords++] = arena_dup(r->text, v->keyword[k]);
 	return ++r->waiting < AT_ONCE ? 0 : flush(r, e);
-}
-
-static int
-some_messages(struct restore *r, struct store_view *v, uint32_t from, uint32_t n, struct err *e)
-{
-	uint32_t uid[AT_ONCE], i = 0;
-	struct store_fetch *f;
-	struct store_msg msg;
-	int rc;
-
-	if (store_view_load(v, from, n, e) < 0)
-		return -1;
-	for (uint32_t k = 0; k < n; k++)
-		uid[k] = store_rec(v, from + k)->uid;
-	f = store_fetch_open(v, uid, n, STORE_WANT_STRUCTURE);
-	while ((rc = store_fetch_next(f, &msg, e)) == 1) {
-		while (i < n && uid[i] != msg.uid)
-			i++;
-		if (i == n || one_message(r, v, store_rec(v, from + i), &msg, e) < 0) {
-			rc = -1;
-			break;
-		}
-	}
-	store_fetch_close(f);
-	return rc < 0 ? -1 : 0;
 }
 
 /* A mailbox that is made anew is shared as it was. */
@@ -376,7 +355,6 @@ pass_numbers(struct restore *r, const struct store_mailbox *from, struct err *e)
 static int
 one_mailbox(struct restore *r, const struct store_mailbox *from, struct span name, struct err *e)
 {
-	struct store_view *v;
 	int rc;
 
 	r->out = (struct upkeep_restored){ .name = name };
@@ -385,15 +363,13 @@ one_mailbox(struct restore *r, const struct store_mailbox *from, struct span nam
 	r->n = 0;
 	if (r->to != 0 && !r->adopted && learn(r, e) < 0)
 		return -1;
-	if ((v = store_view_open(r->from, from->id, true, e)) == NULL)
+	if ((r->view = store_view_open(r->from, from->id, true, e)) == NULL)
 		return -1;
-	rc = 0;
-	for (uint32_t at = 0; at < v->n && rc == 0; at += AT_ONCE)
-		rc = some_messages(r, v, at, v->n - at < AT_ONCE ? v->n - at : AT_ONCE, e);
+	rc = walk(r->view, STORE_WANT_STRUCTURE, one_message, r, e);
 	if (rc == 0)
 		rc = flush(r, e);
 	drop_waiting(r);
-	store_view_close(v);
+	store_view_close(r->view);
 	if (rc == 0)
 		rc = pass_numbers(r, from, e);
 	if (rc == 0 && r->out.messages + r->out.present + r->out.lost > 0 && r->m.list == 0)

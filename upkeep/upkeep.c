@@ -7,7 +7,7 @@
  * indexing of texts (texts.h).
  *
  * Read on in this order: job.c (a process, its requests); mailbox.c acl.c quota.c check.c undelete.c, snapshot.c (for a
- * backup) restore.c export.c import.c (what is asked); pass.c compress.c scrub.c (what the clock does), plan.c, reserve.c;
+ * backup) restore.c export.c (walk.c) import.c (what is asked); pass.c compress.c scrub.c (what the clock does), plan.c, reserve.c;
  * texts.c (whose texts are to be indexed) and fts.c (the process that does it).
  */
 #include <dirent.h>
