@@ -13,7 +13,7 @@
  *
  * The commands, a family a file:
  *
- *   session.c  ENABLE, ID ...; compress.c
+ *   session.c  ENABLE, ID ...; compress.c; unauthenticate.c
  *   select.c   with view-state.c, resync.c; mailbox.c; list.c with listing.c, listmore.c; metadata.c; notify.c
  *   rights.c   what a reader may, which all others ask; acl.c; sharing.c: what authd is asked and told of it
  *   quota.c    the owner's limits; quotaroot.c: the commands
