@@ -19,8 +19,11 @@
 
 /* The child that reads a source: what stands below it, for reading, and the channel to upkeep. */
 static const struct jail files_jail = {
-	.calls = JAIL_FILES,
+	.calls = JAIL_FILES | JAIL_SYNC,
 	.paths = { { ".", JAIL_READ } },
+};
+static const struct jail file_jail = {
+	.calls = JAIL_SYNC, /* it is open */
 };
 
 /* That of a server has its connection and a temporary file; OpenSSL looks for roots as it needs them. */
@@ -70,14 +73,23 @@ become_owner(int source, struct err *e)
 	return st.st_uid == 0 ? 0 : jail_become(user, NULL, e);
 }
 
+struct files {
+	int source, spool;
+	bool directory;
+};
+
 static int
 read_files(struct import *im, void *source, struct err *e)
 {
-	const int *dir = source;
+	const struct files *f = source;
 
-	return become_owner(*dir, e) < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || jail_enter(&files_jail, *dir, e) < 0
-		   ? -1
-		   : import_maildir(im, *dir, e);
+	if (become_owner(f->source, e) < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 ||
+	    jail_enter(f->directory ? &files_jail : &file_jail, f->source, e) < 0)
+		return -1;
+	if (f->directory &&
+	    (faccessat(f->source, "cur", F_OK, 0) == 0 || faccessat(f->source, "new", F_OK, 0) == 0))
+		return import_maildir(im, f->source, e);
+	return import_mbox(im, f->source, f->spool, e);
 }
 
 static int
@@ -129,22 +141,44 @@ run_child(struct import *im, read_fn *read, void *source)
 /* ---- sources */
 
 static int
+open_spool(struct err *e)
+{
+	FILE *f = tmpfile();
+	int fd = f == NULL ? -1 : fcntl(fileno(f), F_DUPFD_CLOEXEC, 0);
+
+	if (fd < 0)
+		err_set(e, ERR_TEMP, "temporary file: %m");
+	if (f != NULL)
+		fclose(f);
+	return fd;
+}
+
+static int
 from_files(struct import *im, const struct words *w, struct err *e)
 {
-	int dir = open(w->source, O_RDONLY | O_DIRECTORY | O_CLOEXEC), rc;
+	struct files f = { .source = open(w->source, O_RDONLY | O_NONBLOCK | O_CLOEXEC) };
+	struct stat st;
+	int rc;
 
-	if (dir < 0)
-		return err_set(e, ERR_PERM, "%s: %m", w->source);
-	rc = run_child(im, read_files, &dir);
-	close(dir);
+	if (f.source < 0 || fstat(f.source, &st) < 0)
+		rc = err_set(e, ERR_PERM, "%s: %m", w->source);
+	else if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
+		rc = err_set(e, ERR_PERM, "%s: neither a file nor a directory", w->source);
+	else
+		rc = (f.spool = open_spool(e)) < 0 ? -1 : 0;
+	if (rc == 0) {
+		f.directory = S_ISDIR(st.st_mode);
+		rc = run_child(im, read_files, &f);
+		close(f.spool);
+	}
+	if (f.source >= 0)
+		close(f.source);
 	return rc;
 }
 
 static int
 open_server(struct import_imap *from, struct buf *password, struct arena *a, const struct words *w, struct err *e)
 {
-	FILE *spool;
-
 	if (imap_url_parse(span_str(w->source), &from->url, a, e) < 0)
 		return -1;
 	if (w->user == NULL)
@@ -156,9 +190,8 @@ open_server(struct import_imap *from, struct buf *password, struct arena *a, con
 	from->user = w->user;
 	from->master = w->master;
 	from->insecure = w->insecure;
-	if ((spool = tmpfile()) == NULL || (from->spool = dup(fileno(spool))) < 0)
-		return err_set(e, ERR_TEMP, "temporary file: %m");
-	fclose(spool);
+	if ((from->spool = open_spool(e)) < 0)
+		return -1;
 	return from->fd = imapc_connect(&from->url, e);
 }
 
@@ -210,7 +243,7 @@ take_words(struct words *w, int argc, char **argv)
 			return ctl_misuse("import: what is `%s`?", argv[i]);
 	}
 	if (missing || w->source == NULL)
-		return ctl_misuse("import USER[/MAILBOX] DIRECTORY|imap[s]://HOST[:PORT]/ --user NAME [--master-user NAME] [--insecure]");
+		return ctl_misuse("import USER[/MAILBOX] FILE|DIRECTORY|imap[s]://HOST[:PORT]/ --user NAME [--master-user NAME] [--insecure]");
 	return 0;
 }
 

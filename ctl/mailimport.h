@@ -2,7 +2,7 @@
  * mailimport.h - `rookery import`: mailboxes of another server, as files or as it runs, into a store.
  *
  * The source is read by a child that has opened it and can reach nothing else (mailimport.c), file by file of its format:
- * mailimport_maildir.c, mailimport_imap.c. Each tells mailbox after mailbox, and of each the messages in the order of their UIDs; the rest is
+ * mailimport_maildir.c, mailimport_mbox.c, mailimport_imap.c. Each tells mailbox after mailbox, and of each the messages in the order of their UIDs; the rest is
  * the same for all (mailimport_send.c): 64 at a time upkeep is asked which it never had, and those are opened and sent.
  *
  * What is bad in a source is told as `file:line: what` and counted, and the rest goes on.
@@ -75,8 +75,9 @@ void import_key(unsigned char *key, const char *kind, struct span a, struct span
 void import_bad(struct import *im, struct span file, uint64_t line, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
 
-/* The sources. `dir`: a directory. */
+/* The sources. `dir`: a directory; `source`: a file, too; `spool`: a temporary file. */
 int import_maildir(struct import *im, int dir, struct err *e);
+int import_mbox(struct import *im, int source, int spool, struct err *e);
 
 struct import_imap {
 	struct imap_url url;

@@ -60,8 +60,8 @@ static const struct command commands[] = {
 	    "what a backup has and the store has not comes back" },
 	{ "export", ctl_export, "USER[/MAILBOX] DIRECTORY [--format maildir|mbox]",
 	    "mailboxes as Maildir++ or mbox files, with flags, dates and UIDs" },
-	{ "import", ctl_import, "USER[/MAILBOX] DIRECTORY|imap[s]://HOST[:PORT]/ [--user NAME] [--master-user NAME] [--insecure]",
-	    "mailboxes of another server, out of a Maildir or by IMAP, with UIDs, flags, dates, subscriptions and POP3 ids; into MAILBOX\n"
+	{ "import", ctl_import, "USER[/MAILBOX] FILE|DIRECTORY|imap[s]://HOST[:PORT]/ [--user NAME] [--master-user NAME] [--insecure]",
+	    "mailboxes of another server, out of a Maildir, mbox files, or by IMAP, with UIDs, flags, dates, subscriptions and POP3 ids; into MAILBOX\n"
 	    "  and below. Begun again it goes on: nothing comes twice" },
 	{ "undelete", ctl_undelete, "USER[/MAILBOX] [--since TIME] [--list]",
 	    "bring back what was expunged or deleted, as long as it is kept (expunged_keep)" },

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""59-import - mailboxes of other servers come in: Maildir++ with the files of Dovecot and Courier; broken off, they go on."""
+"""59-import - mailboxes of other servers come in: Maildir++ with the files of Dovecot and Courier, mbox; broken off, they go on."""
 import mailbox
 import os
 import re
@@ -141,6 +141,40 @@ with i.imap("u4") as c:
     rk.is_(sorted(fetched(c, "INBOX")), [1, 2, 4, 8], "a mailbox that has messages keeps its UIDVALIDITY")
     rk.ok(number(c, "UIDVALIDITY") != 4242, "which is not the source's")
 
+# ---- mbox
+
+def fields(n, *more):
+    return b"From a@b.c Wed Jan  1 10:00:0%d 2020\nSubject: b%d\n" % (n, n) + b"".join(x + b"\n" for x in more) + b"\n"
+
+
+text = (fields(1, b"X-IMAPbase: 909 0000000012", b"X-UID: 3", b"Status: RO", b"X-Status: AF", b"X-Keywords: work \t $Label1") +
+        b">From here\n>>From there\n\nFrom nowhere\n\n" + fields(2, b"X-UID: 9", b"X-Was-Status: mine") + b"two\n\n\n" +
+        fields(3) + b"same\n\n" + fields(3) + b"same\n")
+write(i.tmp + "/box/INBOX.mbox", b"garbage\n\n" + text)
+os.makedirs(i.tmp + "/box/Gr\u00f6n")
+m = mailbox.mbox(i.tmp + "/box/Gr\u00f6n/Sub")
+m.add("Subject: python\n\nFrom the start\n")
+m.flush()
+r = i.run("--json", "import", address(6), i.tmp + "/box")
+rk.is_((r.returncode, eval(r.stdout)), (65, {"mailboxes": 2, "messages": 5, "present": 0, "failed": 1}), "mbox files of a directory")
+rk.like(r.stderr, r"INBOX\.mbox:1: what stands in front", "what is before the first message is told")
+with i.imap("u6") as c:
+    got = fetched(c, "INBOX")
+    rk.is_({u: (f, t) for u, (f, _, t) in got.items()},
+           {3: (["$Label1", "\\Answered", "\\Flagged", "\\Seen", "work"], b"Subject: b1\r\n\r\nFrom here\r\n>From there\r\n\r\nFrom nowhere\r\n"),
+            9: ([], b"Subject: b2\r\nStatus: mine\r\n\r\ntwo\r\n\r\n"), 13: ([], b"Subject: b3\r\n\r\nsame\r\n"),
+            14: ([], b"Subject: b3\r\n\r\nsame\r\n")}, "mbox: octets, flags, UIDs")
+    rk.is_((number(c, "UIDVALIDITY"), number(c, "UIDNEXT"), got[3][1]), (909, 15, " 1-Jan-2020 10:00:01 +0000"), "UIDVALIDITY, dates")
+    rk.is_([t for _, _, t in fetched(c, '"Gr&APY-n/Sub"').values()], [b"Subject: python\r\n\r\nFrom the start\r\n"], "and what Python wrote")
+write(i.tmp + "/box/INBOX.mbox", fields(4) + b"first now\n\n" + text.replace(b"Status: RO", b"Status: O"))
+rk.is_(eval(i.must("--json", "import", address(6), i.tmp + "/box")), {"mailboxes": 2, "messages": 1, "present": 5, "failed": 0},
+       "again: the new one alone, though places and flags have changed")
+rk.is_(eval(i.must("--json", "import", address(6) + "/One", i.tmp + "/box/INBOX.mbox"))["messages"], 5, "one file into a mailbox")
+i.must("export", address(6), i.tmp + "/exported", "--format", "mbox")
+i.must("import", address(2) + "/Back", i.tmp + "/exported")
+with i.imap("u6") as a, i.imap("u2") as b:
+    rk.is_(fetched(b, "Back"), fetched(a, "INBOX"), "what was exported comes back as it was, with its UIDs")
+
 # ---- killed in the middle
 
 top = os.path.join(i.tmp, "many")
@@ -200,7 +234,9 @@ rk.is_(i.run("check", address(5), "--digest").returncode, 0, "the store is sound
 
 # ---- what can't be
 
-for words, why in (([address(1), i.tmp], "not a Maildir"), ([address(1), "/nonexistent"], "nonexistent"),
+os.mkdir(i.tmp + "/nothing")
+
+for words, why in (([address(1), i.tmp + "/nothing"], "neither a Maildir nor mbox"), ([address(1), "/nonexistent"], "nonexistent"),
                    (["nobody@example.net", top], "nobody@"), ([address(1)], "DIRECTORY")):
     r = i.run("import", *words)
     rk.ok(r.returncode not in (0, 65) and why in r.stderr, "%s: %s" % (words[-1], why), r.returncode, r.stderr)
