@@ -105,6 +105,43 @@ copying(void)
 	need(chdir("..") == 0);
 }
 
+/* A message that its source names is taken once, also after it was expunged. */
+static void
+once(struct store *st)
+{
+	struct span one = { "0123456789abcdef", 16 }, two = { "fedcba9876543210", 16 };
+	struct store_mailbox inbox = row(st, "INBOX"), old = row(st, "Old");
+	struct store_appended out;
+	struct store_append a[2];
+	struct store_expunged gone;
+	struct store_file f[2];
+	struct store_view *v;
+	struct err e = { 0 };
+
+	tap_ok(store_taken(st, inbox.id, one, &e) == 0, "nothing was taken");
+	a[0] = message(st, &f[0], 0);
+	a[0].key = one;
+	need(store_take(st, inbox.id, a, 1, &out, &e) == 0);
+	tap_ok(store_taken(st, inbox.id, one, &e) == 1 && store_taken(st, inbox.id, two, &e) == 0 &&
+		   store_taken(st, old.id, one, &e) == 0,
+	    "it is known, by its key and in its mailbox");
+	a[0] = message(st, &f[0], 0);
+	a[0].key = two;
+	a[1] = message(st, &f[1], 0);
+	a[1].key = one;
+	tap_ok(store_take(st, inbox.id, a, 2, &out, &e) < 0 && store_why(st) == STORE_CANNOT &&
+		   row(st, "INBOX").exists == 1 && store_taken(st, inbox.id, two, &(struct err){ 0 }) == 0,
+	    "with one that is known none is taken");
+	err_clear(&e);
+	store_file_drop(st, &f[0]);
+	store_file_drop(st, &f[1]);
+	v = store_view_open(st, inbox.id, false, &e);
+	need(v != NULL && store_view_load(v, 0, 1, &e) == 0);
+	need(store_expunge(v, STORE_EXPUNGE_UIDS, &(uint32_t){ store_rec(v, 0)->uid }, 1, &gone, &e) == 0 && gone.n == 1);
+	store_view_close(v);
+	tap_ok(store_taken(st, inbox.id, one, &e) == 1, "nor after it was expunged");
+}
+
 int
 main(void)
 {
@@ -114,6 +151,7 @@ main(void)
 	lab_enter(&lab);
 	st = lab_open("taken", "boot-1");
 	taking(st);
+	once(st);
 	store_close(st);
 	copying();
 	lab_leave(&lab);
