@@ -25,7 +25,8 @@ imap_url_parse(struct span text, struct imap_url *out, struct arena *a, struct e
 	text = span_from(text, out->tls ? 8 : 7);
 	host = span_cut(&text, '/');
 	if (text.n > 0)
-		return err_set(e, ERR_PERM, "behind imap://HOST[:PORT]/ nothing may stand; the user is --user");
+		return err_set(
+		    e, ERR_PERM, "behind imap://HOST[:PORT]/ nothing may stand; the user is --user");
 	port = out->tls ? SPAN("993") : SPAN("143");
 	if (host.n > 0 && host.p[0] == '[' && (at = span_chr(host, ']')) > 0) {
 		struct span rest = span_from(host, (size_t)at + 1);
@@ -88,7 +89,7 @@ imapc_free(struct imapc *c)
 }
 
 int
-imapc_tls(struct imapc *c, const struct tls_ctx *t, const char *host, bool verify, struct err *e)
+imapc_tls(struct imapc *c, const struct tls_ctx *t, char *host, bool verify, struct err *e)
 {
 	/* Nothing that came before may count as said under TLS. */
 	if (c->in.n > 0)
@@ -114,7 +115,8 @@ more(struct imapc *c, struct err *e)
 		n = c->ssl != NULL ? SSL_read(c->ssl, room, PIECE) : read(c->fd, room, PIECE);
 	while (n < 0 && c->ssl == NULL && errno == EINTR);
 	if (n <= 0)
-		return err_set(e, ERR_TEMP, "the server %s", n < 0 && errno == EAGAIN ? "does not answer" : "closed the connection");
+		return err_set(e, ERR_TEMP, "the server %s",
+		    n < 0 && errno == EAGAIN ? "does not answer" : "closed the connection");
 	c->in.n += (size_t)n;
 	return 0;
 }
@@ -123,7 +125,8 @@ int
 imapc_raw(struct imapc *c, struct span s, struct err *e)
 {
 	while (s.n > 0) {
-		ssize_t n = c->ssl != NULL ? SSL_write(c->ssl, s.p, (int)s.n) : send(c->fd, s.p, s.n, MSG_NOSIGNAL);
+		ssize_t n = c->ssl != NULL ? SSL_write(c->ssl, s.p, (int)s.n)
+					   : send(c->fd, s.p, s.n, MSG_NOSIGNAL);
 
 		if (n < 0 && c->ssl == NULL && errno == EINTR)
 			continue;
@@ -209,7 +212,8 @@ get_response(struct imapc *c, struct err *e)
 		if ((rc = imap_line_literal(line, &lit, e)) <= 0)
 			return rc;
 		spool = c->spool >= 0 && span_ends(span_trim(span_head(line, lit.text)), "BODY[]");
-		if ((!spool && buf_str(&c->response, e, "\r\n") < 0) || get_literal(c, lit.size, spool, e) < 0)
+		if ((!spool && buf_str(&c->response, e, "\r\n") < 0) ||
+		    get_literal(c, lit.size, spool, e) < 0)
 			return -1;
 		from = c->response.n;
 	}
@@ -239,17 +243,21 @@ imapc_next(struct imapc *c, struct err *e)
 		return -1;
 	r = buf_span(&c->response);
 	if (span_starts(r, "* ") || span_starts(r, "+"))
-		return span_istarts(r, "* BYE") ? err_set(e, ERR_TEMP, "the server says: %.*s", SPAN_ARG(span_head(r, 150))) : 1;
+		return span_istarts(r, "* BYE")
+			   ? err_set(e, ERR_TEMP, "the server says: %.*s", SPAN_ARG(span_head(r, 150)))
+			   : 1;
 	tag = span_word(&r);
 	if (tag.n < 2 || tag.p[0] != 'r' || span_u32(span_from(tag, 1), &n, NULL) < 0 || n != c->done + 1)
 		return err_set(e, ERR_TEMP, "the server answers what was not asked");
 	c->done = n;
-	return span_istarts(r, "OK") ? 0 : err_set(e, ERR_PERM, "the server says: %.*s", SPAN_ARG(span_head(r, 150)));
+	return span_istarts(r, "OK")
+		   ? 0
+		   : err_set(e, ERR_PERM, "the server says: %.*s", SPAN_ARG(span_head(r, 150)));
 }
 
 int
-imapc_do(struct imapc *c, const char *text, int (*one)(void *arg, struct span response, struct err *e), void *arg,
-    struct err *e)
+imapc_do(struct imapc *c, const char *text, int (*one)(void *arg, struct span response, struct err *e),
+    void *arg, struct err *e)
 {
 	int rc;
 
@@ -269,7 +277,8 @@ imapc_quote(struct span s, struct buf *out, struct err *e)
 	for (size_t i = 0; i < s.n; i++) {
 		if (s.p[i] == '\r' || s.p[i] == '\n' || s.p[i] == '\0')
 			return err_set(e, ERR_PERM, "a control character");
-		if (((s.p[i] == '"' || s.p[i] == '\\') && buf_byte(out, e, '\\') < 0) || buf_byte(out, e, s.p[i]) < 0)
+		if (((s.p[i] == '"' || s.p[i] == '\\') && buf_byte(out, e, '\\') < 0) ||
+		    buf_byte(out, e, s.p[i]) < 0)
 			return -1;
 	}
 	return buf_byte(out, e, '"');

@@ -177,7 +177,8 @@ from_files(struct import *im, const struct words *w, struct err *e)
 }
 
 static int
-open_server(struct import_imap *from, struct buf *password, struct arena *a, const struct words *w, struct err *e)
+open_server(
+    struct import_imap *from, struct buf *password, struct arena *a, const struct words *w, struct err *e)
 {
 	if (imap_url_parse(span_str(w->source), &from->url, a, e) < 0)
 		return -1;
@@ -243,7 +244,8 @@ take_words(struct words *w, int argc, char **argv)
 			return ctl_misuse("import: what is `%s`?", argv[i]);
 	}
 	if (missing || w->source == NULL)
-		return ctl_misuse("import USER[/MAILBOX] FILE|DIRECTORY|imap[s]://HOST[:PORT]/ --user NAME [--master-user NAME] [--insecure]");
+		return ctl_misuse(
+		    "import USER[/MAILBOX] FILE|DIRECTORY|imap[s]://HOST[:PORT]/ --user NAME [--master-user NAME] [--insecure]");
 	return 0;
 }
 

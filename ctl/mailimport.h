@@ -1,9 +1,10 @@
 /*
  * mailimport.h - `rookery import`: mailboxes of another server, as files or as it runs, into a store.
  *
- * The source is read by a child that has opened it and can reach nothing else (mailimport.c), file by file of its format:
- * mailimport_maildir.c, mailimport_mbox.c, mailimport_imap.c. Each tells mailbox after mailbox, and of each the messages in the order of their UIDs; the rest is
- * the same for all (mailimport_send.c): 64 at a time upkeep is asked which it never had, and those are opened and sent.
+ * The source is read by a child that has opened it and can reach nothing else (mailimport.c), file by file
+ * of its format: mailimport_maildir.c, mailimport_mbox.c, mailimport_imap.c. Each tells mailbox after
+ * mailbox, and of each the messages in the order of their UIDs; the rest is the same for all
+ * (mailimport_send.c): 64 at a time upkeep is asked which it never had, and those are opened and sent.
  *
  * What is bad in a source is told as `file:line: what` and counted, and the rest goes on.
  */
@@ -44,8 +45,9 @@ struct import_box {
 struct import {
 	struct ctl *c;
 	struct ipc *ch;
-	struct span into; /* what the source's INBOX becomes, and the rest below it; empty: as in the source */
-	bool progress;    /* a person is looking */
+	struct span
+	    into;      /* what the source's INBOX becomes, and the rest below it; empty: as in the source */
+	bool progress; /* a person is looking */
 
 	uint64_t mailboxes, messages, present, failed; /* failed: things that were told as bad */
 

@@ -1,8 +1,10 @@
 /*
- * mailimport_imap.c - another IMAP server, as it runs, read as one user: nothing is changed there (EXAMINE, BODY.PEEK).
+ * mailimport_imap.c - another IMAP server, as it runs, read as one user: nothing is changed there (EXAMINE,
+ * BODY.PEEK).
  *
- * A message is known by server, user, mailbox, UIDVALIDITY and UID. Of a mailbox all UIDs, flags and dates are asked for at
- * once; octets only of the messages that are missing here, 64 commands at a time without waiting between them.
+ * A message is known by server, user, mailbox, UIDVALIDITY and UID. Of a mailbox all UIDs, flags and dates
+ * are asked for at once; octets only of the messages that are missing here, 64 commands at a time without
+ * waiting between them.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -40,7 +42,7 @@ struct reader {
 	struct buf capabilities; /* with a blank in front and behind */
 	struct buf command;
 
-	struct arena *a; /* of all mailboxes */
+	struct arena *a;    /* of all mailboxes */
 	struct span prefix; /* of the personal name space (RFC 2342), as on the wire */
 	char delimiter;
 	struct box *box;
@@ -101,7 +103,8 @@ secure(struct reader *r, struct err *e)
 	}
 	return from->insecure
 		   ? 0
-		   : err_set(e, ERR_PERM, "%s offers no TLS: with --insecure the password goes over the network readable",
+		   : err_set(e, ERR_PERM,
+			 "%s offers no TLS: with --insecure the password goes over the network readable",
 			 from->url.host);
 }
 
@@ -117,9 +120,9 @@ authenticate(struct reader *r, struct err *e)
 	buf_init(&plain, COMMAND_MAX);
 	buf_init(&line, COMMAND_MAX);
 	rc = buf_str(&plain, e, master ? from->user : "") < 0 || buf_byte(&plain, e, '\0') < 0 ||
-		     buf_str(&plain, e, master ? from->master : from->user) < 0 || buf_byte(&plain, e, '\0') < 0 ||
-		     buf_add(&plain, e, from->password) < 0 || base64_encode(buf_span(&plain), &line, e) < 0 ||
-		     buf_str(&line, e, "\r\n") < 0
+		     buf_str(&plain, e, master ? from->master : from->user) < 0 ||
+		     buf_byte(&plain, e, '\0') < 0 || buf_add(&plain, e, from->password) < 0 ||
+		     base64_encode(buf_span(&plain), &line, e) < 0 || buf_str(&line, e, "\r\n") < 0
 		 ? -1
 		 : imapc_send(&r->c, "AUTHENTICATE PLAIN", e);
 	/* One "+" is asked for; another one, or none, the server must not send (RFC 3501, 6.2.2). */
@@ -142,7 +145,8 @@ login(struct reader *r, struct err *e)
 	if (can(r, "AUTH=PLAIN"))
 		return authenticate(r, e);
 	if (r->from->master != NULL)
-		return err_set(e, ERR_PERM, "%s offers no AUTH=PLAIN, which --master-user needs", r->from->url.host);
+		return err_set(
+		    e, ERR_PERM, "%s offers no AUTH=PLAIN, which --master-user needs", r->from->url.host);
 	buf_init(&line, COMMAND_MAX);
 	rc = buf_str(&line, e, "LOGIN ") < 0 || imapc_quote(span_str(r->from->user), &line, e) < 0 ||
 		     buf_byte(&line, e, ' ') < 0 || imapc_quote(r->from->password, &line, e) < 0 ||
@@ -192,8 +196,9 @@ use_of(struct span response)
 	static const struct {
 		const char *attribute;
 		uint32_t use;
-	} uses[] = { { "\\Drafts", STORE_USE_DRAFTS }, { "\\Sent", STORE_USE_SENT }, { "\\Trash", STORE_USE_TRASH },
-		{ "\\Junk", STORE_USE_JUNK }, { "\\Archive", STORE_USE_ARCHIVE }, { "\\Important", STORE_USE_IMPORTANT } };
+	} uses[] = { { "\\Drafts", STORE_USE_DRAFTS }, { "\\Sent", STORE_USE_SENT },
+		{ "\\Trash", STORE_USE_TRASH }, { "\\Junk", STORE_USE_JUNK },
+		{ "\\Archive", STORE_USE_ARCHIVE }, { "\\Important", STORE_USE_IMPORTANT } };
 
 	for (size_t i = 0; i < sizeof uses / sizeof uses[0]; i++)
 		if (imap_response_attribute(response, uses[i].attribute))
@@ -243,7 +248,8 @@ listed(void *arg, struct span response, struct err *e)
 
 	(void)e;
 	if (!span_istarts(response, "* LIST ") || imap_response_names(response, r->a, name, &why) < 1 ||
-	    imap_response_attribute(response, "\\Noselect") || imap_response_attribute(response, "\\NonExistent"))
+	    imap_response_attribute(response, "\\Noselect") ||
+	    imap_response_attribute(response, "\\NonExistent"))
 		return 0;
 	r->delimiter = delimiter_of(response);
 	b.wire = arena_dup(r->a, name[0].name);
@@ -264,7 +270,8 @@ subscribed(void *arg, struct span response, struct err *e)
 	struct imap_response_name name[IMAP_RESPONSE_NAMES];
 
 	(void)e;
-	if (!span_istarts(response, "* LSUB ") || imap_response_names(response, r->a, name, &(struct err){ 0 }) < 1)
+	if (!span_istarts(response, "* LSUB ") ||
+	    imap_response_names(response, r->a, name, &(struct err){ 0 }) < 1)
 		return 0;
 	for (size_t i = 0; i < r->boxes; i++)
 		if (span_same(r->box[i].wire, name[0].name))
@@ -279,7 +286,8 @@ list(struct reader *r, struct err *e)
 
 	if (can(r, "NAMESPACE") && imapc_do(&r->c, "NAMESPACE", name_space, r, e) < 0)
 		return -1;
-	if (imapc_do(&r->c, special ? "LIST \"\" \"*\" RETURN (SPECIAL-USE)" : "LIST \"\" \"*\"", listed, r, e) < 0)
+	if (imapc_do(&r->c, special ? "LIST \"\" \"*\" RETURN (SPECIAL-USE)" : "LIST \"\" \"*\"", listed, r,
+		e) < 0)
 		return -1;
 	return imapc_do(&r->c, "LSUB \"\" \"*\"", subscribed, r, e);
 }
@@ -367,7 +375,8 @@ by_uid(const void *a, const void *b)
 static int
 send_messages(struct reader *r, const struct box *b, struct err *e)
 {
-	struct span where = arena_printf(r->texts, "%s/%s/%.*s", r->from->url.host, r->from->user, SPAN_ARG(b->wire));
+	struct span where = arena_printf(
+	    r->texts, "%s/%s/%.*s", r->from->url.host, r->from->user, SPAN_ARG(b->wire));
 
 	if (r->n > 1)
 		qsort(r->m, r->n, sizeof *r->m, by_uid);
@@ -404,7 +413,8 @@ one_box(struct reader *r, const struct box *b, struct err *e)
 		import_bad(r->im, b->wire, 0, "%s", why.text);
 		return 0;
 	}
-	if (r->exists > 0 && imapc_do(&r->c, "UID FETCH 1:* (UID FLAGS INTERNALDATE)", listed_message, r, e) < 0)
+	if (r->exists > 0 &&
+	    imapc_do(&r->c, "UID FETCH 1:* (UID FLAGS INTERNALDATE)", listed_message, r, e) < 0)
 		return -1;
 	if (r->n < r->exists)
 		import_bad(r->im, b->wire, 0, "of %u messages the server told only %zu", r->exists, r->n);
@@ -438,8 +448,8 @@ note_octets(struct reader *r, const struct import_item *it, size_t n, uint64_t f
 }
 
 /*
- * All of a batch are asked for, then all answers are read: a server may send octets for the next commands before it says
- * that it is done with the first, so what they are is told by the UID alone.
+ * All of a batch are asked for, then all answers are read: a server may send octets for the next commands
+ * before it says that it is done with the first, so what they are is told by the UID alone.
  */
 static int
 ask_octets(void *arg, const struct import_item *it, size_t n, struct err *e)
@@ -491,7 +501,9 @@ open_octets(void *arg, struct import_item *it, struct import_octets *out, struct
 int
 import_imap(struct import *im, const struct import_imap *from, struct err *e)
 {
-	struct reader r = { .im = im, .from = from, .a = arena_new(MAILBOXES_MAX), .texts = arena_new(BOX_MAX) };
+	struct reader r = {
+		.im = im, .from = from, .a = arena_new(MAILBOXES_MAX), .texts = arena_new(BOX_MAX)
+	};
 	int rc;
 
 	im->begin = ask_octets;

@@ -137,7 +137,9 @@ size_line(struct maildir *d, uint64_t n, struct span line, struct err *e)
 	struct buf text;
 
 	if (n == 1)
-		return span_starts(line, "/2 ") || span_starts(line, "/3 ") ? 0 : err_set(e, ERR_PEER, "not a version that is known");
+		return span_starts(line, "/2 ") || span_starts(line, "/3 ")
+			   ? 0
+			   : err_set(e, ERR_PEER, "not a version that is known");
 	if (sizelist_entry(line, &entry, e) < 0)
 		return -1;
 	if ((m = find(d, entry.name)) == NULL || m->uidl.n > 0)
@@ -264,13 +266,15 @@ flags_of(struct maildir *d, struct span letters, struct buf *words)
 	static const struct {
 		char letter;
 		uint32_t flag;
-	} flags[] = { { 'D', STORE_DRAFT }, { 'F', STORE_FLAGGED }, { 'R', STORE_ANSWERED }, { 'S', STORE_SEEN },
-		{ 'T', STORE_DELETED } };
+	} flags[] = { { 'D', STORE_DRAFT }, { 'F', STORE_FLAGGED }, { 'R', STORE_ANSWERED },
+		{ 'S', STORE_SEEN }, { 'T', STORE_DELETED } };
 	uint32_t all = 0;
 
 	for (size_t i = 0; i < letters.n; i++) {
 		char c = letters.p[i];
-		struct span word = c >= 'a' && c <= 'z' ? d->keyword[c - 'a'] : c == 'P' ? SPAN("$Forwarded") : (struct span){ 0 };
+		struct span word = c >= 'a' && c <= 'z' ? d->keyword[c - 'a']
+				   : c == 'P'           ? SPAN("$Forwarded")
+							: (struct span){ 0 };
 
 		for (size_t k = 0; k < sizeof flags / sizeof flags[0]; k++)
 			all |= flags[k].letter == c ? flags[k].flag : 0;
@@ -309,7 +313,8 @@ open_message(void *arg, struct import_item *it, struct import_octets *out, struc
 	else if (is_packed(fd))
 		why = "is compressed";
 	if (why != NULL) {
-		import_bad(d->im, arena_printf(d->a, "%.*s/%.*s", SPAN_ARG(d->file), SPAN_ARG(m->path)), 0, "%s", why);
+		import_bad(d->im, arena_printf(d->a, "%.*s/%.*s", SPAN_ARG(d->file), SPAN_ARG(m->path)), 0,
+		    "%s", why);
 		if (fd >= 0)
 			close(fd);
 		return 0;
@@ -441,7 +446,9 @@ all_folders(struct maildir *d, struct err *e)
 int
 import_maildir(struct import *im, int dir, struct err *e)
 {
-	struct maildir d = { .im = im, .top = dir, .dir = dir, .file = SPAN("."), .a = arena_new(FOLDER_MAX) };
+	struct maildir d = {
+		.im = im, .top = dir, .dir = dir, .file = SPAN("."), .a = arena_new(FOLDER_MAX)
+	};
 	int rc = 0;
 
 	im->open = open_message;

@@ -1,8 +1,10 @@
 /*
- * mailimport_mbox.c - an mbox file, or a directory of them, and of directories: FILE.mbox, or FILE, is a mailbox.
+ * mailimport_mbox.c - an mbox file, or a directory of them, and of directories: FILE.mbox, or FILE, is a
+ * mailbox.
  *
- * A file is read twice: to learn what is in it, and then for the octets of messages that are missing here. A message is known by
- * a digest of its octets, and by how many with the same stand in front of it: its place and its flags may change.
+ * A file is read twice: to learn what is in it, and then for the octets of messages that are missing here. A
+ * message is known by a digest of its octets, and by how many with the same stand in front of it: its place
+ * and its flags may change.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -85,7 +87,8 @@ end_learn(void *arg, const struct mbox_message *got, struct err *e)
 		r->m = mem_resize(r->m, r->room * sizeof *r->m);
 	}
 	m = &r->m[r->n];
-	*m = (struct message){ .at = got->at, .it = { .uid = got->uid, .flags = got->flags, .date_ms = got->date * 1000 } };
+	*m = (struct message){ .at = got->at,
+		.it = { .uid = got->uid, .flags = got->flags, .date_ms = got->date * 1000 } };
 	m->it.keywords = arena_dup(r->a, buf_span(&r->mbox.keywords));
 	crypto_generichash_final(&r->digest, m->it.key, IMPORT_KEY);
 	crypto_generichash_init(&r->digest, NULL, 0, IMPORT_KEY);
@@ -222,7 +225,8 @@ read_file(struct reader *r, int fd, struct span name, struct err *e)
 	crypto_generichash_init(&r->digest, NULL, 0, IMPORT_KEY);
 	rc = feed(fd, 0, &r->mbox, e);
 	if (r->mbox.garbage)
-		import_bad(r->im, r->file, 1, "what stands in front of the first \"From \" line is no message");
+		import_bad(
+		    r->im, r->file, 1, "what stands in front of the first \"From \" line is no message");
 	if (rc == 0 && (r->n > 0 || (fstat(fd, &st) == 0 && st.st_size == 0)))
 		rc = send_all(r, name, e);
 	mbox_free(&r->mbox);
@@ -262,7 +266,8 @@ read_entry(struct reader *r, int dir, const char *entry, struct span below, int 
 	if (S_ISREG(st.st_mode) && span_ends(level, ".mbox") && level.n > 5)
 		level.n -= 5;
 	buf_init(&name, NAMES_MAX);
-	if (buf_add(&name, e, below) < 0 || (below.n > 0 && buf_byte(&name, e, '/') < 0) || utf8_repair(level, &name, e) < 0)
+	if (buf_add(&name, e, below) < 0 || (below.n > 0 && buf_byte(&name, e, '/') < 0) ||
+	    utf8_repair(level, &name, e) < 0)
 		rc = -1;
 	r->file = span_str(entry);
 	if (rc == 0 && S_ISREG(st.st_mode))

@@ -102,13 +102,16 @@ int
 import_mailbox(struct import *im, const struct import_box *box, struct err *e)
 {
 	bool inbox = span_ieq(box->name, "INBOX");
-	struct upkeep_into m = { .uidvalidity = box->uidvalidity, .use = box->use, .subscribed = box->subscribed };
+	struct upkeep_into m = {
+		.uidvalidity = box->uidvalidity, .use = box->use, .subscribed = box->subscribed
+	};
 	struct upkeep_done done;
 
 	im->mailbox = 0;
 	im->uidnext = box->uidnext;
 	buf_clear(&im->name);
-	if (im->into.n > 0 && (buf_add(&im->name, e, im->into) < 0 || (!inbox && buf_byte(&im->name, e, '/') < 0)))
+	if (im->into.n > 0 &&
+	    (buf_add(&im->name, e, im->into) < 0 || (!inbox && buf_byte(&im->name, e, '/') < 0)))
 		return -1;
 	if ((im->into.n == 0 || !inbox) && buf_add(&im->name, e, box->name) < 0)
 		return -1;
@@ -204,7 +207,8 @@ send_all(struct import *im, const struct import_octets *o, struct err *e)
 		return tell_refused(im, e);
 	im->messages += done.count;
 	if (done.count < im->n)
-		import_bad(im, buf_span(&im->name), 0, "%zu messages could not be read", im->n - (size_t)done.count);
+		import_bad(
+		    im, buf_span(&im->name), 0, "%zu messages could not be read", im->n - (size_t)done.count);
 	return 0;
 }
 

@@ -32,7 +32,8 @@ is_day(struct span word)
 static int
 date_of(struct span rest, int64_t *out)
 {
-	struct span month = span_word(&rest), day = span_word(&rest), time = span_word(&rest), word, year = { 0 };
+	struct span month = span_word(&rest), day = span_word(&rest), time = span_word(&rest), word,
+		    year = { 0 };
 	struct date date;
 	struct buf text;
 	int rc;
@@ -45,8 +46,8 @@ date_of(struct span rest, int64_t *out)
 	if (month.n != 3 || day.n == 0 || day.n > 2 || span_chr(time, ':') < 0 || year.n == 0)
 		return -1;
 	buf_init(&text, 1000);
-	rc = buf_printf(&text, &(struct err){ 0 }, "%.*s %.*s %.*s %.*s +0000", SPAN_ARG(day), SPAN_ARG(month), SPAN_ARG(year),
-	    SPAN_ARG(time));
+	rc = buf_printf(&text, &(struct err){ 0 }, "%.*s %.*s %.*s %.*s +0000", SPAN_ARG(day),
+	    SPAN_ARG(month), SPAN_ARG(year), SPAN_ARG(time));
 	if (rc == 0)
 		rc = date_parse(buf_span(&text), &date, NULL);
 	if (rc == 0)
@@ -88,7 +89,8 @@ keywords(struct mbox *p, struct span words, struct err *e)
 		bool good = word.n > 0 && word.n <= STORE_KEYWORD_MAX;
 
 		for (size_t i = 0; i < word.n; i++)
-			good = good && word.p[i] > ' ' && word.p[i] <= '~' && strchr("(){%*\"\\]", word.p[i]) == NULL;
+			good = good && word.p[i] > ' ' && word.p[i] <= '~' &&
+			       strchr("(){%*\"\\]", word.p[i]) == NULL;
 		if (good && p->keywords.n < KEYWORDS_MAX - 200 &&
 		    (buf_add(&p->keywords, e, word) < 0 || buf_byte(&p->keywords, e, ' ') < 0))
 			return -1;

@@ -1,10 +1,11 @@
 /*
- * mbox.h - mbox files: mboxrd and mboxo (RFC 4155 and what went before), with the fields in which UW's server, Dovecot, mutt and
- * `rookery export` keep flags and UIDs: Status, X-Status, X-Keywords, X-UID, X-IMAPbase. Pure (fuzz/mbox.c).
+ * mbox.h - mbox files: mboxrd and mboxo (RFC 4155 and what went before), with the fields in which UW's
+ * server, Dovecot, mutt and `rookery export` keep flags and UIDs: Status, X-Status, X-Keywords, X-UID,
+ * X-IMAPbase. Pure (fuzz/mbox.c).
  *
- * A message begins with a line "From ... DATE" at the start of the file or behind an empty line. What `put` is given is the
- * message: without that line, without those fields, with "From " as it was before it was quoted, and without the empty line
- * that stands between two. Lines end as in the file.
+ * A message begins with a line "From ... DATE" at the start of the file or behind an empty line. What `put`
+ * is given is the message: without that line, without those fields, with "From " as it was before it was
+ * quoted, and without the empty line that stands between two. Lines end as in the file.
  */
 #ifndef CTL_MBOX_H
 #define CTL_MBOX_H
@@ -12,11 +13,11 @@
 #include "base/base.h"
 
 struct mbox_message {
-	uint64_t at; /* of its From line */
-	int64_t date;  /* of that line, seconds since 1970, UTC */
-	uint32_t uid;  /* 0: none */
+	uint64_t at;    /* of its From line */
+	int64_t date;   /* of that line, seconds since 1970, UTC */
+	uint32_t uid;   /* 0: none */
 	uint32_t flags; /* or of enum store_flag */
-	bool internal; /* not a message: UW's note to itself */
+	bool internal;  /* not a message: UW's note to itself */
 };
 
 struct mbox {

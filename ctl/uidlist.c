@@ -77,7 +77,8 @@ sizelist_uidl(const struct uidlist_entry *in, struct buf *out, struct err *e)
 		}
 		return 0;
 	}
-	return in->second != 0 ? buf_printf(out, e, "UID%u-%u", in->uid, in->second) : buf_printf(out, e, "UID%u", in->uid);
+	return in->second != 0 ? buf_printf(out, e, "UID%u-%u", in->uid, in->second)
+			       : buf_printf(out, e, "UID%u", in->uid);
 }
 
 int

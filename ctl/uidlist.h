@@ -1,5 +1,6 @@
 /*
- * uidlist.h - the files beside a Maildir in which servers keep what file names have no room for. Pure (fuzz/uidlist.c).
+ * uidlist.h - the files beside a Maildir in which servers keep what file names have no room for. Pure
+ * (fuzz/uidlist.c).
  *
  *	dovecot-uidlist       1 UIDVALIDITY UIDNEXT; UID FILE               as courierimapuiddb
  *	                      3 VUIDVALIDITY NUIDNEXT ...; UID KEYVALUE ... :FILE
@@ -25,7 +26,8 @@ struct uidlist_entry {
 
 /* A line without its end. 0, or -1 with what is wrong. */
 int uidlist_head(struct span line, struct uidlist_head *out, struct err *e);
-int uidlist_entry(const struct uidlist_head *head, struct span line, struct uidlist_entry *out, struct err *e);
+int uidlist_entry(
+    const struct uidlist_head *head, struct span line, struct uidlist_entry *out, struct err *e);
 int sizelist_entry(struct span line, struct uidlist_entry *out, struct err *e);
 int keywords_entry(struct span line, uint32_t *number, struct span *word, struct err *e);
 
@@ -36,8 +38,8 @@ struct span maildir_base(struct span name, struct span *letters);
 int sizelist_uidl(const struct uidlist_entry *in, struct buf *out, struct err *e);
 
 /*
- * The name of a Maildir++ folder, without the dot in front, as UTF-8 with / between levels. -1: it can't be. A dot in a
- * level, which is no modified UTF-7, is "&AC4-"; a name in UTF-8 is taken as it is.
+ * The name of a Maildir++ folder, without the dot in front, as UTF-8 with / between levels. -1: it can't be.
+ * A dot in a level, which is no modified UTF-7, is "&AC4-"; a name in UTF-8 is taken as it is.
  */
 int folder_decode(struct span name, struct buf *out, struct err *e);
 

@@ -10,8 +10,8 @@ put(void *arg, struct span s, struct err *e)
 static int
 end(void *arg, const struct mbox_message *m, struct err *e)
 {
-	return buf_printf(arg, e, "\n[%llu %lld %u %u %d]\n", (unsigned long long)m->at, (long long)m->date, m->uid, m->flags,
-	    m->internal);
+	return buf_printf(arg, e, "\n[%llu %lld %u %u %d]\n", (unsigned long long)m->at, (long long)m->date,
+	    m->uid, m->flags, m->internal);
 }
 
 static void

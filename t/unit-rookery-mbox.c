@@ -109,8 +109,8 @@ main(void)
 		int rc = imap_url_parse(span_str(urls[i].text), &u, a, &(struct err){ 0 });
 
 		tap_ok(rc < 0 ? urls[i].host == NULL
-			      : urls[i].host != NULL && strcmp(u.host, urls[i].host) == 0 && strcmp(u.port, urls[i].port) == 0 &&
-				    u.tls == urls[i].tls,
+			      : urls[i].host != NULL && strcmp(u.host, urls[i].host) == 0 &&
+				    strcmp(u.port, urls[i].port) == 0 && u.tls == urls[i].tls,
 		    "%s", urls[i].text);
 	}
 	arena_free(a);

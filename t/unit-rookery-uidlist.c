@@ -65,15 +65,18 @@ lists(void)
 	for (size_t i = 0; i < sizeof heads / sizeof heads[0]; i++) {
 		int rc = uidlist_head(span_str(heads[i].line), &h, &(struct err){ 0 });
 
-		tap_ok(rc == heads[i].rc && (rc < 0 || (h.uidvalidity == heads[i].uidvalidity && h.uidnext == heads[i].uidnext)),
+		tap_ok(rc == heads[i].rc && (rc < 0 || (h.uidvalidity == heads[i].uidvalidity &&
+							   h.uidnext == heads[i].uidnext)),
 		    "head: %s", heads[i].line);
 	}
 	for (size_t i = 0; i < sizeof entries / sizeof entries[0]; i++) {
 		h.version = entries[i].version;
 		int rc = uidlist_entry(&h, span_str(entries[i].line), &u, &(struct err){ 0 });
 
-		tap_ok(rc == entries[i].rc && (rc < 0 || (u.uid == entries[i].uid && span_eq(u.name, entries[i].name) &&
-						     span_eq(u.uidl, entries[i].uidl))), "entry: %s", entries[i].line);
+		tap_ok(rc == entries[i].rc &&
+			   (rc < 0 || (u.uid == entries[i].uid && span_eq(u.name, entries[i].name) &&
+					  span_eq(u.uidl, entries[i].uidl))),
+		    "entry: %s", entries[i].line);
 	}
 	buf_init(&text, 1000);
 	for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
@@ -82,8 +85,10 @@ lists(void)
 		buf_clear(&text);
 		if (rc == 0)
 			need(sizelist_uidl(&u, &text, NULL) == 0);
-		tap_ok(rc == 0 ? sizes[i].name != NULL && span_eq(u.name, sizes[i].name) && span_eq(buf_span(&text), sizes[i].uidl)
-			       : sizes[i].name == NULL, "POP3: %s", sizes[i].line);
+		tap_ok(rc == 0 ? sizes[i].name != NULL && span_eq(u.name, sizes[i].name) &&
+				     span_eq(buf_span(&text), sizes[i].uidl)
+			       : sizes[i].name == NULL,
+		    "POP3: %s", sizes[i].line);
 	}
 	buf_free(&text);
 }
@@ -101,13 +106,18 @@ main(void)
 		buf_clear(&name);
 		int rc = folder_decode(span_str(folders[i].in), &name, &(struct err){ 0 });
 
-		tap_ok(rc == 0 ? folders[i].out != NULL && span_eq(buf_span(&name), folders[i].out) : folders[i].out == NULL,
+		tap_ok(rc == 0 ? folders[i].out != NULL && span_eq(buf_span(&name), folders[i].out)
+			       : folders[i].out == NULL,
 		    "folder %zu", i);
 	}
 	buf_free(&name);
-	tap_ok(span_eq(maildir_base(SPAN("a,S=1:2,FS"), &letters), "a,S=1") && span_eq(letters, "FS"), "a name and its flags");
-	tap_ok(span_eq(maildir_base(SPAN("a:1,x"), &letters), "a") && letters.n == 0, "flags of another version are none");
-	tap_ok(keywords_entry(SPAN("25 $Label1"), &n, &word, &(struct err){ 0 }) == 0 && n == 25 && span_eq(word, "$Label1"), "a keyword");
+	tap_ok(span_eq(maildir_base(SPAN("a,S=1:2,FS"), &letters), "a,S=1") && span_eq(letters, "FS"),
+	    "a name and its flags");
+	tap_ok(span_eq(maildir_base(SPAN("a:1,x"), &letters), "a") && letters.n == 0,
+	    "flags of another version are none");
+	tap_ok(keywords_entry(SPAN("25 $Label1"), &n, &word, &(struct err){ 0 }) == 0 && n == 25 &&
+		   span_eq(word, "$Label1"),
+	    "a keyword");
 	tap_ok(keywords_entry(SPAN("26 a"), &n, &word, &(struct err){ 0 }) < 0, "a letter that is none");
 	return tap_done();
 }

@@ -1,12 +1,13 @@
 /*
  * import.c - messages that `rookery import` brings from another server.
  *
- * The source is read elsewhere, by a process that can reach nothing here; what comes is a mailbox's name and, 64 at a time,
- * messages as descriptors. They are copied, parsed by mimed, and stored in one transaction, with the key by which the source
- * knows each: what was taken once is never taken again, so an import that was broken off is simply begun again.
+ * The source is read elsewhere, by a process that can reach nothing here; what comes is a mailbox's name
+ * and, 64 at a time, messages as descriptors. They are copied, parsed by mimed, and stored in one
+ * transaction, with the key by which the source knows each: what was taken once is never taken again, so an
+ * import that was broken off is simply begun again.
  *
- * A mailbox that never had a message gets the UIDVALIDITY of the source, and in it messages keep their UIDs; in others, or
- * where one is below what was given out already, they get new ones.
+ * A mailbox that never had a message gets the UIDVALIDITY of the source, and in it messages keep their UIDs;
+ * in others, or where one is below what was given out already, they get new ones.
  */
 #include <errno.h>
 #include <stdlib.h>
