@@ -9,11 +9,10 @@
 /* What a key was made into. */
 struct looked_up {
 	struct text_query *text;
-	struct text_query **words; /* of a fuzzy text: each of them is enough of it */
-	size_t nwords;
 	struct imap_set set;    /* resolved in this mailbox */
 	struct imap_set object; /* UIDs of messages with that id */
 	int keyword;            /* index in the view; -1: no message has it */
+	bool scores;            /* a fuzzy text is in it, or in its children */
 };
 
 /* ---- once a command: texts */
@@ -34,22 +33,14 @@ new_text(struct search *g, const struct imap_search *k, struct span folded)
 	return q;
 }
 
-/* RFC 6203, 3: how a fuzzy text matches is ours to say: all of its words are there, in whatever order. */
+/* RFC 6203, 3: how a fuzzy text matches is ours to say: mail/fuzzy.h. Without a word in it, it is as any text. */
 static void
-fuzzy_words(struct search *g, const struct imap_search *k, struct looked_up *l)
+fuzzy_words(struct search *g, struct text_query *q)
 {
-	struct span rest = span_trim(l->text->key.text);
-	size_t n = 1;
+	struct fuzzy *f = arena_alloc(g->a, sizeof *f);
 
-	for (size_t i = 0; i < rest.n; i++)
-		n += rest.p[i] == ' ';
-	l->words = arena_array(g->a, n, sizeof *l->words);
-	while (rest.n > 0) {
-		struct span word = span_word(&rest);
-
-		if (word.n > 0)
-			l->words[l->nwords++] = new_text(g, k, word);
-	}
+	fuzzy_query(q->key.text, g->a, f);
+	q->fuzzy = f->n > 0 ? f : NULL;
 }
 
 static int
@@ -65,7 +56,7 @@ begin_text(struct search *g, const struct imap_search *k, struct looked_up *l, s
 	}
 	l->text = new_text(g, k, key.text);
 	if (k->fuzzy)
-		fuzzy_words(g, k, l);
+		fuzzy_words(g, l->text);
 	return 0;
 }
 
@@ -81,8 +72,11 @@ begin(struct search *g, struct imap_search *k, struct err *e)
 	struct looked_up *l = k->looked_up = arena_alloc(g->a, sizeof *l);
 	int rc = is_text(k) ? begin_text(g, k, l, e) : 0;
 
-	for (k = k->child; k != NULL && rc == 0; k = k->next) /* no deeper than the parser allows */
+	l->scores = l->text != NULL && l->text->fuzzy != NULL;
+	for (k = k->child; k != NULL && rc == 0; k = k->next) { /* no deeper than the parser allows */
 		rc = begin(g, k, e);
+		l->scores |= rc == 0 && ((const struct looked_up *)k->looked_up)->scores;
+	}
 	return rc;
 }
 
@@ -239,12 +233,8 @@ search_narrowest(const struct search *g)
 	for (const struct imap_search *k = g->args->root->child; k != NULL; k = k->next) {
 		const struct looked_up *l = k->looked_up;
 
-		if (l->text != NULL && l->nwords == 0 && l->text->narrowed &&
-		    (best == NULL || l->text->n < best->n))
+		if (l->text != NULL && l->text->narrowed && (best == NULL || l->text->n < best->n))
 			best = l->text;
-		for (size_t i = 0; i < l->nwords; i++)
-			if (l->words[i]->narrowed && (best == NULL || l->words[i]->n < best->n))
-				best = l->words[i];
 	}
 	return best;
 }
@@ -320,23 +310,17 @@ one_text(const struct text_query *q, const struct subject *m, struct err *e)
 	return text_test(q, m->body, e);
 }
 
-/* All words, and a better score if they stand as written. */
 static int
-fuzzy_text(const struct looked_up *l, struct subject *m, struct err *e)
+fuzzy_text(const struct text_query *q, struct subject *m, struct err *e)
 {
-	bool unknown = false;
-	int rc;
+	enum answer known = text_known(q, m->r->uid);
+	int score;
 
-	for (size_t i = 0; i < l->nwords; i++) {
-		if ((rc = one_text(l->words[i], m, e)) < 0 || rc == NO)
-			return rc;
-		unknown |= rc == UNKNOWN;
-	}
-	if (unknown || m->body == NULL)
-		return UNKNOWN; /* even if it is found: the score is not known yet */
-	if ((rc = one_text(l->text, m, e)) < 0)
-		return rc;
-	m->score += rc == YES ? 100 : 50;
+	if (known != UNKNOWN || m->body == NULL)
+		return (int)known;
+	if ((score = fuzzy_test(q, m->body, e)) <= 0)
+		return score < 0 ? -1 : NO;
+	m->score += (unsigned)score;
 	m->scored++;
 	return YES;
 }
@@ -346,7 +330,7 @@ text(const struct imap_search *k, struct subject *m, struct err *e)
 {
 	const struct looked_up *l = k->looked_up;
 
-	return l->nwords > 0 ? fuzzy_text(l, m, e) : one_text(l->text, m, e);
+	return l->text->fuzzy != NULL ? fuzzy_text(l->text, m, e) : one_text(l->text, m, e);
 }
 
 static int test(const struct search *g, const struct imap_search *k, struct subject *m, struct err *e);
@@ -369,11 +353,49 @@ children(
 	return (int)all;
 }
 
+/* Is the mean of what was scored since `before` in a better than in b? */
+static bool
+scored_more(const struct subject *before, const struct subject *a, const struct subject *b)
+{
+	unsigned na = a->scored - before->scored, nb = b->scored - before->scored;
+
+	return na > 0 && (nb == 0 || (a->score - before->score) * nb > (b->score - before->score) * na);
+}
+
+/* OR with fuzzy texts in it: all are tried, and the one that says most is the one that counts. */
+static int
+best_child(const struct search *g, const struct imap_search *k, struct subject *m, struct err *e)
+{
+	const struct subject before = *m;
+	struct subject best = *m;
+	enum answer any = NO;
+
+	for (k = k->child; k != NULL; k = k->next) {
+		int one;
+
+		m->score = before.score;
+		m->scored = before.scored;
+		if ((one = test(g, k, m, e)) < 0 || one == UNKNOWN)
+			return one;
+		if (one == YES && (any == NO || scored_more(&before, m, &best)))
+			best = *m;
+		if (one == YES)
+			any = YES;
+	}
+	m->score = best.score;
+	m->scored = best.scored;
+	return (int)any;
+}
+
+/* How relevant what a message is not would be, says nothing of it. */
 static int
 negation(const struct search *g, const struct imap_search *k, struct subject *m, struct err *e)
 {
+	unsigned score = m->score, scored = m->scored;
 	int one = test(g, k->child, m, e);
 
+	m->score = score;
+	m->scored = scored;
 	return one < 0 || one == UNKNOWN ? one : one == YES ? NO : YES;
 }
 
@@ -386,7 +408,7 @@ test(const struct search *g, const struct imap_search *k, struct subject *m, str
 	case SEARCH_AND:
 		return children(g, k, m, NO, e);
 	case SEARCH_OR:
-		return children(g, k, m, YES, e);
+		return l->scores ? best_child(g, k, m, e) : children(g, k, m, YES, e);
 	case SEARCH_NOT:
 		return negation(g, k, m, e);
 	case SEARCH_SET:

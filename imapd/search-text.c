@@ -59,7 +59,10 @@ narrow(struct search *g, struct fts *f, struct text_query *q, struct err *e)
 
 	if (q->where == IN_FIELD || q->key.text.n == 0)
 		return 0;
-	rc = fts_find(f, q->key.text, q->where == IN_ALL, &hits, g->a, e);
+	if (q->fuzzy != NULL)
+		rc = fuzzy_find(f, q, &hits, g->a, e);
+	else
+		rc = fts_find(f, q->key.text, q->where == IN_ALL, &hits, g->a, e);
 	if (rc <= 0 || fts_candidates(f, &hits, g->view, &list, g->a, e) < 0)
 		return rc == 0 ? 0 : -1;
 	q->narrowed = true;

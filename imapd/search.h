@@ -3,8 +3,8 @@
  *
  * Keys are decided in the order of their cost: by the packed records (flags, dates, sizes, numbers), then by the
  * structure record (usual header fields, the sent date), and only then by the octets of the message. A program goes
- * through these files: search-keys.c prepares it and tries it on a message, search-text.c has the texts in it,
- * search-find.c walks over the mailbox, search-tell.c answers, search-saved.c keeps $.
+ * through these files: search-keys.c prepares it and tries it on a message, search-text.c has the texts in it
+ * (search-fuzzy.c those within FUZZY), search-find.c walks over the mailbox, search-tell.c answers, search-saved.c keeps $.
  */
 #ifndef IMAPD_SEARCH_H
 #define IMAPD_SEARCH_H
@@ -13,9 +13,12 @@
 #include "imap/structure.h"
 #include "imapd/progress.h"
 #include "imapd/session.h"
+#include "mail/fuzzy.h"
 #include "mail/search.h"
 
 struct body;
+struct fts;
+struct fts_hits;
 
 /* What a key says of a message, with what is known of it so far. */
 enum answer { NO, YES, UNKNOWN };
@@ -40,6 +43,7 @@ struct text_query {
 	const char *field;
 	struct structure_names names; /* of `field` */
 	struct search_key key;        /* key.text: folded, as lib/mail/search.h compares */
+	struct fuzzy *fuzzy;          /* its words, within FUZZY (RFC 6203); NULL: it stands as it is written */
 
 	bool narrowed;
 	uint32_t upto;
@@ -58,6 +62,12 @@ enum answer text_known(const struct text_query *q, uint32_t uid);
 
 /* Reads as much of it as it must. YES, NO or -1. */
 int text_test(const struct text_query *q, struct body *b, struct err *e);
+
+/* Of a fuzzy text (search-fuzzy.c): reads all of it. Its score, 1 to 100; 0: it does not match; -1. */
+int fuzzy_test(const struct text_query *q, struct body *b, struct err *e);
+
+/* The same as fts_find() of a fuzzy text: what may match. */
+int fuzzy_find(struct fts *f, const struct text_query *q, struct fts_hits *out, struct arena *a, struct err *e);
 
 /* ---- the program (search-keys.c) */
 
