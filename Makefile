@@ -118,7 +118,7 @@ unit-test: $(UNITS)
 TESTS	= $(UNITS) $(sort $(wildcard t/*.t))
 test: deps
 	@$(MAKE) --no-print-directory all units
-	BIN=$(abspath $(BIN)) BUILD=$(abspath $(BUILD)) prove -j2 --exec '' $(TESTS)
+	BIN=$(abspath $(BIN)) BUILD=$(abspath $(BUILD)) prove -j2 --failures --exec '' $(TESTS)
 
 clean:
 	rm -rf build bin

@@ -138,7 +138,7 @@ c = client(i)
 rk.is_(answers(c), want, "with a damaged index the answers are the same")
 i.must("fts", "index", "u1@example.test")
 rk.is_(answers(c), want, "and with a new one")
-rk.ok(i.events("store.fts_removed"), "the log tells of it")
+rk.wait_for("the log tells of it", lambda: i.events("store.fts_removed"))
 c = client(i)
 search(c, "BODY", "invoice")  # so that it is in use
 for name in ("fts.db-wal", "fts.db-shm", "fts.db"):

@@ -69,7 +69,7 @@ deliver(1)
 got = subjects("u2")
 rk.is_(got[15:], ["Subject: mail", "Subject: Your mailbox is 80% full"], "a message at the first threshold, behind the mail that reached it")
 rk.is_(alerts("u2"), ["* NO [ALERT] Your mail fills 85 % of its quota"], "an alert, once a session")
-rk.is_(len([x for x in i.events("local.warned")]), 1, "it is logged")
+rk.wait_for("it is logged", lambda: len(i.events("local.warned")) == 1)
 deliver(2)
 rk.is_(subjects("u2")[18:], ["Subject: mail", "Subject: Your mailbox is 95% full"], "and at the second")
 with i.imap("u2") as c:

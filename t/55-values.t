@@ -46,7 +46,7 @@ rk.ok(waits and max(waits) == 200 and waits == sorted(waits), "restart_wait_max 
 i.stop(now=True)
 i.set("sandbox", "off")
 i.start()
-rk.ok(i.events("svc.no_sandbox"), "sandbox = off: every service warns")
+rk.wait_for("sandbox = off: every service warns", lambda: i.events("svc.no_sandbox"))
 status = open("/proc/%d/status" % i.pids("smtp")[0]).read()
 rk.like(status, r"Seccomp:\t0", "and is not confined by seccomp")
 rk.like(i.must("check"), "warning: .*sandbox = off", "and check tells")

@@ -120,23 +120,19 @@ for n in range(25):
     c.append("INBOX", None, None, body)
     want[top + 1 + n] = body
 want[14] = bodies(c, "14")[14]
+parent = i.pids("upkeep")[0]
 i.set("compress_after", "1ms")
 i.must("reload")
 killed = 0
 
 
 def children():
-    top = i.pids("upkeep")
-    if not top:
-        return []
-    try:
-        with open("/proc/%d/task/%d/children" % (top[0], top[0])) as f:
-            return [int(x) for x in f.read().split()]
-    except OSError:
-        return []
+    with open("/proc/%d/task/%d/children" % (parent, parent)) as f:
+        return [int(x) for x in f.read().split()]
 
 
 def kill_one():
+    """Until ten are killed, or at least one and all is done; when all is done and none was, there is more to do."""
     global killed
     for pid in children():
         try:
@@ -145,9 +141,10 @@ def kill_one():
         except OSError:
             pass
     left = db.execute("SELECT count(*) FROM msg WHERE packed = 0 AND length > 8192").fetchone()[0]
-    if killed >= 10:
-        return True
-    return left <= 1 and killed > 0
+    if left <= 1 and killed == 0:
+        want[max(want) + 1] = text(1500)
+        c.append("INBOX", None, None, want[max(want)])
+    return killed >= 10 or (left <= 1 and killed > 0)
 
 
 rk.wait_for("passes are killed again and again", kill_one)

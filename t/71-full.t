@@ -166,7 +166,7 @@ def full(what, fill, room):
     if what != "no space":  # that is not looked for with spool_free_min = 0
         rk.like(i.must("status"), "queue: .*; no space: mail is refused for now", "%s: `status` tells" % what)
     rk.like(i.run("check").stdout, "error: spool: .* free", "%s: `check` tells" % what)
-    rk.ok(i.events("queue.full"), "%s: so does the log" % what)
+    rk.wait_for("%s: so does the log" % what, lambda: i.events("queue.full"))
 
 
 deleted = 0

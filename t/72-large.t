@@ -103,6 +103,7 @@ for owner in os.listdir(i.path("store")):
             inodes.add(e.inode())
             names += 1
 rk.is_((len(inodes), names), (1, many), "its body is on disk once")
+rk.wait_for("the log has all of them", lambda: len(i.events("local.done")) >= many)
 rk.is_(len(i.events("local.done")), many, "each has it once")
 
 # ---- octets
