@@ -102,6 +102,7 @@ set spoolfile=+INBOX
 set pipe_decode=no
 set confirmappend=no
 set mail_check_stats=no
+set wait_key=no
 """ % (i.domain, i.port["imap"]))
 out = os.path.join(i.tmp, "out")
 keys = "<first-entry><pipe-message>cat >%s<enter><exit>" % out
