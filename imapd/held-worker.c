@@ -43,12 +43,36 @@ ready_forker(struct holder *h, struct err *e)
 			return err_set(e, ERR_TEMP, "the door of the workers: %m");
 		for (int i = 0; i < 2; i++)
 			h->door[i] = holder_above(h, h->door[i]);
+		dialer_door(&h->dialer, h->door[0]);
 	}
 	if (h->forker == 0)
 		h->forker = forker_start(h->svc, h->store, h->door[1], h->first_fd, e);
 	if (h->forker > 0)
 		return 0;
 	h->forker = 0;
+	return -1;
+}
+
+/* Our end of a worker's channel. All of an owner's sessions may wake at once: the forker comes to them in turn. */
+static int
+dial_forker(struct holder *h, struct err *e)
+{
+	int pair[2];
+
+	if (ready_forker(h, e) < 0)
+		return -1;
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+		return err_set(e, ERR_TEMP, "a worker's channel: %m");
+	for (int i = 0; i < 2; i++)
+		pair[i] = holder_above(h, pair[i]);
+	if (pair[0] >= 0 && pair[1] >= 0 && fcntl(pair[0], F_SETFL, O_NONBLOCK) == 0) {
+		dialer_send(&h->dialer, pair[1]);
+		return pair[0];
+	}
+	err_set(e, ERR_TEMP, "a worker's channel: %m");
+	for (int i = 0; i < 2; i++)
+		if (pair[i] >= 0)
+			close(pair[i]);
 	return -1;
 }
 
@@ -95,12 +119,10 @@ int
 held_start(struct held *x, const struct holder_client *fresh, struct err *e)
 {
 	struct holder *h = x->h;
-	int fd;
+	int fd = dial_forker(h, e);
 
-	if (ready_forker(h, e) < 0 || (fd = ipc_dial(h->door[0], e)) < 0)
+	if (fd < 0)
 		return -1;
-	if ((fd = holder_above(h, fd)) < 0 || fcntl(fd, F_SETFL, O_NONBLOCK) < 0)
-		return err_set(e, ERR_TEMP, "a worker's channel: %m");
 	x->control = ipc_new(fd, &idle_def, ROLE_IMAPD, ROLE_IMAPD);
 	x->from_worker = (struct watch){ .fd = fd, .ready = held_worker_speaks, .arg = x };
 	x->pid = 0;
@@ -132,6 +154,7 @@ holder_child_ended(struct holder *h, int pid, int status)
 void
 holder_reloaded(struct holder *h)
 {
+	dialer_door(&h->dialer, -1);
 	for (int i = 0; i < 2; i++) {
 		if (h->door[i] >= 0)
 			close(h->door[i]);

@@ -12,6 +12,7 @@
 #include "base/base.h"
 #include "base/id.h"
 #include "imapd/holder.h"
+#include "io/dialer.h"
 #include "io/svc.h"
 #include "store/store.h"
 
@@ -87,6 +88,7 @@ struct holder {
 	int store;
 	int first_fd; /* descriptors of sessions are not below this one */
 	int door[2];  /* ours, and what the forker has a copy of; -1: none */
+	struct dialer dialer;
 	pid_t forker; /* 0: none */
 	holder_back *back;
 	bool draining;

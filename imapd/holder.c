@@ -43,6 +43,7 @@ holder_new(struct svc *svc, int store)
 	randombytes_buf(h->key, sizeof h->key);
 	h->first_fd = line_above();
 	h->door[0] = h->door[1] = -1;
+	dialer_init(&h->dialer, svc_loop_of(svc), -1);
 	return h;
 }
 

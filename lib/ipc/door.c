@@ -34,13 +34,21 @@ wire_send(int fd, struct span s, int rider, int flags)
 }
 
 int
+ipc_dial_end(int door, int end)
+{
+	if (wire_send(door, SPAN("c"), end, MSG_DONTWAIT) == 1)
+		return 1;
+	return errno == EAGAIN ? 0 : -1;
+}
+
+int
 ipc_dial(int door, struct err *e)
 {
 	int pair[2], rc = -1;
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
 		return err_set(e, ERR_TEMP, "socketpair: %m");
-	if (wire_send(door, SPAN("c"), pair[1], MSG_DONTWAIT) == 1)
+	if (ipc_dial_end(door, pair[1]) == 1)
 		rc = pair[0];
 	else
 		err_set(e, ERR_TEMP, "door: %m");

@@ -156,6 +156,8 @@ void ipc_trace(const struct ipc_def *def, uint32_t number, const void *m, struct
  */
 int ipc_dial(
     int door, struct err *e); /* our end of a new channel, close-on-exec, blocking; never waits: ERR_TEMP */
+/* The same with an end that the caller made, and keeps: 1; 0 the door is full (io/dialer.h waits), -1 it never will. */
+int ipc_dial_end(int door, int end);
 bool ipc_is_stream(
     int fd); /* a stream socket, which can be waited for: not every descriptor that comes is one */
 int ipc_answer(int door, struct err *e); /* the next dialled end, -1 with *e unset when none waits */
