@@ -20,12 +20,14 @@ show(struct view *v, const char *service, const struct session_item *s)
 	if (!v->c->json) {
 		columns_cell(v->t, s->owner);
 		columns_str(v->t, service);
+		columns_str(v->t, s->tls ? "tls" : "-");
 		columns_cell(v->t, s->client);
 		columns_time(v->t, s->since);
+		columns_str(v->t, s->idle ? "idle" : "active");
 		if (s->pid != 0)
 			columns_u64(v->t, s->pid);
 		else
-			columns_str(v->t, "idle");
+			columns_str(v->t, "-");
 		columns_cell(v->t, s->sid);
 		return;
 	}
@@ -34,6 +36,8 @@ show(struct view *v, const char *service, const struct session_item *s)
 	json_str(&v->j, "service", service);
 	json_text(&v->j, "client", s->client);
 	json_number(&v->j, "since", s->since);
+	json_bool(&v->j, "tls", s->tls != 0);
+	json_bool(&v->j, "idle", s->idle != 0);
 	json_number(&v->j, "pid", s->pid);
 	json_text(&v->j, "sid", s->sid);
 	json_close(&v->j);
@@ -69,9 +73,9 @@ ctl_who(struct ctl *c, int argc, char **argv)
 
 	if (argc > 1)
 		return ctl_misuse("`%s` is no argument of who", argv[1]);
-	v.t = columns_new("llllrl");
+	v.t = columns_new("llllllrl");
 	for (const char *const *h =
-		 (const char *const[]){ "OWNER", "SERVICE", "CLIENT", "SINCE", "PID", "SESSION", NULL };
+		 (const char *const[]){ "OWNER", "SERVICE", "TLS", "CLIENT", "SINCE", "STATE", "PID", "SESSION", NULL };
 	     *h != NULL; h++)
 		columns_str(v.t, *h);
 	json_begin(&v.j, stdout);

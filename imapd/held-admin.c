@@ -16,6 +16,8 @@ holder_list(struct holder *h, struct buf *out, struct err *e)
 					.client = span_str(held_client(x)),
 					.pid = (uint32_t)x->pid,
 					.since = x->since,
+					.tls = x->tls,
+					.idle = x->control == NULL || (x->recorded && x->idling),
 				};
 
 				if (!x->link && ipc_pack(&session_def, out, session_item, &item, e) < 0)

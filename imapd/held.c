@@ -42,6 +42,7 @@ held_new(struct holder *h, const struct holder_client *c)
 	x->autologout = (struct timer){ .due = held_silent, .arg = x };
 	x->since = clock_wall_ms();
 	x->sid = id_from(c->sid);
+	x->tls = c->tls;
 	x->from = c->from;
 	x->pump = c->pump;
 	x->login_n = (uint16_t)c->login.n;

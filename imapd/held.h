@@ -45,7 +45,7 @@ struct held {
 	struct owner *owner;      /* whose store its worker has */
 	struct owner *view_of;    /* whose mailbox is selected; else as owner */
 	struct held *next, *prev; /* of the same view_of */
-	bool link;
+	bool link, tls;
 	struct held *asker;           /* a link: whose; NULL: that session, or its worker, has ended */
 	struct held *links, *sibling; /* of its present worker */
 	unsigned nlinks;

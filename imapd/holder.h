@@ -59,6 +59,7 @@ struct holder_client {
 	int stream;
 	struct span owner, login, sid, client, tag, input;
 	struct span addr; /* of a link */
+	bool tls;
 	uint64_t from, pump; /* who had it (`from` of holder_back), and what that one calls it */
 };
 int holder_begin(struct holder *h, const struct holder_client *c, struct err *e);

@@ -132,6 +132,7 @@ begin(struct caller *c, struct ipc_in *in, struct err *e)
 			.client = m.client,
 			.tag = m.tag,
 			.input = m.input,
+			.tls = m.tls != 0,
 			.from = c->number,
 			.pump = m.pump,
 		};

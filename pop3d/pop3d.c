@@ -88,7 +88,7 @@ serve(struct svc *svc, const struct session_begin *m, const struct ticket *t, in
 	fcntl(m->stream, F_SETFL, O_RDWR); /* blocking */
 	ending_on_term(m->stream);
 	s.c = conn_new(m->stream, &opts);
-	present_add(m->sid, t->owner, m->client);
+	present_add(m->sid, t->owner, m->client, m->tls != 0);
 	rc = conn_push(s.c, m->input, &e) < 0 ? err_exit(&e) : session_run(&s, dir);
 	conn_free(s.c);
 	present_gone();

@@ -15,6 +15,7 @@ struct place {
 	_Atomic int32_t
 	    pid; /* 0: free; taken first, so that nobody reads what is half written as another's */
 	uint64_t since;
+	bool tls;
 	char sid[SID], owner[OWNER], client[CLIENT];
 };
 
@@ -47,7 +48,7 @@ set(char *to, size_t room, struct span s)
 }
 
 void
-present_add(struct span sid, struct span owner, struct span client)
+present_add(struct span sid, struct span owner, struct span client, bool tls)
 {
 	for (struct place *p = places; p < places + PLACES; p++) {
 		int32_t free = 0;
@@ -58,6 +59,7 @@ present_add(struct span sid, struct span owner, struct span client)
 		set(p->owner, sizeof p->owner, owner);
 		set(p->client, sizeof p->client, client);
 		p->since = clock_wall_ms();
+		p->tls = tls;
 		atomic_store(&p->pid, getpid());
 		mine = p;
 		return;
@@ -94,8 +96,14 @@ present_list(struct buf *items)
 			continue;
 		}
 		memcpy(&p, at, sizeof p);
-		struct session_item item = { text(p.sid, SID), text(p.owner, OWNER), text(p.client, CLIENT),
-			(uint32_t)pid, p.since };
+		struct session_item item = {
+			.sid = text(p.sid, SID),
+			.owner = text(p.owner, OWNER),
+			.client = text(p.client, CLIENT),
+			.pid = (uint32_t)pid,
+			.since = p.since,
+			.tls = p.tls,
+		};
 		ipc_pack(&session_def, items, session_item, &item, &full);
 	}
 }

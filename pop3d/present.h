@@ -14,7 +14,7 @@ void present_open(void);
 
 /* This process has a session now; without a free place it is not listed. What a killed one left is cleared
  * away when the list is asked for. */
-void present_add(struct span sid, struct span owner, struct span client);
+void present_add(struct span sid, struct span owner, struct span client, bool tls);
 void present_gone(void);
 
 /* A packed list of session_item. */

@@ -313,11 +313,21 @@ acl_inherit(struct store *st, int64_t id, struct span name, struct err *e)
 }
 
 int
+acl_retire(struct store *st, uint64_t id, struct err *e)
+{
+	int64_t n;
+
+	if (db_one(st, db_open_query(st, Q_ACL_COUNT, e, B_NUM(id)), 0, &n, e) < 0)
+		return -1;
+	return n > 0 ? db_run(st, Q_ACL_CHANGED, e) : 0;
+}
+
+int
 acl_drop(struct store *st, uint64_t id, struct err *e)
 {
-	if (db_run(st, Q_SEEN_DROP, e, B_NUM(id)) < 0 || db_run(st, Q_ACL_DROP, e, B_NUM(id)) < 0)
+	if (db_run(st, Q_SEEN_DROP, e, B_NUM(id)) < 0)
 		return -1;
-	return db_changes(st) > 0 ? db_run(st, Q_ACL_CHANGED, e) : 0;
+	return db_run(st, Q_ACL_DROP, e, B_NUM(id));
 }
 
 /* Which names may be posted to is another answer now. */

@@ -127,6 +127,7 @@ int schema_ready(struct store *st, const char *boot_id, struct err *e);
 
 /* ---- acl.c: a mailbox is made, deleted, renamed. In a transaction that writes. */
 int acl_inherit(struct store *st, int64_t id, struct span name, struct err *e);
+int acl_retire(struct store *st, uint64_t id, struct err *e); /* it lost its name, or has one again: what counts is another */
 int acl_drop(struct store *st, uint64_t id, struct err *e);
 int acl_renamed(struct store *st, struct err *e);
 

@@ -351,7 +351,7 @@ retire(struct store *st, struct mbox *m, struct err *e)
 	st->state.dirty = true;
 	m->deleted_ms = clock_wall_ms();
 	mbox_touch(st, m);
-	if (acl_drop(st, m->id, e) < 0) /* RFC 4314, 4: DELETE */
+	if (acl_retire(st, m->id, e) < 0) /* RFC 4314, 4: DELETE */
 		return -1;
 	return db_run(st, Q_MAILBOX_RETIRE, e, B_NUM(m->id));
 }

@@ -101,7 +101,7 @@ purge_gone(struct purge *p, uint64_t before_ms, struct err *e)
 static int
 forget(struct store *st, uint64_t mailbox, struct err *e)
 {
-	if (annotations_forget(st, mailbox, e) < 0 || db_run(st, Q_KEYWORD_FORGET, e, B_NUM(mailbox)) < 0 ||
+	if (acl_drop(st, mailbox, e) < 0 || annotations_forget(st, mailbox, e) < 0 || db_run(st, Q_KEYWORD_FORGET, e, B_NUM(mailbox)) < 0 ||
 	    db_run(st, Q_KEYWORD_SET_FORGET, e, B_NUM(mailbox)) < 0)
 		return -1;
 	return db_run(st, Q_MAILBOX_FORGET, e, B_NUM(mailbox));

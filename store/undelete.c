@@ -149,11 +149,13 @@ bring_mailbox(struct store *st, struct store_kept *out, struct arena *a, struct 
 	if (rc < 0 || find_name(st, out->name, &name, &place, a, e) < 0 || make_parents(st, name, e) < 0 ||
 	    free_use(st, &use, e) < 0)
 		return -1;
-	if (place != 0 && db_run(st, Q_MAILBOX_FORGET, e, B_NUM(place)) < 0)
+	if (place != 0 && (acl_drop(st, place, e) < 0 || db_run(st, Q_MAILBOX_FORGET, e, B_NUM(place)) < 0))
 		return -1;
 	if (db_run(st, Q_MAILBOX_BACK, e, B_NUM(out->mailbox), B_TEXT(name), B_NUM(use)) < 0)
 		return -1;
 	if (event_note(st, STORE_EVENT_NAME, &(struct store_event){ .name = name }, e) < 0)
+		return -1;
+	if (acl_retire(st, out->mailbox, e) < 0)
 		return -1;
 	out->name = name;
 	return revive(st, out->mailbox, out, e);
@@ -262,8 +264,29 @@ target(struct store *st, const struct mbox *from, struct span name, struct err *
 	return mbox_open(st, id, e);
 }
 
+/* The unique id of POP3 (RFC 1939, 7) is that of the message, which comes back; only INBOX is seen by POP3. */
 static int
-bring_pack(struct store *st, struct pack *p, struct store_kept *out, struct err *e)
+keep_unique(struct store *st, const struct store_undelete *u, const struct mbox *from, uint64_t src, uint64_t dst,
+    struct err *e)
+{
+	struct buf text;
+	int rc;
+
+	if (db_run(st, Q_UIDL_COPY, e, B_NUM(src), B_NUM(dst)) < 0)
+		return -1;
+	if (db_changes(st) > 0 || u->unique == NULL)
+		return 0;
+	buf_init(&text, STORE_UIDL_MAX);
+	rc = u->unique(from->uidvalidity, (uint32_t)src, &text, e);
+	if (rc == 0)
+		rc = db_run(st, Q_UIDL_SET, e, B_NUM(dst), B_TEXT(buf_span(&text)));
+	buf_free(&text);
+	return rc;
+}
+
+static int
+bring_pack(
+    struct store *st, const struct store_undelete *u, struct pack *p, struct store_kept *out, struct err *e)
 {
 	uint32_t src[CHUNK_RECORDS], dst[CHUNK_RECORDS];
 	struct mbox from = { 0 }, *to = NULL;
@@ -276,6 +299,8 @@ bring_pack(struct store *st, struct pack *p, struct store_kept *out, struct err 
 	/* Keywords keep their bits in one and the same mailbox only. */
 	if (rc == 0)
 		rc = copy_records(st, to->id == from.id ? to : &from, to, p->rec, p->n, src, dst, e);
+	for (uint32_t i = 0; rc == 0 && span_eq(out->name, "INBOX") && i < p->n; i++)
+		rc = keep_unique(st, u, &from, key_of(from.id, src[i]), key_of(to->id, dst[i]), e);
 	if (rc == 0)
 		rc = db_run(st, Q_GONE_BACK, e, B_NUM(p->id));
 	if (rc == 0) {
@@ -324,7 +349,7 @@ bring_next(struct store *st, struct store_undelete *u, struct pack *p, struct st
 
 	if (rc <= 0)
 		return rc;
-	return (out->whole ? bring_mailbox(st, out, a, e) : bring_pack(st, p, out, e)) < 0 ? -1 : 1;
+	return (out->whole ? bring_mailbox(st, out, a, e) : bring_pack(st, u, p, out, e)) < 0 ? -1 : 1;
 }
 
 int

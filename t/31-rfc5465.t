@@ -20,6 +20,30 @@ def forget(i, player):
     db.close()
 
 
+def administrator(i):
+    """What `rookery` does to names is told as what a session does."""
+    c = i.imap("u1")
+    c.send(b"n NOTIFY SET (personal (MailboxName SubscriptionChange))\r\n")
+    while not c.readline().startswith(b"n OK"):
+        pass
+
+    def heard(pattern):
+        line = c.readline().decode()
+        rk.like(line, pattern, "5465, 5: of the administrator: " + pattern)
+
+    i.must("mailbox", "create", "u1@%s/Made" % i.domain)
+    heard(r'^\* LIST \(.*\) "/" Made')
+    i.must("mailbox", "rename", "u1@%s/Made" % i.domain, "Moved")
+    heard(r'^\* LIST \(.*\) "/" Moved \("OLDNAME" \(Made\)\)')
+    i.must("mailbox", "subscribe", "u1@%s/Moved" % i.domain)
+    heard(r'^\* LIST \(.*Subscribed.*\) "/" Moved')
+    i.must("mailbox", "delete", "u1@%s/Moved" % i.domain)
+    heard(r'^\* LIST \(.*NonExistent.*\) "/" Moved')
+    i.must("undelete", "u1@%s/Moved" % i.domain)
+    heard(r'^\* LIST \(.*\) "/" Moved')
+    c.send(b"o NOTIFY NONE\r\no LOGOUT\r\n")
+
+
 for quiet in ("10s", "0s"):
     rk.note("imap_quiet = " + quiet)
     i = rk.Instance()
@@ -28,6 +52,7 @@ for quiet in ("10s", "0s"):
     i.set("imap_bad_max", "100")
     i.start()
     i.users(2)
+    administrator(i)
     imap.play(i, "rfc5465-selected", "u1")
     imap.play(i, "rfc5465-others", "u2", forget=lambda player: forget(i, player))
 rk.done()

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """rookery undelete: expunged messages and deleted mailboxes come back, once, where they were."""
 import os
+import poplib
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
@@ -115,6 +116,55 @@ i.must("undelete", U)
 rk.is_({m["name"]: m["use"] for m in i.json("mailbox", "list", U)}["Sent"], "sent", "its special use comes back too")
 rk.is_([s for _, s, _ in subjects(c, "INBOX")][-1], "m3", "and what else was gone")
 rk.is_(i.run("undelete", "nobody@example.test").returncode, 69, "of nobody's store nothing comes back")
+
+# ---- with its ACL, which no other of its name gets
+def rights(c, box):
+    typ, data = c.myrights('"Other Users/u1/%s"' % box)
+    return data[0].decode().split()[-1] if typ == "OK" else typ
+
+
+c.create("Plans")
+c.setacl("Plans", "u2", "lrs")
+d = i.imap("u2")
+rk.is_(rights(d, "Plans"), "lrs", "a mailbox is shared")
+c.delete("Plans")
+rk.is_(rights(d, "Plans"), "NO", "and deleted")
+c.create("Plans")
+rk.is_(rights(d, "Plans"), "NO", "a new one of its name is not shared")
+c.delete("Plans")
+c.create("Plans")
+c.delete("Plans")
+i.must("undelete", U + "/Plans")
+boxes = [m["name"] for m in i.json("mailbox", "list", U) if m["name"].startswith("Plans")]
+rk.is_(sorted(rights(d, b) for b in boxes), ["NO", "NO", "lrs"], "undeleted, the one that was is, and the others are not")
+c.setacl("Archive", "u2", "lr")
+c.delete("Archive")
+i.must("purge", U, "--now")
+import sqlite3
+db = sqlite3.connect("file:%s?mode=ro" % i.path("store", U, "index.db"), uri=True)
+rk.is_(db.execute("SELECT count(*) FROM acl WHERE mailbox NOT IN (SELECT id FROM mailbox)").fetchone()[0], 0, "purge forgets it")
+db.close()
+
+# ---- unique ids of POP3
+def unique():
+    p = poplib.POP3("127.0.0.1", i.port["pop3"], timeout=rk.DEADLINE)
+    p.user(U)
+    p.pass_("pw-1")
+    ids = [x.split()[1] for x in p.uidl()[1]]
+    p.quit()
+    return ids
+
+
+before = unique()
+first = subjects(c, "INBOX")[0][0]
+expunge(c, "INBOX", str(first))
+rk.is_(len(unique()), len(before) - 1, "a message is expunged")
+i.must("undelete", U + "/INBOX")
+rk.is_(sorted(unique()), sorted(before), "RFC 1939, 7: it comes back with the unique id that it had")
+last = subjects(c, "INBOX")[-1][0]
+expunge(c, "INBOX", str(last))
+i.must("undelete", U + "/INBOX")
+rk.is_(sorted(unique()), sorted(before), "and a second time")
 
 # ---- quota counts it
 i.must("user", "change", "u2@example.test", "--messages", "2")

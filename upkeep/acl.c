@@ -103,7 +103,7 @@ do_acl(struct job *j, struct ipc_in *in, struct err *e)
 	if (rc == 0 && m.below != 0)
 		rc = all_below(j, &m, &box, e);
 	if (m.who.n > 0) {
-		job_changed(j, 0, 0);
+		job_names_changed(j);
 		tell_shared(j);
 	}
 	return rc;

@@ -80,7 +80,7 @@ do_check(struct job *j, struct ipc_in *in, struct err *e)
 	rc = (m.what & CHECK_REBUILD) != 0 ? rebuild(j, &t, e) : check(j, m.what, &t, e);
 	if (rc == 0 && (m.what & (CHECK_REPAIR | CHECK_REBUILD)) != 0 && job_open(j, e) == 0) {
 		j->usage_changed = true;
-		job_changed(j, 0, 0);
+		job_names_changed(j);
 	}
 	return rc;
 }

@@ -36,7 +36,7 @@ find_target(struct job *j, const struct upkeep_into *m, struct store_mailbox *bo
 	/* Another mailbox may have that use. */
 	if (rc < 0 && store_create(j->st, m->name, STORE_USE_NONE, NULL, e) < 0)
 		return -1;
-	job_changed(j, 0, 0);
+	job_names_changed(j);
 	return store_mailbox(j->st, m->name, box, j->a, e);
 }
 

@@ -59,6 +59,17 @@ job_changed(struct job *j, uint64_t mailbox, uint64_t modseq)
 	}
 }
 
+void
+job_names_changed(struct job *j)
+{
+	struct store_usage u = { 0 };
+	struct err e = { 0 };
+
+	if (store_usage(j->st, &u, &e) < 0)
+		log_event(LOG_WARN, "upkeep.usage", KV_S("owner", j->owner), KV_ERR(&e));
+	job_changed(j, 0, u.modseq);
+}
+
 /* What the store holds now, for authd's answer at RCPT: a hint, so that nothing fails with it. */
 static void
 tell_usage(struct job *j)

@@ -55,6 +55,7 @@ int job_send_(struct job *j, uint32_t number, const void *m, struct err *e);
 
 /* A mailbox (0: the list of them) changed: sessions of its owner hear of it, as far as imapd is there. */
 void job_changed(struct job *j, uint64_t mailbox, uint64_t modseq);
+void job_names_changed(struct job *j); /* of mailboxes, subscriptions, annotations, in the last transaction */
 
 /* ---- requests, one family a file */
 int do_list(struct job *j, struct ipc_in *in, struct err *e);   /* mailbox.c */

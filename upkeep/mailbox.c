@@ -93,7 +93,7 @@ do_change(struct job *j, struct ipc_in *in, struct err *e)
 	if (change(j, &m, e) < 0)
 		return -1;
 	j->done = 1;
-	job_changed(j, 0, 0);
+	job_names_changed(j);
 	tell_shared(j);
 	return 0;
 }

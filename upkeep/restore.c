@@ -331,7 +331,7 @@ find_target(struct restore *r, struct span name, const struct store_mailbox *fro
 		if (store_create(st, name, from->use, NULL, e) < 0 ||
 		    store_mailbox(st, name, &box, r->j->a, e) < 1 || restore_acl(r, from, box.id, e) < 0)
 			return -1;
-		job_changed(r->j, 0, 0);
+		job_names_changed(r->j);
 	}
 	r->to = box.id;
 	if (r->m.list != 0 || r->m.into.n > 0 || box.exists > 0 || box.uidnext != 1)

@@ -1,6 +1,8 @@
 /* undelete.c - what `rookery undelete` asks: what was deleted and is kept, and that it comes back. */
 #include "base/log.h"
+#include "cfg/cfg.h"
 #include "ipc/upkeep.h"
+#include "pop3/uidl.h"
 #include "upkeep/job.h"
 
 static int
@@ -44,14 +46,21 @@ bring_back(struct job *j, struct store_undelete *u, struct err *e)
 		if (tell(j, &k, e) < 0)
 			return -1;
 	}
+	tell_shared(j); /* a mailbox has its ACL again */
 	return rc;
+}
+
+static int
+unique(uint32_t uidvalidity, uint32_t uid, struct buf *out, struct err *e)
+{
+	return uidl_put(cfg.pop3_uidl, uidvalidity, uid, out, e);
 }
 
 int
 do_undelete(struct job *j, struct ipc_in *in, struct err *e)
 {
 	struct upkeep_undelete m;
-	struct store_undelete u = { 0 };
+	struct store_undelete u = { .unique = unique };
 
 	if (ipc_body(in, upkeep_undelete, &m, e) < 0)
 		return -1;

@@ -1,4 +1,4 @@
-#include "pop3d/uidl.h"
+#include "pop3/uidl.h"
 
 int
 uidl_put(const char *form, uint32_t uidvalidity, uint32_t uid, struct buf *out, struct err *e)

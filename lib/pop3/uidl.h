@@ -1,6 +1,6 @@
 /* uidl.h - unique ids of messages (RFC 1939, 7), in the form of the server that a site came from. */
-#ifndef POP3D_UIDL_H
-#define POP3D_UIDL_H
+#ifndef POP3_UIDL_H
+#define POP3_UIDL_H
 
 #include "base/base.h"
 
