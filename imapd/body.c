@@ -176,6 +176,38 @@ cut(struct run *r, const struct imap_section *sec)
 	r->n = r->n < count ? r->n : count;
 }
 
+/*
+ * A literal holds no NUL (RFC 3501, 9: CHAR8), and a literal8 is for BINARY alone (RFC 3516, 4.2): what was a NUL goes as
+ * octet 128, so that all stays where it is. BINARY gives the octets as they are.
+ */
+static void
+hide_nul(char *p, size_t n)
+{
+	char *end = p + n;
+
+	while (p < end && (p = memchr(p, '\0', (size_t)(end - p))) != NULL)
+		*p++ = (char)0x80;
+}
+
+static int
+send_without_nul(struct body *b, uint64_t at, uint64_t n, struct err *e)
+{
+	struct session *s = b->s;
+	struct span region = { 0 }, piece;
+
+	if (body_map(b, &region, e) < 0)
+		return -1;
+	for (region = span_head(span_from(region, at), n); region.n > 0; region = span_from(region, piece.n)) {
+		piece = span_head(region, SMALL);
+		if (buf_add(&s->out, e, piece) < 0)
+			return -1;
+		hide_nul(s->out.p + s->out.n - piece.n, piece.n);
+		if (out_flush_some(s, e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 /* A few octets of the file go into the answer beside them, many by sendfile. */
 static int
 send_region(struct body *b, uint64_t at, uint64_t n, struct err *e)
@@ -187,6 +219,8 @@ send_region(struct body *b, uint64_t at, uint64_t n, struct err *e)
 		return 0;
 	if (at > b->msg->length || n > b->msg->length - at)
 		return err_set(e, ERR_TEMP, "a structure record reaches past its message");
+	if ((b->st.flags & STRUCTURE_NUL) != 0)
+		return send_without_nul(b, at, n, e);
 	if (open_file(b, e) < 0)
 		return -1;
 	if (n > SMALL) {
@@ -270,6 +304,8 @@ body_section(struct body *b, const struct imap_section *sec, struct err *e)
 	if (rc > 0 && r.n > 0 && open_file(b, e) < 0) /* fails while NO can still be said */
 		rc = -1;
 	buf_add(&b->s->out, NULL, sec->label);
+	if (fields.n > 0 && (b->st.flags & STRUCTURE_NUL) != 0)
+		hide_nul(fields.p, fields.n);
 	cut(&r, sec);
 	if (rc > 0)
 		rc = send_run(b, &r, e);

@@ -13,7 +13,7 @@
 #include "imap/structure.h"
 #include "mail/surrogate.h"
 #include "pop3d/send.h"
-#include "pop3d/uidl.h"
+#include "pop3/uidl.h"
 
 enum {
 	LOCK_TRIES = 40,
@@ -55,13 +55,36 @@ open_inbox(struct maildrop *m, struct err *e)
 	return store_view_load(m->view, 0, m->view->n, e);
 }
 
+/* Of one with more than a record can tell; if its structure cannot be read, its reading will say so. */
+static uint64_t
+crlf_many(const struct maildrop *m, uint32_t uid)
+{
+	struct store_fetch *f = store_fetch_open(m->view, &uid, 1, STORE_WANT_STRUCTURE);
+	struct structure s = { 0 };
+	struct store_msg msg;
+	struct err e = { 0 };
+
+	if (store_fetch_next(f, &msg, &e) != 1 || structure_open(msg.structure, &s, &e) < 0)
+		s.crlf = STORE_CRLF_MANY;
+	store_fetch_close(f);
+	return s.crlf;
+}
+
+uint64_t
+maildrop_size(const struct maildrop *m, uint32_t number)
+{
+	const struct store_rec *r = store_rec(m->view, number - 1);
+
+	return r->size + (r->crlf == STORE_CRLF_MANY ? crlf_many(m, r->uid) : r->crlf);
+}
+
 static void
 count(struct maildrop *m)
 {
 	m->left = m->n;
 	m->left_size = 0;
 	for (uint32_t i = 0; i < m->n; i++)
-		m->left_size += store_rec(m->view, i)->size;
+		m->left_size += maildrop_size(m, i + 1);
 }
 
 /*
@@ -144,7 +167,7 @@ maildrop_delete(struct maildrop *m, uint32_t number)
 	need(r != NULL);
 	m->mark[number - 1].deleted = true;
 	m->left--;
-	m->left_size -= r->size;
+	m->left_size -= maildrop_size(m, number);
 }
 
 void

@@ -40,6 +40,9 @@ void maildrop_close(struct maildrop *m);
 
 /* The message with this number, not deleted: its record, or NULL. */
 const struct store_rec *maildrop_get(const struct maildrop *m, uint32_t number);
+
+/* Octets of what maildrop_send() sends of it, without the dots that are doubled (RFC 1939, 11), if it is known. */
+uint64_t maildrop_size(const struct maildrop *m, uint32_t number);
 void maildrop_delete(struct maildrop *m, uint32_t number);
 void maildrop_retrieved(struct maildrop *m, uint32_t number);
 void maildrop_reset(struct maildrop *m);

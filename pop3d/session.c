@@ -70,7 +70,7 @@ static int
 list_line(struct session *s, uint32_t n, const char *before, struct err *e)
 {
 	return conn_printf(
-	    s->c, e, "%s%u %llu\r\n", before, n, (unsigned long long)store_rec(s->drop.view, n - 1)->size);
+	    s->c, e, "%s%u %llu\r\n", before, n, (unsigned long long)maildrop_size(&s->drop, n));
 }
 
 static int

@@ -95,6 +95,18 @@ insert_row(struct store *st, uint64_t key, const struct new_msg *msg, struct err
 	return rc;
 }
 
+/* For POP3, which must tell it of each message at the login (RFC 1939, 11). */
+static uint16_t
+crlf_of(struct span record)
+{
+	struct structure s;
+	struct err e = { 0 };
+
+	if (record.n == 0 || structure_open(record, &s, &e) < 0)
+		return 0;
+	return s.crlf < STORE_CRLF_MANY ? (uint16_t)s.crlf : STORE_CRLF_MANY;
+}
+
 int
 message_add(struct store *st, struct mbox *m, struct new_msg *msg, struct err *e)
 {
@@ -103,6 +115,7 @@ message_add(struct store *st, struct mbox *m, struct new_msg *msg, struct err *e
 		return store_fail(
 		    st, STORE_LIMIT, e, ERR_PERM, "prefix or structure of a message is too large");
 	msg->rec.size = msg->prefix.n + msg->length;
+	msg->rec.crlf = crlf_of(msg->structure);
 	if (msg->rec.saved_ms == 0)
 		msg->rec.saved_ms = (int64_t)clock_wall_ms();
 	if (mbox_add(st, m, &msg->rec, e) < 0)

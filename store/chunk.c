@@ -22,6 +22,7 @@ swapped(struct store_rec r)
 	r.saved_ms = (int64_t)htole64((uint64_t)r.saved_ms);
 	r.size = htole64(r.size);
 	r.zone = (int16_t)htole16((uint16_t)r.zone);
+	r.crlf = htole16(r.crlf);
 	r.more = htole32(r.more);
 	return r;
 }
@@ -32,9 +33,7 @@ rec_encode(const struct store_rec *r, unsigned char *out)
 	struct store_rec stored = swapped(*r);
 
 	stored.flags &= htole32(STORE_SYSTEM_FLAGS);
-	memset(out, 0, CHUNK_RECORD);
-	memcpy(out, &stored, offsetof(struct store_rec, zone) + sizeof stored.zone);
-	memcpy(out + offsetof(struct store_rec, more), &stored.more, sizeof stored.more);
+	memcpy(out, &stored, CHUNK_RECORD);
 }
 
 int

@@ -2,7 +2,7 @@
  * chunk.h - the fixed parts of messages, packed: up to 128 records of 64 octets a row.
  *
  * A record, little-endian: uid 4, flags 4, keywords 8, modseq 8, created 8, date 8, saved 8, size 8, zone 2,
- * two octets of zero, more 4. Records of a chunk ascend by uid, and so do the chunks of a mailbox; the key of a chunk
+ * crlf 2 (0 in version 1), more 4. Records of a chunk ascend by uid, and so do the chunks of a mailbox; the key of a chunk
  * is key_of(mailbox, uid of its first record when it was made) and never changes, so the chunk with the
  * greatest key that is not above key_of(mailbox, uid) is the one that has a uid, if any has. An empty chunk
  * has no row. The modseq of a chunk is at least that of each record in it.

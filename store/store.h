@@ -243,8 +243,11 @@ struct store_rec {
 	int64_t saved_ms;         /* save date (RFC 8514) */
 	uint64_t size;            /* RFC822.SIZE: prefix and region */
 	int16_t zone;             /* minutes east of UTC, of the internal date */
+	uint16_t crlf;            /* longer by so much with CR LF behind each line; STORE_CRLF_MANY: the structure tells */
 	uint32_t more;            /* keywords too, the store's */
 };
+
+enum { STORE_CRLF_MANY = UINT16_MAX };
 
 /* UIDs, both ends included. */
 struct store_range {
@@ -651,6 +654,8 @@ int store_expire_set(struct store *st, uint64_t mailbox, uint64_t ms, struct err
 struct store_undelete {
 	struct span name;
 	uint64_t since_ms;
+	/* The POP3 unique id of a message that has none of its own, by its numbers: it keeps it under its new ones. NULL: not. */
+	int (*unique)(uint32_t uidvalidity, uint32_t uid, struct buf *out, struct err *e);
 
 	/* The store's: where it is. */
 	bool mailboxes_done;

@@ -389,10 +389,39 @@ opaque(struct buf *out)
 	buf_free(&m);
 }
 
+/* What it is longer by with CR LF everywhere, and whether there is a NUL. */
+static void
+octets(struct buf *out)
+{
+	static const struct {
+		struct span msg;
+		uint32_t crlf;
+		bool nul;
+	} rows[] = {
+		{ SPAN(""), 0, false },
+		{ SPAN("a: b\r\n\r\nx\r\n"), 0, false },
+		{ SPAN("a: b\n\nx\n"), 3, false },
+		{ SPAN("\na\r\nb"), 3, false },
+		{ SPAN("\r\na\r"), 1, false },
+		{ SPAN("\r\n\n\r\r\n\r"), 2, false },
+		{ SPAN("a: b\r\n\r\nx\0y\r\n"), 0, true },
+	};
+	struct structure s = { 0 };
+	struct err e = { 0 };
+
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		buf_clear(out);
+		tap_ok(structure_build(rows[i].msg, out, &e) == 0 && structure_open(buf_span(out), &s, &e) == 0 &&
+			   s.crlf == rows[i].crlf && ((s.flags & STRUCTURE_NUL) != 0) == rows[i].nul,
+		    "octets of message %zu: %u more with CR LF", i, s.crlf);
+	}
+}
+
 /* The record of `now` as version 1 had it: six sections, no preview. */
 static void
 as_version_1(struct span now, struct buf *old)
 {
+	enum { gone = RECORD_FIXED - RECORD_FIXED_1 };
 	char fixed[RECORD_FIXED_1];
 	size_t end = record_get_u32(now.p + RECORD_SECTIONS + 4 * (RECORD_SECTIONS_1 - 1));
 
@@ -400,8 +429,8 @@ as_version_1(struct span now, struct buf *old)
 	fixed[3] = 1;
 	for (size_t i = 0; i < RECORD_SECTIONS_1; i++)
 		record_put_u32(
-		    fixed + RECORD_SECTIONS + 4 * i, record_get_u32(now.p + RECORD_SECTIONS + 4 * i) - 4);
-	record_put_u32(fixed + RECORD_SIZE, (uint32_t)end - 4);
+		    fixed + RECORD_SECTIONS + 4 * i, record_get_u32(now.p + RECORD_SECTIONS + 4 * i) - gone);
+	record_put_u32(fixed + RECORD_SIZE, (uint32_t)end - gone);
 	buf_clear(old);
 	buf_add(old, NULL, span_of(fixed, sizeof fixed));
 	buf_add(old, NULL, span_from(span_head(now, end), RECORD_FIXED));
@@ -446,6 +475,7 @@ main(void)
 	subjects();
 	damage(&out);
 	opaque(&out);
+	octets(&out);
 	versions(&out);
 	buf_free(&out);
 	return tap_done();

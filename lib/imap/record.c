@@ -3,7 +3,7 @@
 
 #include "imap/structure.h"
 
-_Static_assert(RECORD_FIXED_1 == 64 && RECORD_FIXED == 68, "the layout is what structure.h says");
+_Static_assert(RECORD_FIXED_1 == 64 && RECORD_FIXED == 72, "the layout is what structure.h says");
 
 static int
 damaged(struct err *e)
@@ -33,7 +33,7 @@ open_sections(struct span record, struct structure *s, struct span *keys)
 	struct span *const sections[RECORD_SECTION_COUNT] = { &s->envelope, &s->body, &s->bodystructure,
 		&s->fields, &s->part_table, keys, &s->preview };
 	size_t count = s->previewed ? RECORD_SECTION_COUNT : RECORD_SECTIONS_1;
-	size_t from = RECORD_SECTIONS + 4 * count;
+	size_t from = s->previewed ? RECORD_FIXED : RECORD_FIXED_1;
 
 	if (record.n < from)
 		return -1;
@@ -65,6 +65,8 @@ structure_open(struct span record, struct structure *s, struct err *e)
 	s->lines = record_get_u32(record.p + RECORD_LINES);
 	s->flags = record_get_u32(record.p + RECORD_FLAGS);
 	s->parts = record_get_u32(record.p + RECORD_PARTS_COUNT);
+	if (s->previewed && record.n >= RECORD_FIXED)
+		s->crlf = record_get_u32(record.p + RECORD_CRLF);
 	s->sent.zone = (int)record_get_u32(record.p + RECORD_ZONE);
 	s->sent.utc = (int64_t)((uint64_t)record_get_u32(record.p + RECORD_SENT + 4) << 32 |
 				record_get_u32(record.p + RECORD_SENT));

@@ -27,7 +27,8 @@ enum {
 	RECORD_SENT = 32,
 	RECORD_SECTIONS = 40,
 	RECORD_FIXED_1 = RECORD_SECTIONS + 4 * RECORD_SECTIONS_1,
-	RECORD_FIXED = RECORD_SECTIONS + 4 * RECORD_SECTION_COUNT,
+	RECORD_CRLF = RECORD_SECTIONS + 4 * RECORD_SECTION_COUNT,
+	RECORD_FIXED = RECORD_CRLF + 4,
 
 	RECORD_NAME_OTHER = 63,  /* List-* and X-Spam*, which are told apart by name */
 	RECORD_PART = 32,        /* octets of a row of the part table */

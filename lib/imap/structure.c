@@ -274,6 +274,22 @@ add_preview(struct builder *b)
 	end_section(b, RECORD_PREVIEW);
 }
 
+/* Line ends that are LF alone, and the one that may be missing at the end: as pop3d sends it. */
+static uint32_t
+missing_octets(struct span msg)
+{
+	const char *at = msg.p, *end = msg.p + msg.n, *lf;
+	uint32_t n = 0;
+
+	while (at < end && (lf = memchr(at, '\n', (size_t)(end - at))) != NULL) {
+		n += lf == msg.p || lf[-1] != '\r';
+		at = lf + 1;
+	}
+	if (at < end)
+		n += end[-1] == '\r' ? 1 : 2;
+	return n;
+}
+
 static void
 add_fixed(struct builder *b)
 {
@@ -284,7 +300,10 @@ add_fixed(struct builder *b)
 		b->flags |= STRUCTURE_DATED;
 	if (!ascii_only(header_of(b, root)))
 		b->flags |= STRUCTURE_8BIT;
+	if (b->msg.n > 0 && memchr(b->msg.p, '\0', b->msg.n) != NULL)
+		b->flags |= STRUCTURE_NUL;
 	fixed[3] = STRUCTURE_VERSION;
+	record_put_u32(fixed + RECORD_CRLF, missing_octets(b->msg));
 	record_put_u32(fixed + RECORD_MESSAGE_SIZE, (uint32_t)b->size);
 	record_put_u32(fixed + RECORD_HEADER_SIZE, (uint32_t)root->header_size);
 	record_put_u32(fixed + RECORD_LINES, (uint32_t)root->lines);

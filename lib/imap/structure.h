@@ -18,13 +18,14 @@
  *    16  lines of its body               20  STRUCTURE_* flags
  *    24  number of parts                 28  zone of the sent date, minutes
  *    32  sent date, 8 octets: seconds since 1970 UTC; see STRUCTURE_DATED
- *    40  seven sections, for each the offset of its end; the first starts at 68, each next where the last
+ *    40  seven sections, for each the offset of its end; the first starts at 72, each next where the last
  *        ended: ENVELOPE, BODY, BODYSTRUCTURE, header fields, parts, keys, preview (RFC 8970)
+ *    68  octets that the message is longer by when each of its lines ends with CR LF
  *   header fields: for each: size (3 octets) and number of its name (1), then the raw field with its line end
  *   parts: for each, in preorder, 32 octets: header at, header size, body at, body size, body lines, index
  *        of the part behind its last descendant, kind (1 octet), encoding (1), size of the charset name (1),
  *        0 (1), offset of the charset name in this section; the names stand behind the last part
- *   Version 1 had no preview: six sections, the first at 64. It is still read.
+ *   Version 1 had neither this nor a preview: six sections, the first at 64. It is still read.
  *   keys: for each of base subject, from, to, cc, message id, references: size, then the octets
  */
 #ifndef IMAP_STRUCTURE_H
@@ -45,7 +46,8 @@ enum {
 	STRUCTURE_FIELDS_CUT = 2, /* not all usual header fields are kept: read the message for any */
 	STRUCTURE_DATED = 4,      /* the message has a Date that could be read */
 	STRUCTURE_REPLY = 8,      /* the subject has a Re:, Fwd: or such (RFC 5256, 2.1) */
-	STRUCTURE_8BIT = 16       /* some octet of the header is above 127 */
+	STRUCTURE_8BIT = 16,      /* some octet of the header is above 127 */
+	STRUCTURE_NUL = 32        /* some octet is NUL; not set by version 1 */
 };
 
 /*
@@ -66,6 +68,7 @@ struct structure {
 	uint32_t size, header_size; /* octets of the message; of its header with the empty line */
 	uint32_t lines;             /* of the body */
 	uint32_t flags;
+	uint32_t crlf;              /* longer by so much with CR LF behind each line; 0 of version 1: not known */
 	uint32_t parts;
 	struct date sent;                          /* if STRUCTURE_DATED */
 	struct span envelope, body, bodystructure; /* "(...)", ready to send behind the item's name */
