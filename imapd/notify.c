@@ -381,38 +381,58 @@ overflow(struct session *s, struct err *e)
 	return out_str(s, "* OK [NOTIFICATIONOVERFLOW] Too much has happened: say NOTIFY again\r\n", e);
 }
 
+/* All that is to be told is of one state: what came behind `now` is told the next time, and only then. */
+struct happened {
+	uint64_t now;
+	bool whole;
+	struct store_event *ev;
+	size_t n;
+	struct store_mailbox *box; /* NULL: nobody asks for it */
+	size_t boxes;
+};
+
+static int
+read_happened(struct session *s, struct happened *h, struct err *e)
+{
+	if (known_now(s, &h->now, e) < 0)
+		return -1;
+	if (h->now == s->notify->known)
+		return 0;
+	if (store_events(s->st, s->notify->known, &h->ev, &h->n, &h->whole, s->a, e) < 0)
+		return -1;
+	return h->n > 0 || wants_others(s) ? store_list(s->st, &h->box, &h->boxes, s->a, e) : 0;
+}
+
 int
 notify_news(struct session *s, struct err *e)
 {
+	struct happened h = { .whole = true };
 	struct telling t = { .s = s };
-	struct store_mailbox *box = NULL;
-	struct store_event *ev = NULL;
-	uint64_t now;
-	size_t n = 0;
-	bool whole;
+	int rc;
 
 	if (s->notify == NULL || s->st == NULL)
 		return 0;
-	if (known_now(s, &now, e) < 0)
+	if (store_read_begin(s->st, e) < 0)
 		return -1;
-	if (now == s->notify->known)
-		return 0;
-	if (store_events(s->st, s->notify->known, &ev, &n, &whole, s->a, e) < 0)
-		return -1;
-	if (!whole && s->notify->set)
+	rc = read_happened(s, &h, e);
+	store_read_end(s->st);
+	if (rc < 0 || h.now == s->notify->known)
+		return rc;
+	if (!h.whole && s->notify->set)
 		return overflow(s, e);
-	if (n > 0 || wants_others(s)) {
-		if (store_list(s->st, &box, &t.n, s->a, e) < 0 || rights_filter(s, box, &t.n, e) < 0)
+	if (h.box != NULL) {
+		if (rights_filter(s, h.box, &h.boxes, e) < 0)
 			return -1;
-		t.box = box;
-		for (size_t i = 0; i < n; i++)
-			if (!span_same(ev[i].by, s->sid) && !repeated(ev, i, n) &&
-			    tell_event(&t, &ev[i], e) < 0)
+		t.box = h.box;
+		t.n = h.boxes;
+		for (size_t i = 0; i < h.n; i++)
+			if (!span_same(h.ev[i].by, s->sid) && !repeated(h.ev, i, h.n) &&
+			    tell_event(&t, &h.ev[i], e) < 0)
 				return -1;
-		if (tell_statuses(s, box, t.n, false, e) < 0)
+		if (tell_statuses(s, h.box, h.boxes, false, e) < 0)
 			return -1;
 	}
-	s->notify->known = now;
+	s->notify->known = h.now;
 	return 0;
 }
 

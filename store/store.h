@@ -149,6 +149,13 @@ uint32_t store_quota_level(uint64_t used_bytes, uint64_t bytes, uint64_t used_me
  */
 uint32_t store_quota_crossed(struct store *st, const uint32_t *percents, size_t n, struct store_usage *usage);
 
+/*
+ * What is read between these is of one state, whatever others write meanwhile. For a few calls, while nothing is sent to a
+ * client: the WAL grows as long as somebody looks at what was.
+ */
+int store_read_begin(struct store *st, struct err *e);
+void store_read_end(struct store *st);
+
 /* ---- mailboxes */
 
 /* System flags, as stored. */

@@ -168,3 +168,18 @@ tx_linked(struct store *st, const struct id *file)
 	}
 	st->links[st->nlinks++] = *file;
 }
+
+int
+store_read_begin(struct store *st, struct err *e)
+{
+	return tx_begin(st, TX_READ, e);
+}
+
+void
+store_read_end(struct store *st)
+{
+	struct err ignored = { 0 };
+
+	if (st->tx != TX_NONE) /* a failure between has ended it already */
+		tx_commit(st, &ignored);
+}
