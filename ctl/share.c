@@ -24,7 +24,7 @@ struct share {
 
 /* In the form of the store. -1: ERR_PERM there is nobody of that name. */
 static int
-find_who(struct share *s, unsigned rights, struct span *out, struct err *e)
+find_who(struct share *s, unsigned rights, struct span *out, struct span *account, struct err *e)
 {
 	struct authd_identifier ask = { 0 };
 	struct authd_identifier_answer who;
@@ -42,6 +42,7 @@ find_who(struct share *s, unsigned rights, struct span *out, struct err *e)
 
 		*out = arena_printf(
 		    s->a, "%s%.*s", negative ? "-" : "", SPAN_ARG(owner ? SPAN("owner") : who.who));
+		*account = owner ? SPAN("") : arena_dup(s->a, who.owner);
 	}
 	ipc_free(ch);
 	return rc;
@@ -126,7 +127,7 @@ run(struct share *s, struct err *e)
 		m.name = SPAN("INBOX"); /* the root of a tree */
 	if (m.name.n == 0)
 		return err_set(e, ERR_PERM, "%s: which mailbox? Name it as USER/MAILBOX", name);
-	if (s->to != NULL && find_who(s, rights, &m.who, e) < 0)
+	if (s->to != NULL && find_who(s, rights, &m.who, &m.account, e) < 0)
 		return -1;
 	return ask(s, &m, e);
 }

@@ -16,6 +16,7 @@
 struct who {
 	struct span text;   /* as the client wrote it */
 	struct span stored; /* as it is in the store, with "-" */
+	struct span account;
 	bool owner, negative;
 	bool nobody; /* "anonymous", who has no rights here and never gets any */
 	bool unknown;
@@ -44,12 +45,14 @@ who_of(struct session *s, struct span text, struct who *out, struct err *e)
 	if (acl_who_parse(text, &out->negative, &name, s->a, e) < 0)
 		return -1;
 	out->nobody = span_ieq(name, "anonymous");
-	if ((got = sharing_identifier(s, name, &name, e)) < 0)
+	if ((got = sharing_identifier(s, name, &name, &out->account, e)) < 0)
 		return -1;
 	out->unknown = got == 0;
 	out->owner = s->owner_login.n > 0 && span_same(name, s->owner_login);
-	if (out->owner)
+	if (out->owner) {
 		name = SPAN("owner");
+		out->account = SPAN("");
+	}
 	out->stored = out->negative ? arena_printf(s->a, "-%.*s", SPAN_ARG(name)) : name;
 	return 0;
 }
@@ -57,14 +60,14 @@ who_of(struct session *s, struct span text, struct who *out, struct err *e)
 /* ---- changing */
 
 static int
-change(struct session *s, struct cmd *cmd, struct span mailbox, struct span who, enum acl_op op,
+change(struct session *s, struct cmd *cmd, struct span mailbox, const struct who *who, enum acl_op op,
     unsigned rights, struct err *e)
 {
 	struct store_mailbox box = { 0 };
 
 	if (rights_named(s, cmd, mailbox, STORE_MAY_ADMIN, &box, e) < 0)
 		return -1;
-	if (store_acl_change(s->st, box.id, who, op, rights, e) < 0)
+	if (store_acl_change(s->st, box.id, who->stored, who->account, op, rights, e) < 0)
 		return refused(s, cmd, false);
 	tell_changed(s, 0, 1);
 	sharing_tell(s);
@@ -89,7 +92,7 @@ do_setacl(struct session *s, struct cmd *cmd, struct err *e)
 		cmd->code = "CANNOT";
 		return err_set(e, ERR_PERM, "There is nobody of that name who could get rights");
 	}
-	return change(s, cmd, mailbox, who.stored, op, rights, e);
+	return change(s, cmd, mailbox, &who, op, rights, e);
 }
 
 /* Of the owner the entry stays, without rights: his implicit ones are left to him (acl.h). */
@@ -104,7 +107,7 @@ do_deleteacl(struct session *s, struct cmd *cmd, struct err *e)
 	    imap_end(&cmd->args, e) < 0 || rights_named(s, cmd, mailbox, STORE_MAY_ADMIN, &box, e) < 0 ||
 	    who_of(s, text, &who, e) < 0)
 		return -1;
-	return change(s, cmd, mailbox, who.stored, ACL_SET, 0, e);
+	return change(s, cmd, mailbox, &who, ACL_SET, 0, e);
 }
 
 /* ---- reading */

@@ -70,11 +70,13 @@ be_worker(const struct forker *f, int control)
 	w.stream = m.stream;
 	w.owner = m.owner;
 	w.login = m.login;
+	w.account = m.account;
 	w.client = m.client;
 	w.sid = m.sid;
 	w.addr = m.addr;
 	keep(a, &w.owner);
 	keep(a, &w.login);
+	keep(a, &w.account);
 	keep(a, &w.client);
 	keep(a, &w.sid);
 	keep(a, &w.addr);

@@ -85,6 +85,7 @@ tell_start(struct held *x, const struct holder_client *fresh, struct err *e)
 		.stream = x->stream.fd,
 		.owner = span_str(x->owner->name),
 		.login = span_of(x->text, x->login_n),
+		.account = span_str(x->link ? x->asker->owner->name : x->owner->name),
 		.client = span_str(held_client(x)),
 		.sid = id_span(&x->sid),
 		.since = x->since,

@@ -18,7 +18,7 @@
 struct span
 metadata_who(const struct session *s)
 {
-	return s->guest ? s->login : SPAN("owner");
+	return s->guest ? s->account : SPAN("owner");
 }
 
 bool

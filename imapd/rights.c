@@ -65,7 +65,7 @@ learn_groups(struct session *s, struct err *e)
 static int
 decide(struct session *s, const struct store_acl *acl, unsigned *rights, struct err *e)
 {
-	struct store_reader r = { .owner = !s->guest, .login = s->login };
+	struct store_reader r = { .owner = !s->guest, .login = s->login, .account = s->account };
 
 	if (store_acl_groups(acl)) {
 		if (learn_groups(s, e) < 0)

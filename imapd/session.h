@@ -49,6 +49,7 @@ struct session {
 	struct span owner, login, client, sid;
 	bool link;  /* the client is the worker of `login`, who asks for what a client asked it: link.h */
 	bool guest; /* the reader, `login`, is not the owner of this store: rights.h */
+	struct span account;     /* the name of the reader's own store */
 	struct span owner_login; /* the owner's identifier in ACLs; empty: a tree's, or not known */
 	struct rights *rights;   /* rights.c's: what was found out about the reader */
 	uint64_t since;          /* milliseconds since 1970 */

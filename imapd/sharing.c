@@ -67,7 +67,7 @@ lower(struct arena *a, struct span s)
 }
 
 int
-sharing_identifier(struct session *s, struct span who, struct span *out, struct err *e)
+sharing_identifier(struct session *s, struct span who, struct span *out, struct span *account, struct err *e)
 {
 	struct authd_identifier ask = { .who = who };
 	struct authd_identifier_answer answer;
@@ -75,12 +75,14 @@ sharing_identifier(struct session *s, struct span who, struct span *out, struct 
 	int rc = -1;
 
 	*out = lower(s->a, who);
+	*account = SPAN("");
 	if (s->svc == NULL)
 		return 1;
 	if ((ch = dial(s, e)) == NULL)
 		return -1;
 	if (ipc_call(ch, authd_identifier, &ask, authd_identifier_answer, &answer, e) == 0) {
 		*out = arena_dup(s->a, answer.who);
+		*account = arena_dup(s->a, answer.owner);
 		rc = out->n == 0 ? err_set(e, ERR_PEER, "That is no identifier") : answer.known != 0;
 	} else {
 		e->kind = ERR_TEMP;

@@ -13,7 +13,8 @@ int sharing_groups(struct session *s, struct arena *a, const struct span **group
  * The one form of an identifier, in s->a: 1 there is such an account or group, 0 there is not, -1: ERR_PEER it can be
  * none, ERR_TEMP. Without authd it is taken as it is, in lower case.
  */
-int sharing_identifier(struct session *s, struct span who, struct span *out, struct err *e);
+int sharing_identifier(
+    struct session *s, struct span who, struct span *out, struct span *account, struct err *e);
 
 /*
  * If authd was not told of the ACLs as they are now: tell it. Nothing is lost when that fails, since the next worker

@@ -70,6 +70,7 @@ session_of(struct session *s, const struct worker_start *w)
 	s->up = w->up;
 	s->owner = w->owner;
 	s->login = w->login;
+	s->account = w->account;
 	s->owner_login = w->link ? w->addr : w->login;
 	s->client = w->client;
 	s->sid = w->sid;
@@ -112,7 +113,7 @@ open_store(struct session *s, struct err *e)
 	if (s->st == NULL)
 		return -1;
 	if (s->guest && !cfg.shared_seen)
-		store_reader_set(s->st, s->login);
+		store_reader_set(s->st, s->account);
 	store_acts_for(s->st, s->sid);
 	return 0;
 }

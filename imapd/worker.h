@@ -20,6 +20,7 @@ struct worker_start {
 	int stream;     /* of the client, blocking; taken */
 	int store;           /* the directory of all owners; taken */
 	struct span owner, login, client, sid;
+	struct span account; /* the name of the reader's own store */
 	uint64_t since;         /* milliseconds since 1970 */
 	bool link, guest;       /* the client is the worker of `login`: link.h; who is not the owner */
 	struct span addr;       /* of a link: the owner's address */

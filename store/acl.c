@@ -34,6 +34,7 @@ add_entry(struct entries *l, sqlite3_stmt *q, struct arena *a)
 		.mailbox = db_num(q, 0),
 		.who = arena_dup(a, db_text(q, 1)),
 		.rights = db_num32(q, 2) & STORE_MAY_ALL,
+		.account = arena_dup(a, db_text(q, 3)),
 	};
 }
 
@@ -99,8 +100,9 @@ store_acl_of(const struct store_acl *all, uint64_t mailbox)
 
 /* ---- deciding */
 
+/* `who` is that of the entry without its "-". */
 static bool
-means(struct span who, const struct store_reader *r)
+means(const struct store_ace *ace, struct span who, const struct store_reader *r)
 {
 	if (span_eq(who, "anyone"))
 		return true;
@@ -112,7 +114,8 @@ means(struct span who, const struct store_reader *r)
 				return true;
 		return false;
 	}
-	return r->login.n > 0 && span_same(who, r->login);
+	return r->login.n > 0 && span_same(who, r->login) &&
+	       (ace->account.n == 0 || span_same(ace->account, r->account));
 }
 
 unsigned
@@ -124,13 +127,13 @@ store_acl_rights(const struct store_acl *acl, const struct store_reader *r)
 		const struct store_ace *ace = &acl->p[i];
 
 		if (ace->who.n > 0 && ace->who.p[0] == '-') {
-			if (means(span_from(ace->who, 1), r))
+			if (means(ace, span_from(ace->who, 1), r))
 				taken |= ace->rights;
 			continue;
 		}
 		if (span_eq(ace->who, "owner"))
 			has = 0; /* what he has by being the owner is what stands there */
-		if (means(ace->who, r))
+		if (means(ace, ace->who, r))
 			given |= ace->rights;
 	}
 	has = (has | given) & ~taken;
@@ -150,11 +153,11 @@ store_acl_groups(const struct store_acl *acl)
 
 /* What the entry has now. */
 static int
-present(struct store *st, uint64_t mailbox, struct span who, unsigned *rights, struct err *e)
+present(struct store *st, uint64_t mailbox, struct span who, struct span account, unsigned *rights, struct err *e)
 {
 	int64_t v;
 
-	if (db_one(st, db_open_query(st, Q_ACL_ONE, e, B_NUM(mailbox), B_TEXT(who)), -1, &v, e) < 0)
+	if (db_one(st, db_open_query(st, Q_ACL_ONE, e, B_NUM(mailbox), B_TEXT(who), B_TEXT(account)), -1, &v, e) < 0)
 		return -1;
 	if (v >= 0)
 		*rights = (unsigned)v & STORE_MAY_ALL;
@@ -177,11 +180,12 @@ room(struct store *st, uint64_t mailbox, struct err *e)
 }
 
 static int
-change(struct store *st, uint64_t mailbox, struct span who, enum acl_op op, unsigned rights, struct err *e)
+change(struct store *st, uint64_t mailbox, struct span who, struct span account, enum acl_op op, unsigned rights,
+    struct err *e)
 {
 	unsigned old;
 
-	if (mbox_open(st, mailbox, e) == NULL || present(st, mailbox, who, &old, e) < 0)
+	if (mbox_open(st, mailbox, e) == NULL || present(st, mailbox, who, account, &old, e) < 0)
 		return -1;
 	if (op == ACL_ADD)
 		rights |= old;
@@ -191,22 +195,22 @@ change(struct store *st, uint64_t mailbox, struct span who, enum acl_op op, unsi
 		if (db_run(st, Q_ACL_DELETE, e, B_NUM(mailbox), B_TEXT(who)) < 0)
 			return -1;
 	} else if (room(st, mailbox, e) < 0 ||
-		   db_run(st, Q_ACL_SET, e, B_NUM(mailbox), B_TEXT(who), B_NUM(rights)) < 0) {
+		   db_run(st, Q_ACL_SET, e, B_NUM(mailbox), B_TEXT(who), B_NUM(rights), B_TEXT(account)) < 0) {
 		return -1;
 	}
 	return db_run(st, Q_ACL_CHANGED, e);
 }
 
 int
-store_acl_change(
-    struct store *st, uint64_t mailbox, struct span who, enum acl_op op, unsigned rights, struct err *e)
+store_acl_change(struct store *st, uint64_t mailbox, struct span who, struct span account, enum acl_op op,
+    unsigned rights, struct err *e)
 {
 	st->why = STORE_OTHER;
 	if (who.n == 0 || who.n > STORE_WHO_MAX)
 		return store_fail(st, STORE_CANNOT, e, ERR_PERM, "not an identifier");
 	if (tx_begin(st, TX_DURABLE, e) < 0)
 		return -1;
-	return tx_end(st, change(st, mailbox, who, op, rights & STORE_MAY_ALL, e), e);
+	return tx_end(st, change(st, mailbox, who, account, op, rights & STORE_MAY_ALL, e), e);
 }
 
 /* ---- what authd knows */

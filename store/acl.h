@@ -59,6 +59,7 @@ int acl_who_parse(struct span text, bool *negative, struct span *name, struct ar
 struct store_reader {
 	bool owner;                /* of the store: then login may be empty */
 	struct span login;         /* canonical */
+	struct span account;       /* the name of his own store: another account that had this login had another */
 	const struct span *groups; /* names without "group:" */
 	size_t ngroups;
 };
@@ -66,7 +67,8 @@ struct store_reader {
 struct store_ace {
 	uint64_t mailbox;
 	struct span who;
-	unsigned rights; /* or of enum store_right */
+	unsigned rights;     /* or of enum store_right */
+	struct span account; /* of a login: as in store_reader; empty: whoever has that login */
 };
 
 /* Entries of one mailbox or of all, sorted by mailbox and who; in an arena. */
@@ -95,10 +97,11 @@ bool store_acl_groups(const struct store_acl *acl);
 
 /*
  * Change the entry of `who` ("owner" for the owner). A login's entry without rights is removed; the owner's stays, and
- * then he has l and a. STORE_LIMIT, STORE_NONEXISTENT.
+ * then he has l and a. `account` as in store_ace: what an account that is no more had is not added to.
+ * STORE_LIMIT, STORE_NONEXISTENT.
  */
-int store_acl_change(
-    struct store *st, uint64_t mailbox, struct span who, enum acl_op op, unsigned rights, struct err *e);
+int store_acl_change(struct store *st, uint64_t mailbox, struct span who, struct span account, enum acl_op op,
+    unsigned rights, struct err *e);
 
 /*
  * What authd is to know of a store (lib/ipc/authd.def, authd_shared): everyone who may look up some mailbox, each once,

@@ -104,6 +104,7 @@ static const char version_2[] =
     " mailbox INTEGER NOT NULL,"
     " who TEXT NOT NULL,"
     " rights INTEGER NOT NULL," /* or of enum store_right */
+    " account TEXT NOT NULL," /* whose login it is: the name of his store, which is never given out again */
     " PRIMARY KEY (mailbox, who)) WITHOUT ROWID;"
     /* How often ACLs were changed, and what authd was told last: acl.h. */
     "ALTER TABLE store ADD COLUMN acl INTEGER NOT NULL DEFAULT 0;"

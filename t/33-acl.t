@@ -69,6 +69,23 @@ answers(u2('CREATE "%s/Projects/x"' % OTHER), r"^= NO \[NOPERM\]", "4314, 4: CRE
 hidden, missing = (u2('GETACL "%s/%s"' % (OTHER, name)) for name in ("Secret", "Sacred"))
 rk.is_(hidden, missing, "4314, 6: a hidden mailbox is answered as one that is not there")
 
+# ---- an address that is given out again
+
+u1("CREATE Given")
+u1("SETACL Given u5 lr")
+u5 = Client(i, "u5")
+answers(u5('MYRIGHTS "%s/Given"' % OTHER), r"\* MYRIGHTS .* lr\n= OK", "u5 may read")
+u5("LOGOUT")
+i.must("user", "del", "u5@example.test")
+i.must("user", "add", "u5@example.test", stdin="pw-5\n")
+u5 = Client(i, "u5")
+answers(u5('MYRIGHTS "%s/Given"' % OTHER), r"^= NO \[NONEXISTENT\]", "another account of that address has none of its rights")
+u1("SETACL Given u5 +s")
+answers(u5('MYRIGHTS "%s/Given"' % OTHER), r"^= NO", "s without l shows nothing: what the other had is not added to")
+i.must("share", "u1@example.test/Given", "--to", "u5@example.test", "--as", "lrs")
+answers(u5('MYRIGHTS "%s/Given"' % OTHER), r"\* MYRIGHTS .* lrs\n= OK", "and gets rights of its own")
+u5("LOGOUT")
+
 # ---- revoked while it is selected
 
 answers(u1("SETACL Projects u2 +wi"), "= OK", "more rights")

@@ -170,7 +170,7 @@ set(struct store *st, uint64_t id, const char *who, enum acl_op op, const char *
 	unsigned r;
 
 	need(rights_parse(span_str(rights), &r, &e) == 0);
-	need(store_acl_change(st, id, span_str(who), op, r, &e) == 0);
+	need(store_acl_change(st, id, span_str(who), SPAN(""), op, r, &e) == 0);
 }
 
 /* "bob=lr carl=l" */
@@ -237,11 +237,11 @@ stored(struct lab *l)
 	tap_ok(told == all.number, "what authd was told");
 
 	tap_ok(
-	    store_acl_change(st, 9999, SPAN("bob"), ACL_SET, r, &e) < 0 && store_why(st) == STORE_NONEXISTENT,
+	    store_acl_change(st, 9999, SPAN("bob"), SPAN(""), ACL_SET, r, &e) < 0 && store_why(st) == STORE_NONEXISTENT,
 	    "no such mailbox");
 	err_clear(&e);
 	while (n < 1000 &&
-	       store_acl_change(st, b, arena_printf(l->a, "u%d", n), ACL_SET, STORE_MAY_READ, &e) == 0)
+	       store_acl_change(st, b, arena_printf(l->a, "u%d", n), SPAN(""), ACL_SET, STORE_MAY_READ, &e) == 0)
 		n++;
 	tap_ok(n == STORE_ENTRIES_MAX && store_why(st) == STORE_LIMIT, "at most so many entries");
 	store_close(st);

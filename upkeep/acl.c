@@ -55,7 +55,8 @@ send_entries(struct job *j, const struct store_mailbox *box, struct err *e)
 static int
 one(struct job *j, const struct upkeep_acl *m, const struct store_mailbox *box, struct err *e)
 {
-	if (m->who.n > 0 && store_acl_change(j->st, box->id, m->who, (enum acl_op)m->op, m->rights, e) < 0)
+	if (m->who.n > 0 &&
+	    store_acl_change(j->st, box->id, m->who, m->account, (enum acl_op)m->op, m->rights, e) < 0)
 		return -1;
 	j->done++;
 	return send_entries(j, box, e);

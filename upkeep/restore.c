@@ -309,7 +309,8 @@ restore_acl(struct restore *r, const struct store_mailbox *from, uint64_t to, st
 	if (store_acl_read(r->from, from->id, &acl, r->j->a, e) < 0)
 		return -1;
 	for (size_t i = 0; i < acl.n; i++)
-		if (store_acl_change(r->j->st, to, acl.p[i].who, ACL_SET, acl.p[i].rights, e) < 0)
+		if (store_acl_change(r->j->st, to, acl.p[i].who, acl.p[i].account, ACL_SET, acl.p[i].rights,
+			e) < 0)
 			return -1;
 	return 0;
 }
