@@ -11,6 +11,7 @@
 #include "imapd/catenate.h"
 #include "imapd/command.h"
 #include "imapd/flags.h"
+#include "imapd/exclusive.h"
 #include "imapd/incoming.h"
 #include "imapd/messages.h"
 #include "imapd/quota.h"
@@ -315,11 +316,14 @@ keep(struct appending *g, struct err *e)
 	struct session *s = g->s;
 	struct store_appended done = { 0 };
 	uint64_t source = 0;
-	int rc;
+	int hold, rc;
 
-	if (g->replaced != 0)
+	if (g->replaced != 0) {
+		if (exclusive_begin(s, g->cmd, s->view->mailbox, &hold, e) < 0)
+			return -1;
 		rc = store_replace(s->view, g->replaced, g->box.id, for_store(g), &done, &source, e);
-	else
+		exclusive_end(hold);
+	} else
 		rc = store_append(s->st, g->box.id, for_store(g), g->n, &done, e);
 	if (rc < 0)
 		return refused(s, g->cmd, true);

@@ -4,6 +4,7 @@
  */
 #include "imap/args.h"
 #include "imap/set.h"
+#include "imapd/exclusive.h"
 #include "imapd/messages.h"
 #include "imapd/quota.h"
 #include "imapd/reply.h"
@@ -77,6 +78,7 @@ copy(struct session *s, struct cmd *cmd, bool move, struct err *e)
 	struct messages m;
 	struct span name;
 	uint32_t *uids;
+	int hold = -1, rc;
 	unsigned how = (move ? STORE_MOVE : 0U) | (cmd->uid ? 0U : STORE_WHOLE);
 
 	if (messages_parse(s, cmd, &m, e) < 0 || imap_sp(&cmd->args, e) < 0 ||
@@ -94,7 +96,11 @@ copy(struct session *s, struct cmd *cmd, bool move, struct err *e)
 		return -1;
 	if (messages_uids(s, &m, &uids, e) < 0)
 		return -1;
-	if (store_copy(s->view, uids, m.n, target.id, how, &c, s->a, e) < 0)
+	if (move && exclusive_begin(s, cmd, s->view->mailbox, &hold, e) < 0)
+		return -1;
+	rc = store_copy(s->view, uids, m.n, target.id, how, &c, s->a, e);
+	exclusive_end(hold);
+	if (rc < 0)
 		return refused(s, cmd, true);
 	s->usage_changed |= !move && c.n > 0;
 	tell_changed(s, c.mailbox, c.modseq);

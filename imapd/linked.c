@@ -11,6 +11,7 @@
  * The numbers are those of struct store_view_state, in its order.
  */
 #include "imap/set.h"
+#include "imapd/exclusive.h"
 #include "imapd/link.h"
 #include "imapd/messages.h"
 #include "imapd/names.h"
@@ -80,19 +81,28 @@ do_xexpunge(struct session *s, struct cmd *cmd, struct err *e)
 	struct store_expunged gone = { 0 };
 	struct messages m;
 	uint32_t *uids;
+	int hold, rc;
 
 	cmd->uid = true;
 	if (rights_need(s, cmd, s->view->mailbox, STORE_MAY_DELETE | STORE_MAY_EXPUNGE, e) < 0)
 		return -1;
 	if (s->view->read_only)
 		return err_set(e, ERR_PERM, "The mailbox is read-only");
-	if (imap_peek(&cmd->args) == '\0')
+	if (imap_peek(&cmd->args) == '\0') {
+		if (exclusive_begin(s, cmd, s->view->mailbox, &hold, e) < 0)
+			return -1;
+		exclusive_end(hold);
 		return 0;
+	}
 	if (messages_parse(s, cmd, &m, e) < 0 || imap_end(&cmd->args, e) < 0)
 		return -1;
 	if (messages_uids(s, &m, &uids, e) < 0)
 		return -1;
-	if (store_expunge(s->view, STORE_EXPUNGE_UIDS, uids, m.n, &gone, e) < 0)
+	if (exclusive_begin(s, cmd, s->view->mailbox, &hold, e) < 0)
+		return -1;
+	rc = store_expunge(s->view, STORE_EXPUNGE_UIDS, uids, m.n, &gone, e);
+	exclusive_end(hold);
+	if (rc < 0)
 		return refused(s, cmd, false);
 	s->usage_changed |= gone.n > 0;
 	tell_changed(s, s->view->mailbox, gone.modseq);

@@ -1,5 +1,6 @@
 /* CREATE, DELETE, RENAME, SUBSCRIBE, UNSUBSCRIBE, STATUS: RFC 3501, 6.3.3 to 6.3.10. */
 #include "imap/args.h"
+#include "imapd/exclusive.h"
 #include "imapd/listing.h"
 #include "imapd/reply.h"
 #include "imapd/rights.h"
@@ -121,6 +122,7 @@ do_rename(struct session *s, struct cmd *cmd, struct err *e)
 {
 	struct store_mailbox box = { 0 }, inbox = { 0 };
 	struct span from, to;
+	int hold, rc;
 
 	if (imap_sp(&cmd->args, e) < 0 || imap_mailbox(&cmd->args, s->a, &from, e) < 0 ||
 	    one_name(s, cmd, &to, e) < 0)
@@ -128,7 +130,11 @@ do_rename(struct session *s, struct cmd *cmd, struct err *e)
 	if (rights_named(s, cmd, from, STORE_MAY_DELETE_MAILBOX, &box, e) < 0 ||
 	    rights_create(s, cmd, to, e) < 0)
 		return -1;
-	if (store_rename(s->st, from, to, e) < 0)
+	if (exclusive_begin(s, cmd, box.id, &hold, e) < 0) /* INBOX would be empty after (6.3.5) */
+		return -1;
+	rc = store_rename(s->st, from, to, e);
+	exclusive_end(hold);
+	if (rc < 0)
 		return not_made(s, cmd, to, e);
 	if (span_eq(from, "INBOX") && store_mailbox(s->st, from, &inbox, s->a, e) > 0)
 		tell_changed(s, inbox.id, inbox.highestmodseq); /* it is empty now (6.3.5) */

@@ -8,6 +8,7 @@
  */
 #include "imap/reply.h"
 #include "imap/set.h"
+#include "imapd/exclusive.h"
 #include "imapd/messages.h"
 #include "imapd/relay-inside.h"
 #include "imapd/reply.h"
@@ -265,8 +266,13 @@ expunge_own(struct copying *c, struct err *e)
 {
 	struct session *s = c->s;
 	struct store_expunged gone = { 0 };
+	int hold, rc;
 
-	if (store_expunge(s->view, STORE_EXPUNGE_UIDS, c->done, c->ndone, &gone, e) < 0)
+	if (exclusive_begin(s, c->cmd, s->view->mailbox, &hold, e) < 0)
+		return -1;
+	rc = store_expunge(s->view, STORE_EXPUNGE_UIDS, c->done, c->ndone, &gone, e);
+	exclusive_end(hold);
+	if (rc < 0)
 		return refused(s, c->cmd, false);
 	s->usage_changed |= gone.n > 0;
 	tell_changed(s, s->view->mailbox, gone.modseq);
@@ -292,15 +298,18 @@ expunge_far(struct copying *c, struct err *e)
 static int
 may_move(struct copying *c, struct err *e)
 {
+	int hold;
 	struct session *s = c->s;
 	struct span answer;
 
 	if (s->view != NULL) {
 		if (s->view->read_only)
 			return err_set(e, ERR_PERM, "The mailbox is read-only");
-		return rights_need(s, c->cmd, s->view->mailbox, STORE_MAY_DELETE | STORE_MAY_EXPUNGE, e) < 0
-			   ? -1
-			   : 1;
+		if (rights_need(s, c->cmd, s->view->mailbox, STORE_MAY_DELETE | STORE_MAY_EXPUNGE, e) < 0 ||
+		    exclusive_begin(s, c->cmd, s->view->mailbox, &hold, e) < 0)
+			return -1;
+		exclusive_end(hold);
+		return 1;
 	}
 	if (relay_ask(s, c->from, SPAN("XEXPUNGE"), true, &answer, e) < 0)
 		return -1;

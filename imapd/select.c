@@ -1,5 +1,6 @@
 /* SELECT, EXAMINE, CLOSE, UNSELECT, EXPUNGE: RFC 3501, 6.3.1, 6.3.2, 6.4.2, 6.4.3. */
 #include "imap/args.h"
+#include "imapd/exclusive.h"
 #include "imapd/messages.h"
 #include "imapd/reply.h"
 #include "imapd/resync.h"
@@ -88,6 +89,19 @@ do_examine(struct session *s, struct cmd *cmd, struct err *e)
 	return select_mailbox(s, cmd, true, e);
 }
 
+static int
+expunge(struct session *s, struct cmd *cmd, enum store_expunge how, const uint32_t *uids, size_t n,
+    struct store_expunged *gone, struct err *e)
+{
+	int hold, rc;
+
+	if (exclusive_begin(s, cmd, s->view->mailbox, &hold, e) < 0)
+		return -1;
+	rc = store_expunge(s->view, how, uids, n, gone, e);
+	exclusive_end(hold);
+	return rc < 0 ? refused(s, cmd, false) : 0;
+}
+
 /*
  * CLOSE removes what is \Deleted without a word, and nothing after EXAMINE (6.4.2) or without e (RFC 4314, 4). No HIGHESTMODSEQ is told: the client
  * does not know of everything up to it (RFC 7162, 3.2.8).
@@ -100,8 +114,8 @@ do_close(struct session *s, struct cmd *cmd, struct err *e)
 	if (imap_end(&cmd->args, e) < 0)
 		return -1;
 	if (!s->view->read_only && (rights_here(s) & STORE_MAY_EXPUNGE) != 0 &&
-	    store_expunge(s->view, STORE_EXPUNGE_DELETED, NULL, 0, &gone, e) < 0)
-		return refused(s, cmd, false);
+	    expunge(s, cmd, STORE_EXPUNGE_DELETED, NULL, 0, &gone, e) < 0)
+		return -1;
 	s->usage_changed |= gone.n > 0;
 	tell_changed(s, s->view->mailbox, gone.modseq);
 	search_leave(s);
@@ -139,11 +153,11 @@ do_expunge(struct session *s, struct cmd *cmd, struct err *e)
 	if (cmd->uid && messages_uids(s, &m, &uids, e) < 0)
 		return -1;
 	if (cmd->uid)
-		rc = store_expunge(s->view, STORE_EXPUNGE_DELETED_OF, uids, m.n, &gone, e);
+		rc = expunge(s, cmd, STORE_EXPUNGE_DELETED_OF, uids, m.n, &gone, e);
 	else
-		rc = store_expunge(s->view, STORE_EXPUNGE_DELETED, NULL, 0, &gone, e);
+		rc = expunge(s, cmd, STORE_EXPUNGE_DELETED, NULL, 0, &gone, e);
 	if (rc < 0)
-		return refused(s, cmd, false);
+		return -1;
 	s->expunged = true;
 	s->usage_changed |= gone.n > 0;
 	tell_changed(s, s->view->mailbox, gone.modseq);
