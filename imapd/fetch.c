@@ -122,8 +122,8 @@ object_items(struct session *s, unsigned items, const struct store_msg *m, const
 }
 
 /*
- * PREVIEW (RFC 8970, 3): NIL where there is none to be had; "" of a message without words. Records of version 1 have none:
- * it is made by reading the message, but not for who is content with less (LAZY).
+ * PREVIEW: "" of a message without words, or of which there are none to be had; NIL is for LAZY alone (RFC 8970, 3.2). Records
+ * of version 1 have none: it is made by reading the message, but not for who is content with less.
  */
 static int
 preview(struct fetching *f, struct body *b, struct err *e)
@@ -135,10 +135,10 @@ preview(struct fetching *f, struct body *b, struct err *e)
 
 	if (!st.previewed && !f->f.lazy && incoming_again(s, b->msg, &again, &why) == 0)
 		structure_open(again, &st, &why);
-	if (!st.previewed || (st.flags & STRUCTURE_OPAQUE) != 0)
+	if (!st.previewed && f->f.lazy)
 		return buf_str(&s->out, e, "PREVIEW NIL");
 	buf_str(&s->out, e, "PREVIEW ");
-	return format_string(st.preview, &s->out, e);
+	return format_string(st.previewed ? st.preview : (struct span){ 0 }, &s->out, e);
 }
 
 /*
@@ -342,7 +342,7 @@ fetch_piece(struct fetching *f, struct cmd *cmd, struct err *e)
 	return fetch_stored(f, e);
 }
 
-/* RFC 9394, 3.4: message numbers shift, UIDs do not. */
+/* RFC 9394, 3.3: message numbers shift, UIDs do not. */
 static int
 page_allowed(const struct cmd *cmd, const struct imap_fetch *f, struct err *e)
 {

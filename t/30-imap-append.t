@@ -75,6 +75,7 @@ rk.is_(c.append("INBOX", None, None, b"Subject: opaque\r\n\r\ntext\r\n")[0], "OK
 c.select("INBOX")
 rk.is_(c.fetch("1", "(BODY.PEEK[])")[1][0][1], b"Subject: opaque\r\n\r\ntext\r\n", "and can be read")
 rk.like(c.fetch("1", "(BODYSTRUCTURE)")[1][0], r'(?i)"text" "plain"', "as one part of plain text")
+rk.is_(c.fetch("1", "(PREVIEW)")[1][0], b'1 (PREVIEW "")', "its preview is empty, not NIL, which is for LAZY alone (RFC 8970, 3.2)")
 rk.wait_for("the log tells of it", lambda: i.events("imapd.unparsed"))
 c.logout()
 rk.done()
