@@ -335,7 +335,7 @@ keep(struct appending *g, struct err *e)
 	}
 	tell_changed(s, s->view->mailbox, source);
 	g->cmd->ok = SPAN("Replaced");
-	/* RFC 8508, 3.2: before EXISTS and EXPUNGE, which follow as news of the mailbox. */
+	/* RFC 8508, 4.3: before EXISTS and EXPUNGE, which follow as news of the mailbox. */
 	return out_printf(s, e, "* OK [%.*s] Kept\r\n", SPAN_ARG(appenduid(g, &done)));
 }
 
@@ -391,7 +391,7 @@ do_append(struct session *s, struct cmd *cmd, struct err *e)
 	return e->kind == ERR_NONE ? 0 : -1;
 }
 
-/* The message to be replaced: a number, of a message that is there (RFC 8508, 3.1 and 4). */
+/* The message to be replaced: a number, of a message that is there (RFC 8508, 3.2 and 3.3). */
 static int
 source(struct appending *g, struct err *e)
 {

@@ -34,7 +34,7 @@ int messages_of(struct session *s, struct imap_set *set, bool uid, struct messag
 /* The same from the command's text: SP set. */
 int messages_parse(struct session *s, struct cmd *cmd, struct messages *out, struct err *e);
 
-/* Only a page of them (RFC 9394, 3.4), if one is given. */
+/* Only a page of them (RFC 9394, 3.3), if one is given. */
 void messages_page(struct messages *m, const struct imap_partial *p);
 
 /* A run of them: their records are loaded. */

@@ -209,7 +209,7 @@ search_all(struct multisearch *m, struct err *e)
 	return rc;
 }
 
-/* What needs one mailbox and no other (RFC 7377, 2.1): message numbers, $, SAVE. */
+/* What needs one mailbox and no other (RFC 7377, 2.1 and 2.2): message numbers, $, SAVE. */
 static int
 check(const struct multisearch *m, struct err *e)
 {

@@ -85,7 +85,7 @@ cell_of(
 		return number(r->date_ms);
 	case SORT_SIZE:
 		return number((int64_t)r->size);
-	case SORT_RELEVANCY: /* the best first (RFC 6203, 5) */
+	case SORT_RELEVANCY: /* the best first (RFC 6203, 6) */
 		return number(-(int64_t)s->g->found.score[i]);
 	case SORT_DATE:
 		return number(

@@ -58,7 +58,7 @@ struct imap_fetch {
 	bool changed;  /* CHANGEDSINCE was given */
 	bool vanished; /* and VANISHED (RFC 7162, 3.2.6) */
 	uint64_t since;
-	struct imap_partial partial; /* of UID FETCH (RFC 9394, 3.4) */
+	struct imap_partial partial; /* of UID FETCH (RFC 9394, 3.3) */
 };
 
 /* The arguments behind the sequence set and its space, to the end of the command. */

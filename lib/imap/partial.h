@@ -1,6 +1,6 @@
 /*
  * partial.h - a page of a list: "1:100" from its start, "-1:-100" from its end (RFC 9394, 3.1, also as the modifier of
- * UID FETCH, 3.4; RFC 5267, 4.4). (t/unit-imap-search.c)
+ * UID FETCH, 3.3; RFC 5267, 4.4). (t/unit-imap-search.c)
  */
 #ifndef IMAP_PARTIAL_H
 #define IMAP_PARTIAL_H

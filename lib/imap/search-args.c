@@ -166,7 +166,7 @@ imap_sort_parse(struct imap_lex *l, struct arena *a, bool rev2, struct imap_sort
 	    needed_charset(l, a, &s.search, e) < 0 || program(l, a, rev2, &s.search, e) < 0)
 		return -1;
 	for (size_t i = 0; i < s.n; i++)
-		if (s.key[i].by == SORT_RELEVANCY && !s.search.fuzzy) /* RFC 6203, 5 */
+		if (s.key[i].by == SORT_RELEVANCY && !s.search.fuzzy) /* RFC 6203, 6 */
 			return err_set(e, ERR_PEER, "RELEVANCY is of a FUZZY search");
 	*out = s;
 	return 0;
@@ -190,7 +190,7 @@ imap_thread_parse(struct imap_lex *l, struct arena *a, bool rev2, struct imap_th
 	return 0;
 }
 
-/* ---- ESEARCH (RFC 7377, 3) */
+/* ---- ESEARCH (RFC 7377, 4) */
 
 /* mailbox, or a list of them */
 static int
@@ -237,7 +237,7 @@ source(struct imap_lex *l, struct arena *a, struct imap_source *s, struct err *e
 	return err_set(e, ERR_PEER, "There is no such source of mailboxes");
 }
 
-/* IN (source source ...[ (scope options)]) and the space behind it. No scope option is known (RFC 7377, 2.2). */
+/* IN (source source ...[ (scope options)]) and the space behind it. No scope option is known (RFC 7377, 4). */
 static int
 sources(struct imap_lex *l, struct arena *a, struct imap_esearch *s, struct err *e)
 {

@@ -1,5 +1,5 @@
 /*
- * preview.h - the first words of a message, for a list of messages (RFC 8970, 3.2): from its first text, decoded, blanks
+ * preview.h - the first words of a message, for a list of messages (RFC 8970, 3.3): from its first text, decoded, blanks
  * joined, HTML without its tags. Valid UTF-8, at most PREVIEW_CHARS characters, no control characters.
  *
  * Looks at PREVIEW_INPUT octets of a part at most. Linear; safe on any input (t/unit-preview.c, fuzz/preview.c).
@@ -11,7 +11,7 @@
 #include "mail/mime.h"
 
 enum {
-	PREVIEW_CHARS = 200, /* RFC 8970, 3.2 */
+	PREVIEW_CHARS = 200, /* RFC 8970, 3.3 */
 	PREVIEW_MAX = 4 * PREVIEW_CHARS,
 	PREVIEW_INPUT = 256 * 1024, /* of HTML the styles at its start may be long */
 	PREVIEW_PARTS = 3,          /* parts that are tried when the first has no words */
