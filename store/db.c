@@ -114,6 +114,15 @@ db_run_(struct store *st, enum query q, struct err *e, const struct bind *b, siz
 }
 
 int
+db_any(struct store *st, sqlite3_stmt *q, struct err *e)
+{
+	int rc = db_row(st, q, e);
+
+	db_done(q);
+	return rc;
+}
+
+int
 db_one(struct store *st, sqlite3_stmt *q, int64_t none, int64_t *out, struct err *e)
 {
 	int rc = db_row(st, q, e);

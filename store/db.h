@@ -51,6 +51,8 @@ int db_run_(struct store *st, enum query q, struct err *e, const struct bind *b,
 
 /* The number in the first column of the only row of a query, `none` if it has no row. -1 on failure. */
 int db_one(struct store *st, sqlite3_stmt *q, int64_t none, int64_t *out, struct err *e);
+/* Has it a row? 1, 0, -1. */
+int db_any(struct store *st, sqlite3_stmt *q, struct err *e);
 
 uint64_t db_num(sqlite3_stmt *q, int column);   /* negative values as 0 */
 uint32_t db_num32(sqlite3_stmt *q, int column); /* what does not fit as 0 */

@@ -109,6 +109,8 @@ int quota_check(
 /* ---- names.c */
 /* Check a name and append its normal form (INBOX in capitals). ERR_PERM: STORE_CANNOT, STORE_LIMIT. */
 int name_check(struct store *st, struct span name, struct buf *out, struct err *e);
+/* A buffer for that. */
+void name_init(struct buf *b);
 
 /* ---- create.c: make index.db and msg/ in the directory open as `dir`; no error if they are there. Durable.
  */

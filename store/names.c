@@ -18,6 +18,12 @@ level_valid(struct span level)
 	return true;
 }
 
+void
+name_init(struct buf *b)
+{
+	buf_init(b, STORE_NAME_MAX + 1);
+}
+
 int
 name_check(struct store *st, struct span name, struct buf *out, struct err *e)
 {

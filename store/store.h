@@ -7,7 +7,7 @@
  * A struct store belongs to one process and is never carried over a fork.
  *
  * Reading order of the sources: schema.c (tables, numbered invariants), create.c, chunk.c (packed records), number.c
- * (UIDs and modification sequences), mailbox.c, acl.c, view.c, fetch.c, flags.c, expunge.c, append.c, copy.c,
+ * (UIDs and modification sequences), lookup.c, mailbox.c, acl.c, view.c, fetch.c, flags.c, expunge.c, append.c, copy.c,
  * deliver.c, purge.c, check.c; db.c and vfs.c are the layer over SQLite, file.c the one over message files.
  *
  * Durability. What a client is told OK for (everything here but delivery) is on disk when the call returns:
