@@ -75,11 +75,11 @@ struct session {
 		bool refused;
 	} from_holder; /* and not acted upon yet */
 
-	struct buf idle_tag; /* of the IDLE command in progress; empty when there is none */
-	bool compress;       /* COMPRESS is being answered: all behind is compressed */
-	bool recorded;       /* the holder has a record that holds */
-	bool leave;          /* the holder takes over: end without a word */
-	bool over;           /* LOGOUT, BYE */
+	struct buf idle_tag;  /* of the IDLE command in progress; empty when there is none */
+	bool compress;        /* COMPRESS is being answered: all behind is compressed */
+	bool recorded;        /* the holder has a record that holds */
+	bool leave;           /* the holder takes over: end without a word */
+	bool over;            /* LOGOUT, BYE */
 	bool unauthenticated; /* ... or the client is to log in anew: RFC 8437 */
 
 	uint32_t bad, bad_row;                    /* commands answered BAD; since the last that was not */

@@ -77,7 +77,6 @@ session_of(struct session *s, const struct worker_start *w)
 	s->since = w->since;
 	s->link = w->link;
 	s->guest = w->guest;
-
 }
 
 void

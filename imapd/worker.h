@@ -18,7 +18,7 @@ struct worker_start {
 	struct svc *svc;
 	struct ipc *up; /* to the holder, non-blocking; taken */
 	int stream;     /* of the client, blocking; taken */
-	int store;           /* the directory of all owners; taken */
+	int store;      /* the directory of all owners; taken */
 	struct span owner, login, client, sid;
 	struct span account; /* the name of the reader's own store */
 	uint64_t since;         /* milliseconds since 1970 */

@@ -116,9 +116,8 @@ pump_back(struct session *s, const struct session_back *m)
 	buf_init(&in, ON_ITS_WAY_MAX);
 	buf_init(&out, ON_ITS_WAY_MAX);
 	rc = buf_add(&in, NULL, m->input) < 0 || take_rest(s->p, m->stream, &in) < 0 ||
-			     buf_add(&in, NULL, buf_span(&s->to_back)) < 0 ||
-			     buf_add(&out, NULL, buf_span(&s->to_client)) < 0 ||
-			     take_rest(s->p, s->back.fd, &out) < 0
+		     buf_add(&in, NULL, buf_span(&s->to_back)) < 0 ||
+		     buf_add(&out, NULL, buf_span(&s->to_client)) < 0 || take_rest(s->p, s->back.fd, &out) < 0
 		 ? -1
 		 : 0;
 	if (rc < 0) {

@@ -21,7 +21,8 @@ struct upstream {
 	const char *program;
 	const struct ipc_def *def;
 	void (*answer)(struct session *s, struct ipc_in *in, const struct err *why);
-	void (*unasked)(struct proxyd *p, struct ipc_in *in); /* a frame that answers nothing; NULL: dropped */
+	/* A frame that answers nothing; NULL: dropped. */
+	void (*unasked)(struct proxyd *p, struct ipc_in *in);
 	struct ipc *ch;
 	struct watch w;
 	struct session **waiting; /* by the low half of the request id */
@@ -98,8 +99,9 @@ struct session {
 	SSL *ssl; /* NULL: plain */
 	struct watch client;
 	struct timer deadline;
-	struct session *next, *prev; /* among those who have not logged in, by age; then of the same bucket of pumps */
-	struct before *before;       /* NULL after login */
+	/* Among those who have not logged in, by age; then of the same bucket of pumps. */
+	struct session *next, *prev;
+	struct before *before; /* NULL after login */
 	uint64_t n_in, n_out;
 
 	/* S_PUMP (pump.c) */
@@ -119,7 +121,7 @@ void session_authd(struct session *s, struct ipc_in *in, const struct err *why);
 void session_backend(struct session *s, struct ipc_in *in, const struct err *why);
 void session_deadline(struct session *s, uint64_t ms);
 struct session *session_make(struct proxyd *p, const struct client *c); /* not watched, in no state yet */
-void session_before(struct session *s, const struct client *c); /* it is one that has not logged in */
+void session_before(struct session *s, const struct client *c);         /* it is one that has not logged in */
 /* From its first command on, without a greeting; `in` has been read of it, `out` is to be sent first. */
 void session_talk(struct session *s, struct span in, struct span out);
 

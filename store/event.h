@@ -17,7 +17,7 @@ enum store_event_kind {
 	STORE_EVENT_NAME = 1,    /* made, deleted, or made selectable: `name` */
 	STORE_EVENT_RENAMED = 2, /* `name` was `other`; mailboxes below it moved with it */
 	STORE_EVENT_SUBSCRIPTION = 3,
-	STORE_EVENT_ANNOTATION = 4, /* entry `other` of `mailbox` (0: the server), `who`: as in annotation.h */
+	STORE_EVENT_ANNOTATION = 4, /* entry `other` of `mailbox` (0: the server) of `who` */
 };
 
 struct store_event {

@@ -23,12 +23,12 @@ struct job {
 	struct ipc *ch; /* who asked; NULL: the clock */
 	uint32_t id;    /* of the request that is being served */
 	struct store *st;
-	struct arena *a;      /* of one request */
-	struct ipc *imapd;    /* NULL: not dialled yet */
-	struct ipc *mimed;    /* the same */
-	bool usage_changed;   /* authd is to be told */
-	uint64_t done;        /* what upkeep_done counts */
-	struct buf text;      /* what it says */
+	struct arena *a;    /* of one request */
+	struct ipc *imapd;  /* NULL: not dialled yet */
+	struct ipc *mimed;  /* the same */
+	bool usage_changed; /* authd is to be told */
+	uint64_t done;      /* what upkeep_done counts */
+	struct buf text;    /* what it says */
 };
 
 /*
@@ -64,8 +64,8 @@ int do_check(struct job *j, struct ipc_in *in, struct err *e);  /* check.c */
 int do_fts(struct job *j, struct ipc_in *in, struct err *e);    /* fts.c */
 int do_undelete(struct job *j, struct ipc_in *in, struct err *e);
 int do_pass(struct job *j, struct ipc_in *in, struct err *e);
-int do_acl(struct job *j, struct ipc_in *in, struct err *e); /* acl.c */
-int do_quota(struct job *j, struct ipc_in *in, struct err *e); /* quota.c */
+int do_acl(struct job *j, struct ipc_in *in, struct err *e);      /* acl.c */
+int do_quota(struct job *j, struct ipc_in *in, struct err *e);    /* quota.c */
 int do_snapshot(struct job *j, struct ipc_in *in, struct err *e); /* snapshot.c */
 int do_fetch(struct job *j, struct ipc_in *in, struct err *e);    /* snapshot.c */
 int do_restore(struct job *j, struct ipc_in *in, struct err *e);  /* restore.c */

@@ -17,7 +17,7 @@ struct compress {
 	bool border;  /* the stream that comes in stands between two blocks and two octets */
 	bool more;    /* the room was full: there may be more to inflate */
 	bool pending; /* something was deflated and not flushed */
-	bool flushed; /* the last that was inflated is an empty block up to the end of an octet: the peer's flush */
+	bool flushed; /* the last that was inflated is an empty, aligned block: the peer's flush */
 	bool ended;   /* the stream that comes in has ended */
 	size_t block; /* octets of the present block that were given out */
 	unsigned char raw[COMPRESS_WINDOW];

@@ -183,7 +183,8 @@ content_fields(struct parser *ps, struct mime_part *p)
 static bool
 is_message(const struct mime_part *p)
 {
-	return span_ieq(p->type, "message") && (span_ieq(p->subtype, "rfc822") || span_ieq(p->subtype, "global"));
+	return span_ieq(p->type, "message") &&
+	       (span_ieq(p->subtype, "rfc822") || span_ieq(p->subtype, "global"));
 }
 
 /*
