@@ -60,16 +60,22 @@ want[13] = seen[13]
 rk.is_({k: v for k, v in seen.items() if k < 13}, {k: v for k, v in want.items() if k < 13}, "messages are there")
 
 
-def compressed():
-    n = 0
+def files():
+    """First octets and size of each message file; some may be replaced while we look."""
     for f in os.listdir(os.path.join(STORE, "msg")):
-        with open(os.path.join(STORE, "msg", f), "rb") as h:
-            n += h.read(4) == MAGIC
-    return n
+        try:
+            with open(os.path.join(STORE, "msg", f), "rb") as h:
+                yield h.read(4), os.fstat(h.fileno()).st_size
+        except FileNotFoundError:
+            pass
+
+
+def compressed():
+    return sum(first == MAGIC for first, _ in files())
 
 
 def size():
-    return sum(os.stat(os.path.join(STORE, "msg", f)).st_size for f in os.listdir(os.path.join(STORE, "msg")))
+    return sum(n for _, n in files())
 
 
 before = size()
