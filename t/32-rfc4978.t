@@ -65,8 +65,10 @@ class Client:
         try:
             while True:
                 self.more()
-        except (EOFError, OSError):
+        except (EOFError, ConnectionError):
             return True
+        except TimeoutError:
+            return False
 
 
 def held(i):

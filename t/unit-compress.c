@@ -15,7 +15,7 @@ deflated(struct span text, int flush, struct buf *out)
 	client.avail_in = (unsigned)text.n;
 	client.next_out = (unsigned char *)buf_room(out, NULL, 2 * text.n + 1024);
 	client.avail_out = (unsigned)(2 * text.n + 1024);
-	need(deflate(&client, flush) == Z_OK);
+	need(deflate(&client, flush) == (flush == Z_FINISH ? Z_STREAM_END : Z_OK));
 	out->n = 2 * text.n + 1024 - client.avail_out;
 	return buf_span(out);
 }
@@ -89,6 +89,14 @@ borders(void)
 	tap_ok(compress_window(z, window, &n) == 1, "at the next border it is");
 	compress_feed(z, SPAN("\xff\xff\xff\xff"));
 	tap_ok(inflated(z, 100, &text, &e) < 0 && e.kind == ERR_GONE, "what is no deflate ends it");
+	compress_free(z);
+	err_clear(&e);
+	z = compress_new((struct span){ 0 }, &e);
+	deflateReset(&client);
+	buf_clear(&text);
+	compress_feed(z, deflated(SPAN("c NOOP\r\n"), Z_FINISH, &raw));
+	tap_ok(inflated(z, 100, &text, &e) < 0 && e.kind == ERR_GONE && span_eq(buf_span(&text), "c NOOP\r\n"),
+	    "the end of the stream is heard with what stands before it, not with what comes after");
 	compress_free(z);
 	buf_free(&raw);
 	buf_free(&text);

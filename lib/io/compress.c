@@ -9,6 +9,7 @@ enum {
 	MEMORY = 8,
 	OUT_PIECE = 16 * 1024,
 	AT_BLOCK = 128, /* z_stream.data_type of inflate: between blocks, ... */
+	LAST = 64,      /* ... in the last block, or behind it, ... */
 	BITS = 63,      /* ... and bits of the last octet that are not used yet */
 };
 
@@ -75,7 +76,8 @@ inflate_some(struct compress *z, struct err *e)
 
 	got = room - z->in.avail_out;
 	z->more = z->in.avail_out == 0;
-	z->ended = rc == Z_STREAM_END;
+	/* It stops behind the last block before it says that there is no more, which would take another call. */
+	z->ended = rc == Z_STREAM_END || (z->in.data_type & (AT_BLOCK | LAST)) == (AT_BLOCK | LAST);
 	z->block += got;
 	/* Called without need, inflate forgets that it stands at the border. */
 	if (moved) {
