@@ -200,7 +200,7 @@ refused(struct dialogue *d, struct span tag, const struct err *e, struct buf *ou
 static enum ask
 execute(struct dialogue *d, struct span text, struct buf *out)
 {
-	struct command c = { .d = d, .tag = SPAN("*"), .l = { text }, .out = out };
+	struct command c = { .d = d, .tag = SPAN("*"), .l = { .in = text }, .out = out };
 	struct err e = { 0 };
 	struct span word, tag;
 	enum ask ask = ASK_NEXT;

@@ -625,7 +625,7 @@ kills(uint64_t inbox)
 {
 	struct store *st;
 	struct tally t = { 0 };
-	uint32_t wrong = 0, covered = 0;
+	uint32_t wrong = 0;
 	int status;
 
 	limits.step_ms = 1;
@@ -650,7 +650,6 @@ kills(uint64_t inbox)
 			if (f != NULL)
 				t = differential(st, "owner", inbox, 5);
 			wrong += t.wrong;
-			covered += t.covered;
 		}
 		if (i % 5 == 4) {
 			deliver_random(st, inbox, 40);

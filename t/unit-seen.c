@@ -69,7 +69,7 @@ status(struct lab *l, struct store *st, const char *name)
 }
 
 static void
-change(struct lab *l, struct store_view *v, const uint32_t *seqs, size_t n, int op, uint32_t flags)
+change(struct lab *l, struct store_view *v, const uint32_t *seqs, size_t n, unsigned op, uint32_t flags)
 {
 	struct store_flags f = { .op = op, .flags = flags, .unchanged_since = UINT64_MAX };
 	struct store_flagged out;
