@@ -188,7 +188,7 @@ for words, why in (
 ):
     r = i.run(*words)
     rk.ok(r.returncode != 0 and why in r.stderr, "%s: %s" % (" ".join(words[:1] + words[3:]), why), r.stderr)
-path = glob.glob(os.path.join(there, u1, "*.index"))[-1]
+path = sorted(glob.glob(os.path.join(there, u1, "*.index")))[-1]
 with open(path, "r+b") as f:
     f.truncate(4096 * 3 + 100)
 r = i.run("restore", u1, there)

@@ -16,7 +16,7 @@ enum imap_caps {
 	IMAP_CAPS_NO_AUTH = 16, /* it may not: LOGINDISABLED */
 };
 
-/* Append "IMAP4rev1 IDLE ...": behind "* CAPABILITY " or "[CAPABILITY ". Fits in 512 octets. */
+/* Append "IMAP4rev1 IDLE ...": behind "* CAPABILITY " or "[CAPABILITY ". Some 700 octets after login. */
 int imap_caps(unsigned state, struct buf *out, struct err *e);
 
 #endif
