@@ -119,8 +119,8 @@ chunk_write(struct store *st, struct chunk *c, struct err *e)
 	return 0;
 }
 
-int
-chunk_find(const struct chunk *c, uint32_t uid)
+uint32_t
+chunk_below(const struct chunk *c, uint32_t uid)
 {
 	uint32_t lo = 0, hi = c->n;
 
@@ -132,21 +132,33 @@ chunk_find(const struct chunk *c, uint32_t uid)
 		else
 			hi = mid;
 	}
-	return lo < c->n && c->rec[lo].uid == uid ? (int)lo : -1;
+	return lo;
+}
+
+int
+chunk_find(const struct chunk *c, uint32_t uid)
+{
+	uint32_t at = chunk_below(c, uid);
+
+	return at < c->n && c->rec[at].uid == uid ? (int)at : -1;
+}
+
+int
+chunk_reach(struct store *st, uint64_t mailbox, uint32_t uid, struct chunk *c, struct err *e)
+{
+	if (c->n > 0 && uid <= c->rec[c->n - 1].uid)
+		return 1;
+	return chunk_write(st, c, e) < 0 ? -1 : chunk_at(st, mailbox, uid, c, e);
 }
 
 int
 chunk_seek(
     struct store *st, uint64_t mailbox, uint32_t uid, struct chunk *c, struct store_rec **rec, struct err *e)
 {
-	int rc, at;
+	int rc = chunk_reach(st, mailbox, uid, c, e), at;
 
-	if (c->n == 0 || uid > c->rec[c->n - 1].uid) {
-		if (chunk_write(st, c, e) < 0)
-			return -1;
-		if ((rc = chunk_at(st, mailbox, uid, c, e)) != 1)
-			return rc;
-	}
+	if (rc != 1)
+		return rc;
 	if ((at = chunk_find(c, uid)) < 0)
 		return 0;
 	*rec = &c->rec[at];

@@ -43,14 +43,16 @@ int chunk_after(struct store *st, uint64_t mailbox, uint64_t key, struct chunk *
 /* Write what is dirty, and note it in the directory (dir.h); a chunk without records loses its row. */
 int chunk_write(struct store *st, struct chunk *c, struct err *e);
 
-/* Index of uid, or -1. */
+/* Index of uid, or -1; how many records lie below it. */
 int chunk_find(const struct chunk *c, uint32_t uid);
+uint32_t chunk_below(const struct chunk *c, uint32_t uid);
 
 /*
  * Walk over a mailbox by ascending uids: *c (with n = 0 at first) becomes the chunk that would hold uid; a
  * dirty one that is left is written. 1 with *rec in it; 0 there is no such record; -1. The last is written by
- * the caller.
+ * the caller. chunk_reach: the same, but for looking whether it is there.
  */
+int chunk_reach(struct store *st, uint64_t mailbox, uint32_t uid, struct chunk *c, struct err *e);
 int chunk_seek(
     struct store *st, uint64_t mailbox, uint32_t uid, struct chunk *c, struct store_rec **rec, struct err *e);
 

@@ -4,8 +4,6 @@
 #include "store/view.h"
 #include "store/words.h"
 
-enum { RUN = 1024 }; /* records that are loaded at a time */
-
 /* A loaded record of the view after the change: applied when the transaction is committed. */
 struct after {
 	struct store_rec *rec, now;
@@ -19,7 +17,10 @@ struct job {
 	struct words_memo memo;
 	struct mbox *m;
 	struct store_flagged *out;
-	struct part *part; /* of the view, with the last uid */
+	struct chunk c;
+	struct part *part;           /* of the view, with the message that is at hand */
+	const struct store_rec *rec; /* its records, or those of c, which have the same uids */
+	bool lent;                   /* it was loaded for this, and goes again */
 	struct after *after;
 	size_t nafter, after_cap;
 	uint32_t *done, *foreign, *modified, *missing;
@@ -67,7 +68,7 @@ apply_seen(struct job *j, const struct store_rec *old, struct store_rec *next, u
 
 /* In the chunk, if it differs; a STORE that changes nothing gives out no modseq. */
 static int
-apply(struct job *j, struct chunk *c, struct store_rec *r, struct err *e)
+apply(struct job *j, struct store_rec *r, struct err *e)
 {
 	struct store_rec old = *r, next;
 
@@ -79,35 +80,31 @@ apply(struct job *j, struct chunk *c, struct store_rec *r, struct err *e)
 		return 0;
 	if (j->private)
 		apply_seen(j, &old, &next, r->flags);
-	next.modseq = c->modseq = j->out->modseq = mbox_touch(j->v->store, j->m);
+	next.modseq = j->c.modseq = j->out->modseq = mbox_touch(j->v->store, j->m);
 	j->m->unseen += unseen_of(&next) - unseen_of(r);
 	j->m->deleted += deleted_of(&next) - deleted_of(r);
 	*r = next;
-	c->dirty = true;
+	j->c.dirty = true;
 	return 0;
 }
 
 static void
-note_after(struct job *j, const struct store_rec *r)
+note_after(struct job *j, uint32_t seq, const struct store_rec *r)
 {
-	struct store_rec *known;
+	struct part *p = j->part;
 
-	if (j->v->n == 0)
-		return;
-	if (j->part == NULL || r->uid >= view_part_end(j->v, j->part)) /* uids ascend */
-		j->part = view_part_of(j->v, r->uid);
-	if (j->part->rec == NULL || (known = view_peek(j->v, r->uid)) == NULL)
+	if (p->rec == NULL || j->lent)
 		return;
 	if (j->nafter == j->after_cap) {
 		j->after_cap = j->after_cap != 0 ? j->after_cap * 2 : 16;
 		j->after = mem_resize(j->after, j->after_cap * sizeof *j->after);
 	}
-	j->after[j->nafter] = (struct after){ known, *r };
+	j->after[j->nafter] = (struct after){ &p->rec[seq - 1 - p->first], *r };
 	seen_overlay(j->private ? &j->seen : NULL, &j->after[j->nafter++].now);
 }
 
 static int
-one(struct job *j, uint32_t seq, struct chunk *c, struct store_rec *r, struct err *e)
+one(struct job *j, uint32_t seq, struct store_rec *r, struct err *e)
 {
 	struct store_flagged *out = j->out;
 
@@ -117,30 +114,80 @@ one(struct job *j, uint32_t seq, struct chunk *c, struct store_rec *r, struct er
 	}
 	if (view_foreign(j->v, r->modseq))
 		j->foreign[out->nforeign++] = seq;
-	if (apply(j, c, r, e) < 0)
+	if (apply(j, r, e) < 0)
 		return -1;
-	note_after(j, r);
+	note_after(j, seq, r);
 	j->done[out->ndone++] = seq;
 	return 0;
 }
 
-static int
-all(struct job *j, const uint32_t *seqs, const uint32_t *uids, size_t n, struct err *e)
+/* ---- all of them, by the parts of the view */
+
+static void
+leave_part(struct job *j)
 {
-	struct store *st = j->v->store;
-	struct chunk c = { 0 };
-	struct store_rec *r = NULL;
+	if (j->lent)
+		view_unload(j->v, j->part);
+	j->lent = false;
+	j->part = NULL;
+}
+
+/*
+ * The uids of a part are those of its records. Where it is not loaded: those of the chunk that is to be changed, if that
+ * has as many between the part's ends as the view knows of; then they are the same. Else the part has something of the
+ * past, or was spread over chunks.
+ */
+static int
+enter_part(struct job *j, uint32_t index, struct err *e)
+{
+	struct part *p = view_part_at(j->v, index);
+	uint32_t from;
 	int rc;
 
-	for (size_t i = 0; i < n; i++) {
-		if ((rc = chunk_seek(st, j->m->id, uids[i], &c, &r, e)) < 0)
+	leave_part(j);
+	j->part = p;
+	if (p->rec == NULL) {
+		if ((rc = chunk_reach(j->v->store, j->m->id, p->lo, &j->c, e)) < 0)
 			return -1;
-		if (rc == 0)
-			j->missing[j->out->nmissing++] = uids[i];
-		else if (one(j, seqs[i], &c, r, e) < 0)
-			return -1;
+		from = rc == 1 ? chunk_below(&j->c, p->lo) : 0;
+		if (rc == 1 && chunk_below(&j->c, view_part_end(j->v, p)) - from == p->n) {
+			j->rec = &j->c.rec[from];
+			return 0;
+		}
+		j->lent = view_load_late(j->v, p, e) == 0;
 	}
-	return chunk_write(st, &c, e);
+	j->rec = p->rec;
+	return p->rec != NULL ? 0 : -1;
+}
+
+static int
+number(struct job *j, uint32_t seq, struct err *e)
+{
+	const struct part *p = j->part;
+	struct store_rec *r = NULL;
+	uint32_t uid;
+	int rc;
+
+	if ((p == NULL || seq - 1 - p->first >= p->n) && enter_part(j, seq - 1, e) < 0)
+		return -1;
+	uid = j->rec[seq - 1 - j->part->first].uid;
+	if ((rc = chunk_seek(j->v->store, j->m->id, uid, &j->c, &r, e)) < 0)
+		return -1;
+	if (rc == 1)
+		return one(j, seq, r, e);
+	j->missing[j->out->nmissing++] = uid;
+	return 0;
+}
+
+static int
+all(struct job *j, const uint32_t *seqs, size_t n, struct err *e)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < n && rc == 0; i++)
+		rc = number(j, seqs[i], e);
+	leave_part(j);
+	return rc == 0 ? chunk_write(j->v->store, &j->c, e) : -1;
 }
 
 static int
@@ -203,30 +250,12 @@ update_view(struct job *j)
 	view_own(j->v, j->out->modseq);
 }
 
-/* Before the transaction, for it may be the view's past that is read. What is loaded for it does not pile up. */
-static int
-uids_of(struct store_view *v, const uint32_t *seqs, size_t n, uint32_t *uids, struct err *e)
-{
-	for (size_t i = 0, run; i < n; i += run) {
-		for (run = 1; i + run < n && run < RUN && seqs[i + run] == seqs[i] + run;)
-			run++;
-		if (i > 0)
-			store_view_trim(v);
-		if (store_view_load(v, seqs[i] - 1, (uint32_t)run, e) < 0)
-			return -1;
-		for (size_t k = i; k < i + run; k++)
-			uids[k] = store_rec(v, seqs[k] - 1)->uid;
-	}
-	return 0;
-}
-
 int
 store_flags(struct store_view *v, const uint32_t *seqs, size_t n, const struct store_flags *change,
     struct store_flagged *out, struct arena *a, struct err *e)
 {
 	struct store *st = v->store;
 	struct job j = { .v = v, .change = change, .out = out, .private = v->in->seen != NULL };
-	uint32_t *uids;
 	int rc = -1;
 
 	*out = (struct store_flagged){ 0 };
@@ -236,12 +265,13 @@ store_flags(struct store_view *v, const uint32_t *seqs, size_t n, const struct s
 	out->foreign = j.foreign = arena_array(a, n, sizeof *j.foreign);
 	out->modified = j.modified = arena_array(a, n, sizeof *j.modified);
 	out->missing = j.missing = arena_array(a, n, sizeof *j.missing);
-	uids = arena_array(a, n, sizeof *uids);
-	if (uids_of(v, seqs, n, uids, e) < 0 || tx_begin(st, TX_DURABLE, e) < 0)
+	if (n > VIEW_LOADED_MAX)
+		store_view_trim(v); /* what is loaded has to be changed twice */
+	if (tx_begin(st, TX_DURABLE, e) < 0)
 		return -1;
 	if ((j.m = mbox_open(st, v->mailbox, e)) != NULL && find_keywords(&j, e) == 0 &&
 	    begin_seen(&j, e) == 0) {
-		rc = all(&j, seqs, uids, n, e) < 0 ? -1 : end_seen(&j, e);
+		rc = all(&j, seqs, n, e) < 0 ? -1 : end_seen(&j, e);
 		if (rc == 0 && (rc = learn_keywords(&j, e)) > 0)
 			out->keywords = true;
 	}

@@ -63,8 +63,8 @@ store_view_trim(struct store_view *v)
 }
 
 /* The last part whose first index, or lowest uid, is not above. There is one for any index; for a uid below all, the first. */
-static struct part *
-part_at(const struct store_view *v, uint32_t index)
+struct part *
+view_part_at(const struct store_view *v, uint32_t index)
 {
 	struct view *in = v->in;
 	uint32_t lo = 0, hi = in->parts;
@@ -275,12 +275,20 @@ learn_past(struct store_view *v, struct err *e)
 	return rc == 1 && high != v->in->known ? past_learn(v, high, e) : rc < 0 ? -1 : 0;
 }
 
+int
+view_load_late(struct store_view *v, struct part *p, struct err *e)
+{
+	uint32_t k = (uint32_t)(p - v->in->part);
+
+	return learn_past(v, e) < 0 ? -1 : view_load_parts(v, k, k + 1, e);
+}
+
 /* The parts of records [from, to) that are not loaded, a run of them at a time. */
 static int
 load_runs(struct store_view *v, uint32_t from, uint32_t to, struct err *e)
 {
 	struct view *in = v->in;
-	uint32_t k = (uint32_t)(part_at(v, from) - in->part), end;
+	uint32_t k = (uint32_t)(view_part_at(v, from) - in->part), end;
 
 	for (; k < in->parts && in->part[k].first < to; k = end) {
 		for (end = k; end < in->parts && in->part[end].first < to && in->part[end].rec == NULL;)
@@ -298,7 +306,7 @@ all_loaded(const struct store_view *v, uint32_t from, uint32_t to)
 {
 	const struct view *in = v->in;
 
-	for (const struct part *p = part_at(v, from); p < in->part + in->parts && p->first < to; p++)
+	for (const struct part *p = view_part_at(v, from); p < in->part + in->parts && p->first < to; p++)
 		if (p->rec == NULL)
 			return false;
 	return true;
@@ -328,7 +336,7 @@ store_rec_at(const struct store_view *v, uint32_t index)
 	struct part *p;
 
 	need(index < v->n);
-	p = part_at(v, index);
+	p = view_part_at(v, index);
 	need(p->rec != NULL);
 	*v->window = (struct store_window){ p->first, p->n, p->rec };
 	return &p->rec[index - p->first];
