@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "store/dir.h"
 #include "store/inside.h"
 
 struct sweep {
@@ -212,20 +213,32 @@ uids_add(struct uids *u, uint32_t uid)
 	u->p[u->n++] = uid;
 }
 
-/* All that are \Deleted, but for those that this session was not told of. */
+static int
+deleted_in(struct store *st, const struct store_view *v, uint32_t lo, struct uids *u, struct err *e)
+{
+	struct chunk c;
+	int rc = chunk_at(st, v->mailbox, lo, &c, e);
+
+	if (rc != 1)
+		return rc < 0 ? -1 : store_damaged(st, e, "chunk %u of the directory is missing", lo);
+	st->chunks_read++;
+	for (uint32_t i = 0; i < c.n; i++)
+		if (deleted_of(&c.rec[i]) && c.rec[i].uid < v->uidnext)
+			uids_add(u, c.rec[i].uid);
+	return 0;
+}
+
+/* All that are \Deleted, but for those that this session was not told of. The directory says where there are any. */
 static int
 find_deleted(struct store *st, const struct store_view *v, struct uids *u, struct err *e)
 {
-	struct chunk c;
-	uint64_t key = key_of(v->mailbox, 0);
+	struct dir d = { 0 };
 	int rc;
 
-	while ((rc = chunk_after(st, v->mailbox, key, &c, e)) == 1) {
-		for (uint32_t i = 0; i < c.n; i++)
-			if (deleted_of(&c.rec[i]) && c.rec[i].uid < v->uidnext)
-				uids_add(u, c.rec[i].uid);
-		key = c.key;
-	}
+	while ((rc = dir_next(st, v->mailbox, 0, &d, e)) == 1)
+		for (uint32_t i = 0; i < d.n; i++)
+			if (d.entry[i].deleted > 0 && deleted_in(st, v, d.entry[i].uid, u, e) < 0)
+				return -1;
 	return rc;
 }
 

@@ -412,6 +412,10 @@ large(struct lab *l)
 	st->chunks_read = 0;
 	need(store_view_sync(v, true, &c, l->a, &e) == 0 && store_view_stale(st, &s, &e) == 1);
 	tap_ok(st->chunks_read == 0, "without news nothing is read");
+	seen.flags = STORE_DELETED;
+	need(store_flags(v, &seq, 1, &seen, &flagged, l->a, &e) == 0 && flagged.ndone == 1);
+	need(store_expunge(v, STORE_EXPUNGE_DELETED, NULL, 0, &gone, &e) == 0);
+	tap_ok(gone.n == 1 && st->chunks_read == 1, "EXPUNGE looks where the directory says that something is \\Deleted");
 	store_view_close(v);
 	store_view_close(w);
 	store_close(st);
