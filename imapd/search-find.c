@@ -104,18 +104,36 @@ of_uids(struct search *g, const struct text_query *q, uint32_t lo, uint32_t hi, 
 	return 0;
 }
 
+/* What the store knows of flags and modseqs without reading records. */
+static int
+of_where(struct search *g, bool unseen, uint64_t modseq, uint32_t lo, uint32_t hi, struct stretches *out, struct err *e)
+{
+	struct store_range *r;
+	size_t n;
+
+	if (store_view_where(g->view, unseen, modseq, &r, &n, g->a, e) < 0)
+		return -1;
+	out->of = arena_array(g->a, n, sizeof *out->of);
+	for (size_t i = 0; i < n; i++)
+		add_stretch(out, r[i].first, r[i].last + 1, lo, hi);
+	return 0;
+}
+
 static int
 stretches_of(struct search *g, uint32_t lo, uint32_t hi, struct stretches *out, struct err *e)
 {
 	const struct text_query *q = search_narrowest(g);
-	bool uid = false;
+	bool uid = false, unseen;
 	const struct imap_set *set = search_limit(g, &uid);
+	uint64_t modseq;
 
 	*out = (struct stretches){ 0 };
 	if (set != NULL)
 		return of_set(g, set, uid, lo, hi, out, e);
 	if (q != NULL)
 		return of_uids(g, q, lo, hi, out, e);
+	if (hi - lo > RANGE && search_where(g, &unseen, &modseq))
+		return of_where(g, unseen, modseq, lo, hi, out, e);
 	out->of = arena_array(g->a, 1, sizeof *out->of);
 	add_stretch(out, 0, g->view->n, lo, hi);
 	return 0;

@@ -239,6 +239,20 @@ search_narrowest(const struct search *g)
 	return best;
 }
 
+bool
+search_where(const struct search *g, bool *unseen, uint64_t *modseq)
+{
+	*unseen = false;
+	*modseq = 0;
+	for (const struct imap_search *k = g->args->root->child; k != NULL; k = k->next) {
+		if (k->op == SEARCH_NOT && k->child->op == SEARCH_FLAG && k->child->flags == IMAP_SEEN)
+			*unseen = true;
+		if (k->op == SEARCH_MODSEQ && k->modseq > *modseq)
+			*modseq = k->modseq;
+	}
+	return *unseen || *modseq > 0;
+}
+
 /* ---- one key against one message */
 
 static enum answer

@@ -113,6 +113,8 @@ int search_look(struct search *g, struct store_view *v, bool strict, struct err 
 const struct imap_set *search_limit(const struct search *g, bool *uid);
 /* A text that every message found must hold, and whose index leaves the fewest; NULL: there is none. */
 const struct text_query *search_narrowest(const struct search *g);
+/* Must every message found be without \Seen, or have a modseq that is not below? false: neither. */
+bool search_where(const struct search *g, bool *unseen, uint64_t *modseq);
 
 /* An enum answer or -1. */
 int search_test(const struct search *g, struct subject *m, struct err *e);

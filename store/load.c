@@ -256,9 +256,8 @@ view_load_parts(struct store_view *v, uint32_t from, uint32_t to, struct err *e)
 	return rc < 0 ? -1 : view_sets(v, l.more, e);
 }
 
-/* What was expunged since the view was brought up to date. In a transaction. */
-static int
-learn_past(struct store_view *v, struct err *e)
+int
+view_past(struct store_view *v, struct err *e)
 {
 	struct store *st = v->store;
 	sqlite3_stmt *q = db_open_query(st, Q_MAILBOX_HISTORY, e, B_NUM(v->mailbox), B_NUM(v->uidvalidity));
@@ -280,7 +279,7 @@ view_load_late(struct store_view *v, struct part *p, struct err *e)
 {
 	uint32_t k = (uint32_t)(p - v->in->part);
 
-	return learn_past(v, e) < 0 ? -1 : view_load_parts(v, k, k + 1, e);
+	return view_past(v, e) < 0 ? -1 : view_load_parts(v, k, k + 1, e);
 }
 
 /* The parts of records [from, to) that are not loaded, a run of them at a time. */
@@ -324,7 +323,7 @@ store_view_load(struct store_view *v, uint32_t from, uint32_t n, struct err *e)
 		return 0;
 	if (tx_begin(v->store, TX_READ, e) < 0)
 		return -1;
-	rc = learn_past(v, e);
+	rc = view_past(v, e);
 	if (rc == 0)
 		rc = load_runs(v, from, from + n, e);
 	return tx_end(v->store, rc, e);

@@ -338,6 +338,13 @@ int store_view_last(struct store_view *v, uint32_t *uid, struct err *e);
 int store_view_unseen(struct store_view *v, uint32_t *seq, struct err *e);
 
 /*
+ * Which records can be without \Seen (if `unseen`) and have this modseq or a later one? Ranges of indexes, ascending and
+ * apart, outside of which there is none: found without reading records.
+ */
+int store_view_where(struct store_view *v, bool unseen, uint64_t modseq, struct store_range **out, size_t *n,
+    struct arena *a, struct err *e);
+
+/*
  * Bring the view up to date, and say what to announce, in this order (RFC 3501, 7.3.1, 7.4.1):
  *   expunged  sequence numbers, descending, each as it is valid after the ones before were announced. Empty
  *             unless `expunges` (not during FETCH, STORE, SEARCH: 7.4.1): then such messages are marked

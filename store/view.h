@@ -58,7 +58,9 @@ void view_number(struct store_view *v);
 /* Load parts [from, to), of which none is loaded. In a transaction, and all that is expunged is in `past`. */
 int view_load_parts(struct store_view *v, uint32_t from, uint32_t to, struct err *e);
 void view_unload(struct store_view *v, struct part *p);
-/* The same for one part, learning first what was expunged since. In a transaction that has expunged nothing itself. */
+/* What was expunged since the view was brought up to date. In a transaction. */
+int view_past(struct store_view *v, struct err *e);
+/* Load one part, learning first what was expunged since. In a transaction that has expunged nothing itself. */
 int view_load_late(struct store_view *v, struct part *p, struct err *e);
 /* The part that has an index below v->n. */
 struct part *view_part_at(const struct store_view *v, uint32_t index);

@@ -229,6 +229,27 @@ idle(struct client *c)
 	need(c->v != NULL && c->v->n == c->n);
 }
 
+/* What is unseen, or was changed last, must be where it can be. */
+static void
+look_where(struct client *c, struct arena *a)
+{
+	struct store_range *r;
+	struct err e = { 0 };
+	uint64_t modseq = c->v->modseq;
+	size_t n, k = 0;
+	bool unseen = random_below(2) == 0;
+
+	need(store_view_where(c->v, unseen, unseen ? 0 : modseq, &r, &n, a, &e) == 0);
+	for (uint32_t i = 0; i < c->n; i++) {
+		while (k < n && r[k].last < i)
+			k++;
+		if (k < n && r[k].first <= i)
+			continue;
+		need(store_view_load(c->v, i, 1, &e) == 0);
+		need(unseen ? (store_rec(c->v, i)->flags & STORE_SEEN) != 0 : store_rec(c->v, i)->modseq < modseq);
+	}
+}
+
 static void
 open_view(struct client *c)
 {
@@ -294,6 +315,10 @@ differential(struct lab *l)
 		case 7:
 			if (random_below(20) == 0)
 				reopen(c);
+			break;
+		case 8:
+			if (random_below(8) == 0)
+				look_where(c, a);
 			break;
 		default:
 			look_somewhere(c);
@@ -368,6 +393,8 @@ large(struct lab *l)
 	struct store_flags seen = { STORE_FLAGS_ADD, STORE_SEEN, NULL, 0, UINT64_MAX };
 	uint32_t uid[3] = { 70000, 70001, 150000 }, seq = 123456, at;
 	struct mbox *box;
+	struct store_range *where;
+	size_t n;
 
 	/* Records alone: rows of messages are not looked at. */
 	need(store_batch_begin(st, &e) == 0 && (box = mbox_open(st, inbox, &e)) != NULL);
@@ -382,6 +409,10 @@ large(struct lab *l)
 	need((v = store_view_open(st, inbox, false, &e)) != NULL);
 	tap_ok(v->n == LARGE && v->recent == LARGE && st->chunks_read == 0,
 	    "SELECT of %d messages reads no chunk", LARGE);
+	need(store_view_where(v, true, 0, &where, &n, l->a, &e) == 0);
+	tap_ok(n == 1 && where[0].last == LARGE - 1 && where[0].first > 149000 && where[0].first <= 150000 &&
+		   st->chunks_read == 0,
+	    "what is unseen is at the end, as the directory says");
 	tap_ok(store_view_unseen(v, &at, &e) == 0 && at == 150001 && st->chunks_read == 1,
 	    "the first unseen one is found by one");
 	need(store_view_load(v, LARGE - 50, 50, &e) == 0 && store_view_load(v, LARGE - 50, 50, &e) == 0);
