@@ -1,12 +1,14 @@
 #!/usr/bin/python3
-"""bench/folder.py [--messages N,...] [--folders N] [--only SYSTEM,...] [--dir DIR] [--cyrus ROOT] - one large folder, and many
-folders, on Rookery, Dovecot and Cyrus side by side, with the messages of bench/corpus.py.
+"""bench/folder.py [--messages N,...] [--folders N] [--clients N] [--only SYSTEM,...] [--dir DIR] [--cyrus ROOT] - one
+large folder, many folders, and many clients, on Rookery, Dovecot and Cyrus side by side, with the messages of bench/corpus.py.
 
 CPU is of all processes of a system, in ticks of 10 ms, so short commands are repeated. Where a system does not know a command the
 field is empty. Cyrus conflicts with Dovecot as a package: unpack it (dpkg -x) into a directory, and name that with --cyrus."""
 
 import argparse
 import os
+import poplib
+import re
 import shutil
 import socket
 import subprocess
@@ -183,6 +185,19 @@ ROWS = (  # label, times a thousand messages' cost, command
 )
 
 
+def resync(system, result, count):
+    """A client comes back after ten flags were changed (RFC 7162, 3.2.5)."""
+    c = Client(system)
+    if not c.command("ENABLE QRESYNC")[0]:
+        return
+    tail = c.command("STATUS big (UIDVALIDITY HIGHESTMODSEQ)")[2].decode()
+    known = [int(re.search(word + r" (\d+)", tail).group(1)) for word in ("UIDVALIDITY", "HIGHESTMODSEQ")]
+    c.must("SELECT big")
+    c.must("STORE 1:10 +FLAGS.SILENT (\\Answered)")
+    timed(system, result, f"{count}: SELECT with QRESYNC, 10 changed", 20, lambda: c.must("SELECT big (QRESYNC (%d %d))" % tuple(known)) and None)
+    c.close()
+
+
 def one_folder(system, result, count):
     fill(system, result, count)
     c = Client(system)
@@ -190,6 +205,7 @@ def one_folder(system, result, count):
     timed(system, result, f"{count}: SELECT again", 50, lambda: c.must("SELECT big") and None)
     for label, times, command in ROWS:
         timed(system, result, f"{count}: {label}", times, lambda: c.command(command)[0])
+    resync(system, result, count)
     n = min(10000, count)
     timed(system, result, f"{count}: COPY of {n}", 1, lambda: c.command("COPY 1:%d other" % n)[0])
     timed(system, result, f"{count}: MOVE of {n // 2}", 1, lambda: c.command("MOVE 1:%d other" % (n // 2))[0])
@@ -210,11 +226,57 @@ def folders(system, result, count):
     c.close()
 
 
+def logins(system, result):
+    timed(system, result, "login and logout", 300, lambda: Client(system).close())
+
+
+def download(system, result, count):
+    """All of a maildrop by POP3, one message after the other."""
+    c = Client(system, 2)
+    append(c, "INBOX", list(corpus.messages(count, 3)))
+    c.close()
+    octets, cpu, t = 0, system.cpu(), time.monotonic()
+    p = poplib.POP3("127.0.0.1", system.pop3)
+    p.user("u2@" + peers.DOMAIN)
+    p.pass_("pw-2")
+    for n in range(1, p.stat()[0] + 1):
+        octets += p.retr(n)[2]
+    p.quit()
+    result["POP3: MiB/s"] = octets / 2**20 / (time.monotonic() - t)
+    result["POP3, a message: CPU us"] = (system.cpu() - cpu) * 1e6 / count
+
+
+def mixed(system, result, clients, load):
+    """Readers (bench/load.c) of all users' INBOXes. Its names have a domain, which Cyrus was not given."""
+    for user in range(1, system.users + 1):
+        c = Client(system, user)
+        append(c, "INBOX", list(corpus.messages(100, user)))
+        c.close()
+    commands, cpu = clients * 200, system.cpu()
+    line = subprocess.run([load, "imap", "127.0.0.1:%d" % system.imap, str(clients), str(commands), str(system.users), "pw-"],
+                          capture_output=True, text=True, check=True).stdout
+    r = {k: float(v) for k, v in (word.split("=") for word in line.split())}
+    cpu = system.cpu() - cpu
+    result[f"{clients} clients: commands/s"] = r["rate"]
+    result[f"{clients} clients: commands per second of CPU"] = commands / cpu
+    result[f"{clients} clients: p50, us"] = r["p50"]
+    result[f"{clients} clients: p99, us"] = r["p99"]
+
+
+def many_clients(system, result, clients, load):
+    logins(system, result)
+    if hasattr(system, "pop3"):
+        download(system, result, 500)
+        mixed(system, result, clients, load)
+
+
 def main():
     here = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     arg = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arg.add_argument("--messages", default="1000,10000")
     arg.add_argument("--folders", type=int, default=0)
+    arg.add_argument("--clients", type=int, default=0, help="logins, POP3, and so many clients at once")
+    arg.add_argument("--load", default=os.path.join(here, "build/gcc/bench/load"))
     arg.add_argument("--only", default="rookery,dovecot,cyrus")
     arg.add_argument("--bin", default=os.path.join(here, "bin"))
     arg.add_argument("--cyrus", help="where Debian's cyrus-imapd, cyrus-common and sasl2-bin are unpacked")
@@ -228,12 +290,15 @@ def main():
             continue
         results[name] = {}
         names.append(name)
-        for count in [int(x) for x in o.messages.split(",") if x] + [-o.folders] * (o.folders > 0):
-            d = f"{scratch}/{name}{count}"
-            system = peers.Rookery(d, 2, o.bin) if name == "rookery" else Dovecot(d, 2) if name == "dovecot" else Cyrus(d, 2, o.cyrus)
+        parts = [(int(x), 2, one_folder, ()) for x in o.messages.split(",") if x]
+        parts += [(o.folders, 2, folders, ())] * (o.folders > 0) + [(o.clients, 20, many_clients, (o.load,))] * (o.clients > 0)
+        for count, users, run, more in parts:
+            d = f"{scratch}/{name}-{run.__name__}-{count}"
+            system = (peers.Rookery(d, users, o.bin) if name == "rookery" else Dovecot(d, users) if name == "dovecot"
+                      else Cyrus(d, users, o.cyrus))
             system.start()
             try:
-                one_folder(system, results[name], count) if count > 0 else folders(system, results[name], -count)
+                run(system, results[name], count, *more)
             except RuntimeError as e:
                 print(f"# {name}: {e}", file=sys.stderr)
             finally:
