@@ -161,7 +161,7 @@ do_getacl(struct session *s, struct cmd *cmd, struct err *e)
 		return -1;
 	if (store_acl_read(s->st, box.id, &acl, s->a, e) < 0)
 		return refused(s, cmd, false);
-	if (out_str(s, "* ACL ", e) < 0 || imap_put_mailbox(box.name, &s->out, e) < 0 ||
+	if (out_str(s, "* ACL ", e) < 0 || out_mailbox(s, box.name, e) < 0 ||
 	    put_owner(s, &acl, e) < 0)
 		return -1;
 	for (size_t i = 0; i < acl.n; i++)
@@ -182,7 +182,7 @@ do_listrights(struct session *s, struct cmd *cmd, struct err *e)
 	    imap_end(&cmd->args, e) < 0 || rights_named(s, cmd, mailbox, STORE_MAY_ADMIN, &box, e) < 0 ||
 	    who_of(s, text, &who, e) < 0)
 		return -1;
-	if (out_str(s, "* LISTRIGHTS ", e) < 0 || imap_put_mailbox(box.name, &s->out, e) < 0 ||
+	if (out_str(s, "* LISTRIGHTS ", e) < 0 || out_mailbox(s, box.name, e) < 0 ||
 	    buf_byte(&s->out, e, ' ') < 0 || imap_put_astring(text, &s->out, e) < 0)
 		return -1;
 	if (who.nobody)
@@ -204,7 +204,7 @@ do_myrights(struct session *s, struct cmd *cmd, struct err *e)
 		return -1;
 	if (rights_of(s, box.id, &rights, e) < 0)
 		return refused(s, cmd, false);
-	if (out_str(s, "* MYRIGHTS ", e) < 0 || imap_put_mailbox(box.name, &s->out, e) < 0 ||
+	if (out_str(s, "* MYRIGHTS ", e) < 0 || out_mailbox(s, box.name, e) < 0 ||
 	    buf_byte(&s->out, e, ' ') < 0 || put_rights(s, rights, e) < 0)
 		return -1;
 	return out_str(s, "\r\n", e);

@@ -224,7 +224,8 @@ names_put(struct session *s, struct span prefix, struct span wire, struct buf *o
 	if (rc == 0 && !span_ieq(wire, "INBOX"))
 		rc = buf_byte(&name, e, '/') < 0 ? -1 : buf_add(&name, e, wire);
 	if (rc == 0)
-		rc = imap_put_string(buf_span(&name), out, e);
+		rc = s->utf8 || s->rev2 ? imap_put_mailbox_utf8(buf_span(&name), out, e)
+					: imap_put_string(buf_span(&name), out, e);
 	buf_free(&name);
 	return rc;
 }

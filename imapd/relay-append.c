@@ -94,6 +94,6 @@ relay_message(struct session *s, struct link *l, struct cmd *cmd, struct span te
 			continue;
 		if (link_write(l, SPAN("\r\n"), e) < 0)
 			return -1;
-		return relay_responses(s, l, cmd->tag, &cmd->answer, e);
+		return relay_answered(s, l, cmd->tag, &cmd->answer, e);
 	}
 }

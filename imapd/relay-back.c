@@ -76,17 +76,25 @@ relay_responses(struct session *s, struct link *l, struct span tag, struct span 
 }
 
 int
+relay_answered(struct session *s, struct link *l, struct span tag, struct span *answer, struct err *e)
+{
+	int rc = relay_responses(s, l, tag, answer, e);
+
+	if (rc <= 0)
+		return rc;
+	l->lost = true;
+	return err_set(e, ERR_TEMP, "a literal is asked for where none is");
+}
+
+int
 relay_ask(struct session *s, struct link *l, struct span text, bool pass, struct span *answer, struct err *e)
 {
 	struct link_response r;
 
 	if (link_say(l, arena_printf(s->a, "X %.*s", SPAN_ARG(text)), e) < 0)
 		return -1;
-	if (pass) {
-		int rc = relay_responses(s, l, SPAN("X"), answer, e);
-
-		return rc > 0 ? err_set(e, ERR_TEMP, "a literal is asked for where none is") : rc;
-	}
+	if (pass)
+		return relay_answered(s, l, SPAN("X"), answer, e);
 	do {
 		if (link_hear(l, SPAN("X"), &r, e) < 0)
 			return -1;

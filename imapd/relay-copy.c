@@ -154,7 +154,7 @@ announce_message(struct copying *c, const struct imap_response_message *m, struc
 	buf_init(&text, TEXT_MAX);
 	if (first) {
 		buf_str(&text, e, "X APPEND ");
-		imap_put_string(c->name, &text, e);
+		imap_put_argument(c->name, &text, e);
 	}
 	buf_str(&text, e, " ");
 	put_flags(m->flags, &text, e);
@@ -226,7 +226,7 @@ commit(struct copying *c, struct span *uids, uint32_t *uidvalidity, struct err *
 	ssize_t end;
 
 	if (link_write(c->to, SPAN("\r\n"), e) < 0 ||
-	    relay_responses(c->s, c->to, SPAN("X"), &c->answer, e) < 0)
+	    relay_answered(c->s, c->to, SPAN("X"), &c->answer, e) < 0)
 		return -1;
 	c->open = false;
 	if (!relay_ok(c->answer))

@@ -37,6 +37,9 @@ int relay_failed(struct session *s, struct link *l, struct err *e);
  */
 int relay_responses(struct session *s, struct link *l, struct span tag, struct span *answer, struct err *e);
 
+/* The same where all has been sent: a link that asks for a literal then is out of step, and lost. 0 or -1. */
+int relay_answered(struct session *s, struct link *l, struct span tag, struct span *answer, struct err *e);
+
 /* One of them: to the client, or taken note of. */
 int relay_untagged(struct session *s, struct link *l, const struct link_response *r, struct err *e);
 

@@ -191,7 +191,7 @@ text_there(struct session *s, struct span whole, const struct mentioned *name, i
 	buf_init(&text, 2 * whole.n + 64);
 	for (int i = 0; i < n; i++) {
 		buf_add(&text, e, span_head(span_from(whole, at), name[i].at - at));
-		imap_put_string(name[i].name.rest, &text, e);
+		imap_put_argument(name[i].name.rest, &text, e);
 		at = name[i].end;
 	}
 	buf_add(&text, e, span_from(whole, at));
@@ -227,9 +227,7 @@ forward(struct session *s, struct link *l, struct cmd *cmd, struct span text, st
 	if (cmd->message != NULL)
 		rc = relay_message(s, l, cmd, text, e);
 	else if ((rc = link_say(l, text, e)) == 0)
-		rc = relay_responses(s, l, cmd->tag, &cmd->answer, e);
-	if (rc > 0)
-		rc = err_set(e, ERR_TEMP, "a literal is asked for where none is");
+		rc = relay_answered(s, l, cmd->tag, &cmd->answer, e);
 	if (rc < 0)
 		return l->lost ? relay_failed(s, l, e) : -1;
 	return selection(s, l, cmd, e) < 0 ? -1 : 1;

@@ -45,18 +45,16 @@ imap_put_literal(struct span s, struct buf *out, struct err *e)
 	return buf_add(out, e, s);
 }
 
-/* A literal of text in which NULs have no place (CHAR8). */
+/* A literal of text in which NULs have no place (CHAR8); plus: "+" where it waits for none, else "". */
 static int
-put_text_literal(struct span s, struct buf *out, struct err *e)
+put_text_literal(struct span s, const char *plus, struct buf *out, struct err *e)
 {
 	size_t nuls = 0;
 	char *p;
 
 	for (size_t i = 0; i < s.n; i++)
 		nuls += s.p[i] == '\0';
-	if (nuls == 0)
-		return imap_put_literal(s, out, e);
-	if (buf_printf(out, e, "{%zu}\r\n", s.n - nuls) < 0 || (p = buf_room(out, e, s.n)) == NULL)
+	if (buf_printf(out, e, "{%zu%s}\r\n", s.n - nuls, plus) < 0 || (p = buf_room(out, e, s.n)) == NULL)
 		return -1;
 	for (size_t i = 0; i < s.n; i++)
 		if (s.p[i] != '\0')
@@ -68,7 +66,13 @@ put_text_literal(struct span s, struct buf *out, struct err *e)
 int
 imap_put_string(struct span s, struct buf *out, struct err *e)
 {
-	return quotable(s, 126) ? put_quoted(s, out, e) : put_text_literal(s, out, e);
+	return quotable(s, 126) ? put_quoted(s, out, e) : put_text_literal(s, "", out, e);
+}
+
+int
+imap_put_argument(struct span s, struct buf *out, struct err *e)
+{
+	return quotable(s, 126) ? put_quoted(s, out, e) : put_text_literal(s, "+", out, e);
 }
 
 int

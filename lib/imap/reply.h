@@ -11,6 +11,8 @@
 
 /* Quoted if it is short and holds neither CR, LF nor octets above 127, else a literal. NULs are dropped. */
 int imap_put_string(struct span s, struct buf *out, struct err *e);
+/* The same in a command, to a server that takes LITERAL+ (RFC 7888): the literal is one that waits for no +. */
+int imap_put_argument(struct span s, struct buf *out, struct err *e);
 /* An atom where it can be one: not for NIL in any case, nor the empty string. */
 int imap_put_astring(struct span s, struct buf *out, struct err *e);
 /* A mailbox name (UTF-8) as modified UTF-7; or, after ENABLE UTF8=ACCEPT, as it is (RFC 6855, 3). */
