@@ -128,7 +128,7 @@ clean:
 # Debian 12's packages. Building needs the first list, the tests the second as well.
 BUILD_PKGS = gcc make libc6-dev libssl-dev libsqlite3-dev libsodium-dev libseccomp-dev libunbound-dev \
 	     libidn2-dev libpcre2-dev zlib1g-dev libzstd-dev libcrypt-dev
-TEST_PKGS  = perl python3 curl swaks libnet-ssleay-perl libio-socket-ssl-perl isync mutt openssl sqlite3 \
+TEST_PKGS  = perl python3 curl swaks libnet-ssleay-perl libio-socket-ssl-perl isync mutt offlineimap3 fetchmail openssl sqlite3 \
 	     strace procps iproute2 util-linux e2fsprogs mount
 
 # Installs what is missing, and says what it would need when it may not.

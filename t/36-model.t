@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""36-model - three sessions of an owner and one of a guest, each in another dress (QRESYNC, UIDONLY, compressed, plain), do
+"""36-model - three sessions of an owner and one of a guest, each in another dress (QRESYNC, UIDONLY, UTF8=ACCEPT, compressed), do
 random things to mailboxes; meanwhile mail is delivered, sessions idle, and workers, imapd and deliver-local are killed. What
 was answered is held against all sessions' views, fresh sessions, quotas, POP3 and `rookery check` (t/lib/oracle.py).
 SEED and STEPS of the environment repeat a run and make it longer."""
@@ -21,25 +21,26 @@ import rk  # noqa: E402
 
 STEPS = int(os.environ.get("STEPS", "800"))
 R = random.Random(model.SEED)
-SET = ("INBOX", "Box")  # never renamed or deleted
-NAMES = ("A", "A/b", "A/b/c", "D", "D/e", "F")
+BOX = "B\u00e4x"  # the shared one
+SET = ("INBOX", BOX)  # never renamed or deleted
+NAMES = ("A", "A/b", "A/b/c", "D\u00e4", "D\u00e4/e", "F")
 
 
 class World:
     def __init__(self, i):
         self.i, self.o, self.n, self.rights, self.ever = i, oracle.Oracle(), 0, True, {}
         self.auditor = oracle.Session(i, "auditor", "u1")
-        self.auditor.do("CREATE Box")
-        for name in ("INBOX", "Box", *(b for b in re.findall(r'" "?([^"\s]+)"?$', "\n".join(self.auditor.do('LIST "" "*"')[1]), re.M))):
+        self.auditor.do("CREATE " + self.auditor.wire(BOX))
+        for name in ("INBOX", BOX, *(b for b in re.findall(r'" "?([^"\s]+)"?$', "\n".join(self.auditor.do('LIST "" "*"')[1]).replace("&AOQ-", "\u00e4"), re.M))):
             self.o.boxes[name] = oracle.Box(name)
-        self.auditor.do("SETACL Box u2@example.test lrswite")
-        dresses = R.sample((("qresync",), ("uidonly", "condstore"), ("deflate", "condstore"), (), ("qresync", "deflate"), ("uidonly", "qresync")), 3)
+        self.auditor.do("SETACL %s u2@example.test lrswite" % self.auditor.wire(BOX))
+        dresses = R.sample((("qresync",), ("uidonly", "condstore"), ("deflate", "condstore"), (), ("qresync", "deflate", "utf8"), ("utf8",), ("uidonly", "qresync")), 3)
         rk.note("dresses: %s" % (dresses,))
         self.owners = [oracle.Session(i, "owner %s" % "+".join(d), "u1", d) for d in dresses]
-        self.guest = oracle.Session(i, "guest", "u2", R.choice(((), ("qresync",), ("deflate",))))
+        self.guest = oracle.Session(i, "guest", "u2", R.choice(((), ("qresync",), ("deflate",), ("utf8", "condstore"), ("utf8", "uidonly"))))
         self.all = self.owners + [self.guest]
         for s in self.all:
-            s.select(self.o.boxes["Box"])
+            s.select(self.o.boxes[BOX])
 
     # -- messages
 
@@ -132,13 +133,13 @@ class World:
     def _truth(self):
         a, true = oracle.Session(self.i, "a fresh one", "u1"), {}
         for line in a.do('LIST "" "*"')[1]:
-            name = re.search(r'"/" "?([^"]+)"?$', line)[1]
+            name = re.search(r'"/" "?([^"]+)"?$', line)[1].replace("&AOQ-", "\u00e4")
             if name.startswith("Other Users/") or "\\NonExistent" in line or "\\Noselect" in line:
                 continue
             for _ in range(5):  # a delivery may come in between
-                got, lines = a.do('STATUS "%s" (MESSAGES UNSEEN UIDNEXT SIZE DELETED UIDVALIDITY)' % name)
+                got, lines = a.do("STATUS %s (MESSAGES UNSEEN UIDNEXT SIZE DELETED UIDVALIDITY)" % a.wire(name))
                 a.view = []
-                a.do('EXAMINE "%s"' % name)
+                a.do("EXAMINE " + a.wire(name))
                 true[name] = list(oracle.fetched(a.do("UID FETCH 1:* (FLAGS RFC822.SIZE BODY.PEEK[HEADER.FIELDS (SUBJECT)])")[1]))
                 counts = {k: int(v) for k, v in re.findall(r"(\w+) (\d+)", lines[0].rpartition("(")[2])}
                 want = (len(true[name]), sum("\\Seen" not in m[3] for m in true[name]), sum(m[2] for m in true[name]),
@@ -213,7 +214,7 @@ class World:
     def quotas(self):
         s = oracle.Session(self.i, "who asks for quotas", "u1")
         for name in [""] + [n for n, b in self.o.boxes.items() if b.limit]:
-            got, lines = s.do('GETQUOTA "%s"' % name)
+            got, lines = s.do("GETQUOTA " + s.wire(name))
             size, count = self.o.used(name)
             have = [int(re.search(r"%s (\d+)" % x, lines[0])[1]) for x in ("STORAGE", "MESSAGE")]
             s.check(have == [(size + 1023) // 1024, count], "9208: %s for %d octets, %d messages" % (lines[0], size, count))
@@ -228,7 +229,7 @@ class World:
         return (",".join(str(m.uid) for m in some), some) if some else (None, [])
 
     def append(self, s):
-        box = self.o.boxes[R.choice(list(self.o.boxes))] if s is not self.guest else self.o.boxes["Box"]
+        box = self.o.boxes[R.choice(list(self.o.boxes))] if s is not self.guest else self.o.boxes[BOX]
         many = [self.new(s) for _ in range(R.choice((1, 1, 2, 4)))]
         fits = self.o.room(box.name, sum(m.size for m, _ in many), len(many))
         if s is self.guest and not self.rights:
@@ -278,7 +279,7 @@ class World:
         text, some = self.uids(s)
         if not some:
             return
-        box = self.o.boxes[R.choice(list(self.o.boxes))] if s is not self.guest else self.o.boxes["Box"]
+        box = self.o.boxes[R.choice(list(self.o.boxes))] if s is not self.guest else self.o.boxes[BOX]
         source, who, numbers = s.now.name, s.user, {m.uid for m in some}
         fits = self.o.room(box.name, sum(m.size for m in some), len(some), source if move else None)
         if s is self.guest and not self.rights:
@@ -316,13 +317,13 @@ class World:
             for n in above + [name]:
                 o.boxes.setdefault(n, oracle.Box(n))
         if s is not self.guest:
-            self.run(s, "CREATE " + name, effect, "NO" if name in self.o.boxes else "OK", self.trouble())
+            self.run(s, "CREATE " + s.wire(name), effect, "NO" if name in self.o.boxes else "OK", self.trouble())
 
     def delete(self, s):
         name = R.choice(NAMES)
         if s is self.guest or name not in self.o.boxes or len(self.o.below(name)) > 1 or name in [x.now.name for x in self.all]:
             return
-        self.run(s, "DELETE " + name, lambda o, uids: o.boxes.pop(name, None), "OK", self.trouble())
+        self.run(s, "DELETE " + s.wire(name), lambda o, uids: o.boxes.pop(name, None), "OK", self.trouble())
 
     def rename(self, s):
         old, new = R.sample(NAMES, 2)
@@ -337,13 +338,13 @@ class World:
                 b.name = new + b.name[len(old):]
                 b.validity = None  # a name that was another's before may have a new one
                 o.boxes[b.name] = b
-        self.run(s, "RENAME %s %s" % (old, new), effect)  # without trouble: sessions' boxes change their names
+        self.run(s, "RENAME %s %s" % (s.wire(old), s.wire(new)), effect)  # without trouble: sessions' boxes change their names
 
     def setacl(self, s):
         if s is self.guest:
             return
         self.rights = not self.rights
-        self.run(s, "SETACL Box u2@example.test " + ("lrswite" if self.rights else "lr"), nothing, unseen=True)
+        self.run(s, "SETACL %s u2@example.test " % s.wire(BOX) + ("lrswite" if self.rights else "lr"), nothing, unseen=True)
 
     def setquota(self, s):
         name = R.choice(list(self.o.boxes))
@@ -354,7 +355,7 @@ class World:
 
         def effect(o, uids):
             o.boxes[name].limit = limit
-        self.run(s, "SETQUOTA %s (%s)" % (name, "STORAGE %d MESSAGE %d" % limit if limit else ""), effect, unseen=True)
+        self.run(s, "SETQUOTA %s (%s)" % (s.wire(name), "STORAGE %d MESSAGE %d" % limit if limit else ""), effect, unseen=True)
 
     def search(self, s):
         key, good = R.choice((("ALL", lambda m: True), ("DELETED", lambda m: "\\Deleted" in m.flags), ("KEYWORD Key", lambda m: "Key" in m.flags),

@@ -140,7 +140,7 @@ class Session(model.Client):
             raise model.Wrong("%s: there is no login" % self.name)
         self.idling, self.now = False, None
         self.said.append("-- connected")
-        on = [x for x in ("QRESYNC", "CONDSTORE", "UIDONLY") if x.lower() in self.dress]
+        on = [x for x in ("QRESYNC", "CONDSTORE", "UIDONLY") if x.lower() in self.dress] + ["UTF8=ACCEPT"] * ("utf8" in self.dress)
         if on:
             self.do("ENABLE " + " ".join(on))
         if "deflate" in self.dress:
@@ -243,7 +243,11 @@ class Session(model.Client):
     # -- a mailbox
 
     def called(self, box):
-        return '"Other Users/u1/%s"' % box.name if self.user != "u1" else '"%s"' % box.name
+        return self.wire(box.name if self.user == "u1" else "Other Users/u1/" + box.name)
+
+    def wire(self, name):
+        """That name in a command: in UTF-8 or in modified UTF-7."""
+        return '"%s"' % (name if "utf8" in self.dress else name.replace("\u00e4", "&AOQ-"))
 
     def select(self, box, back=False):
         """back: it was there before, and is told what changed since (7162, 3.2.5)."""
