@@ -49,7 +49,7 @@ class World:
         return "k%dk" % self.n
 
     def text(self, token):
-        return "Subject: %s\r\n\r\n%s" % (token, "x" * R.randrange(1500))
+        return "Subject: %s\r\n\r\n%s\r\n" % (token, "x" * R.randrange(1500))  # POP3 ends each with CR LF
 
     def new(self, s):
         """A message that s brings, and the words of APPEND for it."""
