@@ -278,9 +278,12 @@ add_preview(struct builder *b)
 static uint32_t
 missing_octets(struct span msg)
 {
-	const char *at = msg.p, *end = msg.p + msg.n, *lf;
+	const char *at = msg.p, *end, *lf;
 	uint32_t n = 0;
 
+	if (msg.n == 0)
+		return 0;
+	end = msg.p + msg.n;
 	while (at < end && (lf = memchr(at, '\n', (size_t)(end - at))) != NULL) {
 		n += lf == msg.p || lf[-1] != '\r';
 		at = lf + 1;
