@@ -143,6 +143,7 @@ i.must("reload")
 me = Session("u1")
 owner.ok("CREATE Box")
 owner.ok("SETACL Box u1@example.test lrswite")
+owner.ok("LOGOUT")  # its worker may be one that stays for an hour
 me.ok('STATUS "Other Users/u2" (MESSAGES)')
 kill(link_to("u2"))
 rk.is_(me.count('"Other Users/u2"'), 2, "a link that died is made anew")
